@@ -1,0 +1,9 @@
+/** Jest runs the compiled tests: types are checked by the build, and worker threads load real files. */
+export default {
+  rootDir: '.',
+  roots: ['<rootDir>/dist/test'],
+  testEnvironment: 'node',
+  transform: {},
+  testMatch: ['**/*.test.js'],
+  testTimeout: 60_000,
+};

@@ -1,0 +1,60 @@
+/** Source URIs: their scheme, and their form without secrets. Nothing here is decoded. */
+import { WaybillError } from './errors.js';
+
+const SCHEME = /^([a-zA-Z][a-zA-Z0-9+.-]*):/;
+
+/** Query parameters that carry a secret or a signature (S3, GCS, Azure SAS, common tokens), in lower case. */
+const SECRET_PARAMETER =
+  /^(x-amz-.*|x-goog-.*|awsaccesskeyid|signature|sig|se|sp|sv|sr|st|skoid|sktid|skt|ske|sks|skv|token|access_token|api_key|apikey|key|password|secret|auth|policy|key-pair-id)$/i;
+
+/** The scheme in lower case; a path without scheme is `file`. An empty source is WB_USAGE. */
+export function schemeOf(uri: string): string {
+  if (uri === '') throw new WaybillError('WB_USAGE', 'the source is empty');
+  const found = SCHEME.exec(uri)?.[1];
+  return found === undefined ? 'file' : found.toLowerCase();
+}
+
+/** Whether a string names a place by scheme rather than by path. */
+export function hasScheme(text: string): boolean {
+  return SCHEME.test(text);
+}
+
+/** A URI split into what may be kept and what may not. */
+export interface SplitUri {
+  /** Without userinfo and without query parameters that carry secrets. */
+  readonly uri: string;
+  /** `username`, `password`, and the whole secret query string as `query`; empty if there was none. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** Splits userinfo, SAS and presigned parameters off (rule 3). Text that is no hierarchical URI stays as it is. */
+export function splitSecrets(uri: string): SplitUri {
+  const match = /^([a-zA-Z][a-zA-Z0-9+.-]*:\/\/)([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/.exec(uri);
+  if (!match) return { uri, secrets: {} };
+  const [, scheme = '', authority = '', path = '', query = '', fragment = ''] = match;
+  const secrets: Record<string, string> = {};
+  const at = authority.lastIndexOf('@');
+  let host = authority;
+  // In abfss:// and wasbs:// the part before @ is the container, not a user.
+  if (at >= 0 && !/^(abfss?|wasbs?):/i.test(scheme)) {
+    host = authority.slice(at + 1);
+    const [user = '', ...rest] = authority.slice(0, at).split(':');
+    if (user !== '') secrets['username'] = user;
+    if (rest.length > 0) secrets['password'] = rest.join(':');
+  }
+  const parameters = query === '' ? [] : query.slice(1).split('&');
+  const isSecret = (parameter: string): boolean =>
+    SECRET_PARAMETER.test(parameter.split('=', 1)[0] ?? '');
+  let kept = query;
+  if (parameters.some(isSecret)) {
+    secrets['query'] = query.slice(1);
+    const left = parameters.filter((parameter) => !isSecret(parameter));
+    kept = left.length === 0 ? '' : `?${left.join('&')}`;
+  }
+  return { uri: scheme + host + path + kept + fragment, secrets };
+}
+
+/** A URI fit to be shown: without anything that `splitSecrets` takes off. */
+export function redactUri(uri: string): string {
+  return splitSecrets(uri).uri;
+}

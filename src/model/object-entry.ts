@@ -1,0 +1,37 @@
+/** What a store says about one object, before a byte of it was read. */
+
+/**
+ * How an object's version is recognised again (rule 12). `strong`: a version id, a generation or a strong
+ * ETag, equal only if the bytes are equal. `weak`: Last-Modified or mtime together with the size, or a `W/` ETag.
+ */
+export interface Pin {
+  readonly strength: 'strong' | 'weak';
+  /** Opaque and comparable with `===`. Its prefix names its kind: `etag:`, `version:`, `generation:`, `mtime:`. */
+  readonly value: string;
+}
+
+/** The names of the digests that Waybill knows how to compute and compare. */
+export type DigestName = 'sha256' | 'sha1' | 'md5' | 'crc32' | 'crc32c' | 'crc64nvme';
+
+/** Digests of a whole object as lowercase hex, big-endian. A composite (multipart) value is not one. */
+export type Digests = Partial<Record<DigestName, string>>;
+
+/** One file or folder at a source. */
+export interface ObjectEntry {
+  /** Relative to the store's root, POSIX, no leading or trailing slash; '' is the root itself. */
+  readonly path: string;
+  readonly kind: 'file' | 'directory';
+  /** Absent where the store does not know it, or only roughly; never -1. */
+  readonly sizeBytes?: number;
+  /** ISO 8601, UTC. */
+  readonly modifiedAt?: string;
+  readonly isExecutable?: boolean;
+  readonly pin?: Pin;
+  /** Checksums that lie with the source. A SHA-256 lifts the file to level `published`, any other to `provider`. */
+  readonly digests?: Digests;
+}
+
+/** Whether two pins name the same version. An absent pin equals nothing. */
+export function samePin(a: Pin | undefined, b: Pin | undefined): boolean {
+  return a !== undefined && b !== undefined && a.strength === b.strength && a.value === b.value;
+}

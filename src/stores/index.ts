@@ -1,0 +1,4 @@
+/** The stores that Waybill has, in the order of `waybill stores`. Each is one folder beside this file. */
+import type { StoreFactory } from './store.js';
+
+export const STORE_FACTORIES: readonly StoreFactory[] = [];

@@ -1,0 +1,159 @@
+/**
+ * The contract of a store: a place that artifacts are read from. The comments are the specification; the
+ * conformance suite (`test/stores/conformance.ts`) holds every store to them.
+ *
+ * A store never retries, knows nothing of Temporal, of the destination or of `process.env`, and throws only
+ * `WaybillError` (an abort passes through as the signal's reason).
+ */
+import type { Readable } from 'node:stream';
+import type { DigestName, Digests, ObjectEntry, Pin } from '../model/object-entry.js';
+
+/** What a store can do. Callers ask; they do not try and catch. */
+export interface StoreCapabilities {
+  /** `list` works. Without it the source is a single file. */
+  readonly canList: boolean;
+  /** `openRead` honours `offsetBytes` and `lengthBytes`. `unknown`: the first answer tells. */
+  readonly ranges: 'yes' | 'no' | 'unknown';
+  /** The strongest pin that entries and answers carry. `unknown`: differs by object. */
+  readonly pin: 'strong' | 'weak' | 'none' | 'unknown';
+  /** Whether listed sizes are exact. */
+  readonly knowsSizes: boolean;
+  /** Digests that entries or answers may carry. */
+  readonly nativeDigests: readonly DigestName[];
+  /** A listing comes in ascending byte order of the path, so that it can be continued after a path. */
+  readonly listsInOrder: boolean;
+  /** Connections to the service that are polite at once, over all threads. */
+  readonly maxConnections: number;
+}
+
+/** Options of every call that waits. When the signal aborts, the call rejects with the signal's reason. */
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** Options of a listing. */
+export interface ListOptions extends CallOptions {
+  readonly recursive: boolean;
+}
+
+/** What part of an object to read, and which version of it. */
+export interface ReadOptions extends CallOptions {
+  /** Default 0. */
+  readonly offsetBytes?: number;
+  /** Default: to the end. */
+  readonly lengthBytes?: number;
+  /**
+   * The version that must be read. Strong: sent as a condition (If-Match, versionId, generation) where the
+   * service takes one, and compared with the answer always. A mismatch is WB_SOURCE_CHANGED.
+   */
+  readonly pin?: Pin;
+}
+
+/** An object, opened. The caller reads `body` to its end or destroys it. */
+export interface OpenObject {
+  /** Raw bytes of the object, never decoded. Its error events are WaybillErrors where the store can tell. */
+  readonly body: Readable;
+  /**
+   * Where in the object the body starts. It is 0 although another offset was asked for when the service ignored
+   * the range: the caller restarts, it never appends.
+   */
+  readonly offsetBytes: number;
+  /** How many bytes the body announces (Content-Length or Content-Range); absent: unknown. */
+  readonly lengthBytes?: number;
+  /** Size of the whole object where the answer says it. */
+  readonly sizeBytes?: number;
+  readonly pin?: Pin;
+  readonly modifiedAt?: string;
+  /** Digests of the whole object that this answer carried. */
+  readonly digests?: Digests;
+  /**
+   * How the body's end is told (rule 11): `length` (announced and enforced), `framing` (a last chunk or
+   * END_STREAM), `close` (the connection's end alone, which a cut looks like too).
+   */
+  readonly ending: 'length' | 'framing' | 'close';
+  /** The service's own clock when it answered, ISO 8601: a weak pin younger than 2 s cannot be trusted (rule 12). */
+  readonly answeredAt?: string;
+}
+
+/** An open source. Paths are relative POSIX without leading slash; '' is the root. */
+export interface Store {
+  /** The store's name in the registry: `s3`, `http`, ... */
+  readonly name: string;
+  /** The root, without secrets. */
+  readonly root: string;
+  readonly capabilities: StoreCapabilities;
+  /**
+   * Describes one object. '' describes the root: `file` where the source is a single file. A prefix that has
+   * objects below it is a directory. Missing: WB_NOT_FOUND.
+   */
+  stat(path: string, options?: CallOptions): Promise<ObjectEntry>;
+  /**
+   * Lists below a prefix ('' for all): files, and folders where the service has real ones, never the prefix
+   * itself. A missing or empty prefix yields WB_NOT_FOUND where the service cannot tell the two apart, else
+   * nothing for an empty one. Entries come with whatever the listing answered, without a call per entry. Paths
+   * are as the service names them: the caller guards them.
+   */
+  list(prefix: string, options: ListOptions): AsyncIterable<ObjectEntry>;
+  /**
+   * Opens an object for reading. Missing: WB_NOT_FOUND. An offset at or past the end: WB_SIZE_MISMATCH.
+   * The answer's Content-Range, total and pin were checked when this resolves.
+   */
+  openRead(path: string, options?: ReadOptions): Promise<OpenObject>;
+  /** Frees connections. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** Settings of a connection as a person configures them; never a secret. Keys are the store's own names. */
+export type ConnectionSettings = Readonly<Record<string, string>>;
+
+/** Secrets of a connection; they live in memory only and never enter Temporal, a log or a file. */
+export type ConnectionSecrets = Readonly<Record<string, string>>;
+
+/** All that is needed to open a store; crosses to worker threads as a structured clone. */
+export interface StoreAddress {
+  /** Without secrets. */
+  readonly uri: string;
+  readonly settings: ConnectionSettings;
+  readonly secrets: ConnectionSecrets;
+}
+
+/** What a reference points at. */
+export interface Resolution {
+  /** The storage URI, itself no reference. */
+  readonly uri: string;
+  /** Settings that the storage needs beyond those of the reference, e.g. the chosen transport. */
+  readonly settings?: ConnectionSettings;
+  /** What the reference meant when it was resolved: a model version, a run id. */
+  readonly revision?: string;
+  /** How the bytes will travel, with the reason, for the receipt: `presigned (server offers it)`. */
+  readonly transport?: string;
+  /** Other facts for the receipt, e.g. `{modelVersion: '3', runId: '...'}`. */
+  readonly facts?: Readonly<Record<string, string>>;
+}
+
+/** How a store enters the registry. */
+export interface StoreFactory {
+  readonly name: string;
+  /** URI schemes without colon, in lower case. */
+  readonly schemes: readonly string[];
+  /** One line for `waybill stores`. */
+  readonly summary: string;
+  /** URI forms for `waybill stores` and the docs. */
+  readonly forms: readonly string[];
+  /**
+   * Environment variables that people of this service have set already, by where they go. The CLI reads them
+   * (a store never does): `settings` travel with the request, `secrets` over the credentials socket.
+   */
+  readonly environment: {
+    readonly settings: readonly string[];
+    readonly secrets: readonly string[];
+  };
+  /** Whether URIs of this store are references that `resolve` turns into storage URIs. */
+  readonly isReference?: (uri: string) => boolean;
+  /** Resolves a reference once (worker side). Throws WB_NOT_FOUND, WB_UNAUTHENTICATED, ... */
+  readonly resolve?: (address: StoreAddress, options: CallOptions) => Promise<Resolution>;
+  /** Opens a store. Makes no request; a malformed URI is WB_USAGE, a wrong setting WB_CONFIG_INVALID. */
+  readonly open: (address: StoreAddress) => Promise<Store>;
+  /** The last part of the URI that can name a local folder or file; undefined: none derivable. */
+  readonly localName: (uri: string) => string | undefined;
+}
