@@ -1,0 +1,68 @@
+/**
+ * What the local service and its worker say to each other over the child-process channel, and how the
+ * service starts it:
+ *
+ *   node dist/src/worker.js --local --state-dir S --address 127.0.0.1:P --control-socket PATH
+ *        [--previous-identity ID]
+ *
+ * The worker writes nothing on stdout (stderr is its log). It is started beside Temporal, not after it:
+ * it keeps trying to connect for a minute. It sends `ready` once it polls, answers every `how-busy` with one
+ * `busy`, and drains on SIGTERM. `--previous-identity` names a worker that is proven dead: its running activities
+ * can be handed back at once instead of after their heartbeat timeout. When the channel closes, the service
+ * is gone: the worker goes on with what it has, the next `waybill` command starts a new service, which ends it.
+ */
+import { z } from 'zod';
+
+const workerMessageSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('ready'),
+    /** The Temporal identity under which it polls. */
+    identity: z.string().min(1).max(1000),
+  }),
+  z.strictObject({
+    type: z.literal('busy'),
+    /** Pulls that are open and not paused. */
+    openPulls: z.number().int().nonnegative(),
+  }),
+]);
+
+const serviceMessageSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('how-busy') }),
+]);
+
+/** From the worker to the service. */
+export type WorkerMessage = z.infer<typeof workerMessageSchema>;
+
+/** From the service to the worker. */
+export type ServiceMessage = z.infer<typeof serviceMessageSchema>;
+
+/** Reads what came from the worker; undefined if it is none of its messages. */
+export function parseWorkerMessage(value: unknown): WorkerMessage | undefined {
+  return workerMessageSchema.safeParse(value).data;
+}
+
+/** Reads what came from the service; undefined if it is none of its messages. */
+export function parseServiceMessage(value: unknown): ServiceMessage | undefined {
+  return serviceMessageSchema.safeParse(value).data;
+}
+
+/** How the service starts its worker. */
+export interface WorkerArguments {
+  readonly stateDir: string;
+  /** Temporal's gRPC address, `127.0.0.1:P`. */
+  readonly address: string;
+  /** Path of the control socket, for `get-credentials`. */
+  readonly controlSocket: string;
+  readonly previousIdentity?: string;
+}
+
+/** The arguments behind the worker's script. */
+export function formatWorkerArguments(args: WorkerArguments): string[] {
+  return [
+    '--local',
+    ...['--state-dir', args.stateDir],
+    ...['--address', args.address],
+    ...['--control-socket', args.controlSocket],
+    ...(args.previousIdentity === undefined ? [] : ['--previous-identity', args.previousIdentity]),
+  ];
+}
