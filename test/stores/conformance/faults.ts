@@ -1,0 +1,136 @@
+/** Cases of the suite: faults of the network, of credentials, and aborts. */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { closedPort, startFaultProxy } from '../../helpers/fault-proxy.js';
+import type { FaultProxy } from '../../helpers/fault-proxy.js';
+import { eventually, failureOf, listAll, readAll, withStore } from './expectations.js';
+import type { Bench } from './expectations.js';
+import type { StoreTraits } from './testbed.js';
+
+/** Every store. */
+export function abortCases(bench: Bench): void {
+  describe('abort', () => {
+    it('before a call rejects it with the reason of the signal', () =>
+      withStore(bench, async (store) => {
+        const reason = new Error('stopped by the caller');
+        const signal = AbortSignal.abort(reason);
+        await expect(store.stat('basic/hello.txt', { signal })).rejects.toBe(reason);
+        await expect(store.openRead('basic/hello.txt', { signal })).rejects.toBe(reason);
+      }));
+
+    it('in the middle of a body ends it with the reason of the signal', () =>
+      withStore(bench, async (store) => {
+        const reason = new Error('stopped by the caller');
+        const controller = new AbortController();
+        const opened = await store.openRead('reads/large.bin', { signal: controller.signal });
+        const read = (async (): Promise<number> => {
+          let total = 0;
+          for await (const chunk of opened.body) {
+            total += (chunk as Uint8Array).length;
+            controller.abort(reason);
+          }
+          return total;
+        })();
+        await expect(read).rejects.toBe(reason);
+      }));
+  });
+}
+
+/** Stores with a credential. */
+export function credentialCases(bench: Bench, traits: StoreTraits): void {
+  const codes = traits.wrongCredentials ?? [];
+  describe('wrong credentials', () => {
+    it('are never taken for a missing file', () =>
+      withStore(
+        bench,
+        async (store) => {
+          await failureOf(bench, codes, store.stat('basic/hello.txt'));
+          await failureOf(bench, codes, store.stat('basic/absent.txt'));
+          await failureOf(bench, codes, store.openRead('basic/hello.txt'));
+          if (!traits.capabilities.canList) return;
+          await failureOf(bench, codes, listAll(store, 'basic', true));
+          await failureOf(bench, codes, listAll(store, 'basic/absent', true));
+        },
+        { wrongCredentials: true },
+      ));
+  });
+}
+
+/** Stores behind a network. */
+export function networkCases(bench: Bench, traits: StoreTraits): void {
+  let proxy: FaultProxy;
+  const AFTER_BYTES = 200_000;
+
+  describe('a network that fails', () => {
+    beforeEach(async () => {
+      const { address } = bench();
+      if (address === undefined) throw new Error('the testbed has no address');
+      proxy = await startFaultProxy(address);
+    });
+    afterEach(() => proxy.stop());
+
+    it.each(['cut', 'reset'] as const)(
+      'rule 11: a connection %s in mid-body is never a short success',
+      async (kind) => {
+        proxy.setFault({ kind, afterBytes: AFTER_BYTES });
+        await withStore(
+          bench,
+          async (store) => {
+            const read = readAll(store, 'reads/medium.bin');
+            await failureOf(bench, ['WB_SIZE_MISMATCH', 'WB_UNAVAILABLE'], read);
+          },
+          { via: proxy },
+        );
+      },
+    );
+
+    it('a connection cut before the answer is no missing file', async () => {
+      proxy.setFault({ kind: 'cut', afterBytes: 0 });
+      await withStore(
+        bench,
+        async (store) => {
+          await failureOf(bench, ['WB_UNAVAILABLE'], store.stat('basic/hello.txt'));
+          await failureOf(bench, ['WB_UNAVAILABLE'], store.openRead('basic/hello.txt'));
+          if (!traits.capabilities.canList) return;
+          await failureOf(bench, ['WB_UNAVAILABLE'], listAll(store, 'basic', true));
+        },
+        { via: proxy },
+      );
+    });
+
+    it('an unreachable host is said to be one, with its name', async () => {
+      const port = await closedPort();
+      await withStore(
+        bench,
+        async (store) => {
+          const codes = ['WB_UNAVAILABLE', 'WB_TIMEOUT'] as const;
+          const error = await failureOf(bench, codes, store.stat('basic/hello.txt'));
+          expect(error.message).toContain(String(port));
+          expect(error.scope).toBe('source');
+          expect(error.retryable).toBe(true);
+        },
+        { via: { host: '127.0.0.1', port } },
+      );
+    });
+
+    it('an abort frees the socket of a body that stalls', async () => {
+      proxy.setFault({ kind: 'stall', afterBytes: AFTER_BYTES });
+      await withStore(
+        bench,
+        async (store) => {
+          const controller = new AbortController();
+          const { signal } = controller;
+          const opened = await store.openRead('reads/large.bin', { signal });
+          const ended = new Promise((resolve) => opened.body.once('error', resolve));
+          opened.body.resume();
+          const before = proxy.openConnections();
+          expect(before).toBeGreaterThan(0);
+          const reason = new Error('stopped by the caller');
+          controller.abort(reason);
+          expect(await ended).toBe(reason);
+          await eventually('the socket is closed', () => proxy.openConnections() < before);
+        },
+        { via: proxy },
+      );
+    });
+  });
+}
