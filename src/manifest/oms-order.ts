@@ -1,0 +1,106 @@
+/**
+ * The order of OpenSSF Model Signing v1 out of the order of SHA256SUMS, while files stream by (rule 31).
+ *
+ * Model Signing compares paths segment by segment, by code point: `a/b` comes before `a-b`. In byte order it is the
+ * other way round, because `-` is smaller than `/`. A file is therefore held back while a folder that sorts
+ * before it can still come, and no longer.
+ */
+import { compareByBytes } from '../model/object-path.js';
+import type { SumsEntry } from './sha256sums.js';
+
+/** First segments that do not count: the ignore list of the Model Signing tool, its signature, and our record. */
+const IGNORED = new Set([
+  '.waybill',
+  '.git',
+  '.gitattributes',
+  '.github',
+  '.gitignore',
+  'model.sig',
+]);
+
+interface Held {
+  /** The path with NUL for `/`, so that byte order is segment order. */
+  readonly key: string;
+  readonly sha256: string;
+}
+
+/** Takes files in byte order of the path and gives their digests out in the order of Model Signing. */
+export class OmsOrder {
+  readonly #emit: (sha256: string) => void;
+  /** A binary heap, the smallest key first. */
+  readonly #held: Held[] = [];
+
+  constructor(emit: (sha256: string) => void) {
+    this.#emit = emit;
+  }
+
+  /** Takes the next file. */
+  add(entry: SumsEntry): void {
+    const { path, sha256 } = entry;
+    if (IGNORED.has(path.split('/', 1)[0] ?? '')) return;
+    const bound = smallestKeyToCome(path);
+    while (this.#held.length > 0 && compareByBytes(this.#held[0]?.key ?? '', bound) < 0)
+      this.#pop();
+    this.#push({ key: keyOf(path), sha256 });
+  }
+
+  /** Gives out what is still held. */
+  end(): void {
+    while (this.#held.length > 0) this.#pop();
+  }
+
+  #push(item: Held): void {
+    const heap = this.#held;
+    let index = heap.length;
+    heap.push(item);
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      const above = heap[parent];
+      if (above === undefined || compareByBytes(above.key, item.key) <= 0) break;
+      heap[index] = above;
+      index = parent;
+    }
+    heap[index] = item;
+  }
+
+  #pop(): void {
+    const heap = this.#held;
+    const first = heap[0];
+    const last = heap.pop();
+    if (first === undefined || last === undefined) return;
+    this.#emit(first.sha256);
+    if (heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      let below = heap[child];
+      const right = heap[child + 1];
+      if (below === undefined) break;
+      if (right !== undefined && compareByBytes(right.key, below.key) < 0) {
+        child += 1;
+        below = right;
+      }
+      if (compareByBytes(last.key, below.key) <= 0) break;
+      heap[index] = below;
+      index = child;
+    }
+    heap[index] = last;
+  }
+}
+
+function keyOf(path: string): string {
+  return path.replaceAll('/', '\0');
+}
+
+/**
+ * The smallest key that this path or one after it in byte order can have. Where the path goes on below `/` (as in
+ * `a-b`), the folder before that place (`a/...`) may still come.
+ */
+function smallestKeyToCome(path: string): string {
+  for (let index = 1; index < path.length; index += 1) {
+    if (path.charCodeAt(index) < 0x2f && path.charCodeAt(index - 1) !== 0x2f) {
+      return `${keyOf(path.slice(0, index))}\0`;
+    }
+  }
+  return keyOf(path);
+}
