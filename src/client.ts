@@ -1,0 +1,187 @@
+/**
+ * The client of Waybill: starts pulls, watches them and steers them. It talks to Temporal only, and loads none of
+ * the worker's native parts.
+ *
+ * ```ts
+ * const client = await WaybillClient.connect({ address: '127.0.0.1:7233' });
+ * const { pullId } = await client.startPull(request);
+ * for await (const status of client.watch(pullId)) console.log(status.progress.bytesDone);
+ * const result = await client.result(pullId);
+ * await client.close();
+ * ```
+ *
+ * Every method throws WaybillError only: WB_TEMPORAL_UNREACHABLE where Temporal does not answer, WB_NOT_FOUND where
+ * it does not know the pull, and what is said at the method.
+ */
+import { Client, Connection } from '@temporalio/client';
+import { hostname } from 'node:os';
+import type { PullRequest, PullResult, PullStatus } from './model/pull.js';
+import { resultOf } from './client/ended.js';
+import { findPull, listPulls } from './client/find.js';
+import { handBackWork } from './client/hand-back.js';
+import { Ratchet } from './client/ratchet.js';
+import { queuesOf, startPull } from './client/start.js';
+import { memoOf, readStatus } from './client/status.js';
+import { reach, translate } from './client/translate.js';
+import type {
+  ClientOptions,
+  PullSummary,
+  StartOptions,
+  StartedPull,
+  WatchOptions,
+} from './client/types.js';
+import { watchStatus } from './client/watch.js';
+import { SIGNALS } from './workflows/messages.js';
+
+export type {
+  ClientOptions,
+  PullSummary,
+  StartOptions,
+  StartedPull,
+  WatchOptions,
+} from './client/types.js';
+export type { PullProgress, PullRequest, PullResult, PullStatus } from './model/pull.js';
+
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+
+/** A worker asks for work at least this often: its long polls last a minute. */
+const POLLER_IS_ALIVE_FOR_MS = 65_000;
+
+/** Temporal's numbers for the two kinds of task queue. */
+const WORKFLOW_QUEUE = 1;
+const ACTIVITY_QUEUE = 2;
+
+/** A connection to one namespace of one Temporal. */
+export class WaybillClient {
+  private readonly ratchet = new Ratchet();
+
+  private constructor(
+    private readonly connection: Connection,
+    private readonly client: Client,
+    private readonly queuePrefix: string,
+  ) {}
+
+  /** Connects. Throws WB_TEMPORAL_UNREACHABLE, or WB_UNAUTHENTICATED where Temporal refuses the sign-in. */
+  static async connect(options: ClientOptions): Promise<WaybillClient> {
+    const { address, tls, apiKey, metadata } = options;
+    try {
+      const connection = await Connection.connect({
+        address,
+        ...(tls === undefined ? {} : { tls }),
+        ...(apiKey === undefined ? {} : { apiKey }),
+        ...(metadata === undefined ? {} : { metadata: { ...metadata } }),
+        connectTimeout: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+      });
+      const client = new Client({
+        connection,
+        namespace: options.namespace ?? 'default',
+        identity: options.identity ?? `${hostname()}/${process.pid}/client`,
+      });
+      return new WaybillClient(connection, client, options.queuePrefix ?? 'waybill');
+    } catch (error) {
+      throw translate(error, `connect to Temporal at ${address}`);
+    }
+  }
+
+  /**
+   * Starts a pull. An equal one that runs is joined (and goes on, if it was paused); a paused or blocked one of the
+   * same source with other options is ended first; any other at the same destination is WB_DESTINATION_OWNED.
+   */
+  startPull(request: PullRequest, options: StartOptions = {}): Promise<StartedPull> {
+    return startPull(this.client, this.queuePrefix, request, options);
+  }
+
+  /** How the latest run of a pull is. Its counts never go back, as long as this client lives. */
+  status(pullId: string): Promise<PullStatus> {
+    return readStatus(this.client, this.ratchet, pullId);
+  }
+
+  /** The status again and again until the pull has ended; the last one carries the result. */
+  watch(pullId: string, options: WatchOptions = {}): AsyncIterable<PullStatus> {
+    return watchStatus(() => this.status(pullId), options);
+  }
+
+  /** Waits for the end. A pull that failed or was cancelled is a result, not an error. */
+  async result(pullId: string): Promise<PullResult> {
+    const handle = this.client.workflow.getHandle(pullId);
+    const description = await reach('read the pull', () => handle.describe());
+    const { destination } = memoOf(description.memo);
+    return resultOf(this.client.workflow.getHandle(pullId, description.runId), destination);
+  }
+
+  /** Stops the bytes at the next part boundary; the pull stays open. */
+  pause(pullId: string): Promise<void> {
+    return this.signal(pullId, SIGNALS.pause, 'pause the pull');
+  }
+
+  /** Goes on after `pause`, and tries at once what waits for its next try. */
+  resume(pullId: string): Promise<void> {
+    return this.signal(pullId, SIGNALS.resume, 'resume the pull');
+  }
+
+  /** Tries at once what waits for its next try. */
+  retryNow(pullId: string): Promise<void> {
+    return this.signal(pullId, SIGNALS.retryNow, 'retry the pull');
+  }
+
+  /** Asks a pull to end: it stops the bytes, keeps journal and partials and gives the destination back. */
+  cancel(pullId: string): Promise<void> {
+    return reach('cancel the pull', async () => {
+      await this.client.workflow.getHandle(pullId).cancel();
+    });
+  }
+
+  /** The pulls that Temporal knows, latest first. */
+  list(options: { limit?: number; onlyLatest?: boolean } = {}): Promise<PullSummary[]> {
+    return listPulls(this.client, options);
+  }
+
+  /**
+   * The pull that a person means: an id, a unique prefix, a destination's absolute path, nothing for the latest.
+   * Throws WB_NOT_FOUND, or WB_USAGE where a prefix fits several.
+   */
+  find(wanted?: string): Promise<PullSummary> {
+    return findPull(this.client, wanted);
+  }
+
+  /**
+   * Gives back what a worker had in hand, so that another goes on at once; answers how much. Only for a worker
+   * that is proven dead: a live one would find its attempt taken away.
+   */
+  handBack(workerIdentity: string): Promise<number> {
+    return handBackWork(this.client, workerIdentity);
+  }
+
+  /** The names of the task queues of a site; of the local service without one. */
+  queues(site?: string): { workflows: string; transfer: string } {
+    return queuesOf(this.queuePrefix, site);
+  }
+
+  /** Whether a worker asked for work of this queue within about a minute. */
+  async isWorkerPolling(taskQueue: string): Promise<boolean> {
+    const answers = await reach('ask who serves the task queue', () =>
+      Promise.all(
+        [WORKFLOW_QUEUE, ACTIVITY_QUEUE].map((taskQueueType) =>
+          this.client.workflowService.describeTaskQueue({
+            namespace: this.client.options.namespace,
+            taskQueue: { name: taskQueue },
+            taskQueueType,
+          }),
+        ),
+      ),
+    );
+    const oldest = Date.now() - POLLER_IS_ALIVE_FOR_MS;
+    return answers
+      .flatMap((answer) => answer.pollers ?? [])
+      .some((poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1_000 >= oldest);
+  }
+
+  /** Closes the connection. May be called twice. */
+  async close(): Promise<void> {
+    await this.connection.close();
+  }
+
+  private signal(pullId: string, name: string, doing: string): Promise<void> {
+    return reach(doing, () => this.client.workflow.getHandle(pullId).signal(name));
+  }
+}

@@ -1,0 +1,90 @@
+/** How a pull ended, from Temporal's record of it. */
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  WorkflowFailedError,
+  type WorkflowHandle,
+} from '@temporalio/client';
+import { ERRORS, isErrorCode, type ErrorCode } from '../model/errors.js';
+import type { PullProgress, PullResult } from '../model/pull.js';
+import { translate } from './translate.js';
+
+function isPullResult(value: unknown): value is PullResult {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'exitCode' in value &&
+    typeof value.exitCode === 'number' &&
+    'failures' in value &&
+    Array.isArray(value.failures)
+  );
+}
+
+/** A result for a pull that left none itself, from what is known of its progress. */
+export function resultWithout(
+  code: ErrorCode,
+  message: string,
+  destination: string,
+  progress: PullProgress | undefined,
+): PullResult {
+  return {
+    ok: false,
+    exitCode: ERRORS[code].exitCode,
+    code,
+    message,
+    destination,
+    files: progress?.filesDone ?? 0,
+    bytes: progress?.bytesDone ?? 0,
+    filesFetched: (progress?.filesDone ?? 0) - (progress?.filesKept ?? 0),
+    bytesFetched: 0,
+    filesKept: progress?.filesKept ?? 0,
+    filesStale: 0,
+    filesSkipped: 0,
+    levels: {},
+    failures: progress?.failures ?? [],
+    filesFailed: progress?.filesFailed ?? 0,
+    warnings: [],
+  };
+}
+
+/**
+ * Waits for the end of a pull and says how it was; a pull that failed is a result too. Throws only when Temporal
+ * cannot be reached or does not know the pull.
+ */
+export async function resultOf(
+  handle: WorkflowHandle,
+  destination: string,
+  progress?: PullProgress,
+): Promise<PullResult> {
+  let cause: unknown;
+  try {
+    const result: unknown = await handle.result();
+    if (isPullResult(result)) return result;
+    return resultWithout(
+      'WB_VERSION_SKEW',
+      'the result has an unknown shape',
+      destination,
+      progress,
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw translate(error, 'wait for the pull');
+    cause = error.cause;
+  }
+  if (cause instanceof ApplicationFailure) {
+    const details: unknown = cause.details?.[0];
+    if (isPullResult(details)) return details;
+    const code = isErrorCode(cause.type) ? cause.type : 'WB_UNEXPECTED';
+    return resultWithout(code, cause.message, destination, progress);
+  }
+  if (cause instanceof CancelledFailure) {
+    return resultWithout('WB_CANCELLED', 'the pull was cancelled', destination, progress);
+  }
+  if (cause instanceof TerminatedFailure) {
+    const message =
+      'the pull was terminated in Temporal; the same command goes on where it stopped';
+    return resultWithout('WB_CANCELLED', message, destination, progress);
+  }
+  const message = cause instanceof Error ? cause.message : 'the pull ended without a reason';
+  return resultWithout('WB_UNEXPECTED', message, destination, progress);
+}

@@ -1,0 +1,70 @@
+/** Finds pulls among those that Temporal still knows. */
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { isAbsolute } from 'node:path';
+import { WaybillError } from '../model/errors.js';
+import { PULL_WORKFLOW } from '../workflows/messages.js';
+import { memoOf, stateOf } from './status.js';
+import { reach } from './translate.js';
+import type { PullSummary } from './types.js';
+
+/** Runs that a search looks through, latest first. */
+const MAX_RUNS = 1_000;
+
+function summaryOf(info: WorkflowExecutionInfo): PullSummary {
+  const { source, destination } = memoOf(info.memo);
+  return {
+    pullId: info.workflowId,
+    runId: info.runId,
+    state: stateOf(info.status.name),
+    source,
+    destination,
+    startedAt: info.startTime.toISOString(),
+    ...(info.closeTime === undefined ? {} : { endedAt: info.closeTime.toISOString() }),
+  };
+}
+
+/** The runs of all pulls, latest first. `onlyLatest` keeps one run of each pull. */
+export async function listPulls(
+  client: Client,
+  options: { readonly limit?: number; readonly onlyLatest?: boolean } = {},
+): Promise<PullSummary[]> {
+  const found: PullSummary[] = [];
+  const seen = new Set<string>();
+  await reach('list the pulls', async () => {
+    for await (const info of client.workflow.list({ query: `WorkflowType = '${PULL_WORKFLOW}'` })) {
+      if (options.onlyLatest === true && seen.has(info.workflowId)) continue;
+      seen.add(info.workflowId);
+      found.push(summaryOf(info));
+      if (found.length >= (options.limit ?? MAX_RUNS)) return;
+    }
+  });
+  return found.sort((a, b) => Date.parse(b.startedAt) - Date.parse(a.startedAt));
+}
+
+/**
+ * The pull that a person means: an id, a unique prefix of one, the absolute path of a destination, or nothing for
+ * the latest.
+ * @throws WB_NOT_FOUND, or WB_USAGE where a prefix fits several
+ */
+export async function findPull(client: Client, wanted?: string): Promise<PullSummary> {
+  const pulls = await listPulls(client, { onlyLatest: true });
+  const fits = (pull: PullSummary): boolean => {
+    if (wanted === undefined) return true;
+    return isAbsolute(wanted)
+      ? pull.destination === wanted.replace(/(.)\/+$/, '$1')
+      : pull.pullId.startsWith(wanted);
+  };
+  const found = pulls.filter(fits);
+  const exact = found.find((pull) => pull.pullId === wanted);
+  const [first] = found;
+  if (exact) return exact;
+  if (first === undefined) {
+    const what = wanted === undefined ? 'there is no pull yet' : `no pull fits ${wanted}`;
+    throw new WaybillError('WB_NOT_FOUND', `${what}; see: waybill pulls`, { scope: 'request' });
+  }
+  if (wanted !== undefined && !isAbsolute(wanted) && found.length > 1) {
+    const ids = found.slice(0, 5).map((pull) => pull.pullId);
+    throw new WaybillError('WB_USAGE', `${wanted} fits several pulls: ${ids.join(', ')}`);
+  }
+  return first;
+}

@@ -1,0 +1,101 @@
+/** What is being moved right now: the pending activities of a workflow, as Temporal's record of it tells them. */
+import type { WorkflowExecutionDescription } from '@temporalio/client';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import type { InFlight } from '../model/pull.js';
+
+/** What an activity tells of itself in a heartbeat. Short names: it is sent every second, under 1 KiB (rule 29). */
+export interface Beat {
+  /** Phase of the unit. */
+  readonly p: string;
+  /** Name of the file at hand. */
+  readonly n: string;
+  /** Files done, files in all. */
+  readonly f: number;
+  readonly F: number;
+  /** Bytes done, bytes in all. */
+  readonly b: number;
+  readonly B: number;
+}
+
+/** A pending activity, read. */
+export interface PendingUnit {
+  readonly activityId: string;
+  readonly type: string;
+  readonly isStarted: boolean;
+  readonly worker: string;
+  readonly attempt: number;
+  readonly beat?: Beat;
+  readonly lastFailure?: string;
+  /** Since when it waits for a worker, by Temporal's clock; only while it does. */
+  readonly waitingSinceMs?: number;
+}
+
+type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
+
+/** `PENDING_ACTIVITY_STATE_STARTED` and `_SCHEDULED` of Temporal's API. */
+const STARTED = 2;
+const SCHEDULED = 1;
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}
+
+function beatOf(payload: Payload | undefined): Beat | undefined {
+  if (payload === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = defaultPayloadConverter.fromPayload(payload);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const fields: Record<string, unknown> = { ...value };
+  return {
+    p: typeof fields['p'] === 'string' ? fields['p'] : '',
+    n: typeof fields['n'] === 'string' ? fields['n'] : '',
+    f: numberOf(fields['f']),
+    F: numberOf(fields['F']),
+    b: numberOf(fields['b']),
+    B: numberOf(fields['B']),
+  };
+}
+
+function failureText(pending: Pending): string | undefined {
+  const failure = pending.lastFailure;
+  if (!failure) return undefined;
+  return failure.message || failure.cause?.message || undefined;
+}
+
+function unitOf(pending: Pending): PendingUnit {
+  const beat = beatOf(pending.heartbeatDetails?.payloads?.[0]);
+  const lastFailure = failureText(pending);
+  const seconds = pending.scheduledTime?.seconds;
+  const isWaiting = pending.state === SCHEDULED && seconds !== undefined && seconds !== null;
+  return {
+    activityId: pending.activityId ?? '',
+    type: pending.activityType?.name ?? '',
+    isStarted: pending.state === STARTED,
+    worker: pending.lastWorkerIdentity ?? '',
+    attempt: pending.attempt ?? 1,
+    ...(beat === undefined ? {} : { beat }),
+    ...(lastFailure === undefined ? {} : { lastFailure }),
+    ...(isWaiting ? { waitingSinceMs: Number(seconds) * 1_000 } : {}),
+  };
+}
+
+/** The pending activities of a described workflow. */
+export function pendingUnits(description: WorkflowExecutionDescription): PendingUnit[] {
+  return (description.raw.pendingActivities ?? []).map(unitOf);
+}
+
+/** The line of `status` for a pending activity; undefined for one that has nothing to tell yet. */
+export function inFlightOf(unit: PendingUnit): InFlight | undefined {
+  if (unit.beat === undefined && unit.lastFailure === undefined) return undefined;
+  return {
+    name: unit.beat?.n === undefined || unit.beat.n === '' ? unit.type : unit.beat.n,
+    bytesDone: unit.beat?.b ?? 0,
+    bytesTotal: unit.beat?.B ?? 0,
+    attempt: unit.attempt,
+    ...(unit.lastFailure === undefined ? {} : { lastFailure: unit.lastFailure }),
+  };
+}

@@ -1,0 +1,59 @@
+/** Progress as people see it: counts that never go back while a pull runs. */
+import type { PullProgress } from '../model/pull.js';
+
+/** Before the first answer. */
+export function emptyProgress(startedAt: string): PullProgress {
+  return {
+    phase: 'waiting for a worker',
+    filesPlanned: 0,
+    bytesPlanned: 0,
+    isPlanComplete: false,
+    filesDone: 0,
+    bytesDone: 0,
+    filesKept: 0,
+    filesFailed: 0,
+    failures: [],
+    retries: 0,
+    startedAt,
+  };
+}
+
+/**
+ * Remembers the highest counts of each run. What is in flight goes back when an attempt starts again, and a unit
+ * that ends between two looks is for a moment in neither: neither is shown.
+ */
+export class Ratchet {
+  private readonly highest = new Map<string, PullProgress>();
+
+  constructor(private readonly capacity = 64) {}
+
+  /** The last progress shown for a run. */
+  last(runId: string): PullProgress | undefined {
+    return this.highest.get(runId);
+  }
+
+  /** The progress to show for what was just seen. */
+  raise(runId: string, seen: PullProgress): PullProgress {
+    const before = this.highest.get(runId) ?? seen;
+    const filesPlanned = Math.max(before.filesPlanned, seen.filesPlanned);
+    const bytesPlanned = Math.max(before.bytesPlanned, seen.bytesPlanned);
+    const isPlanComplete = before.isPlanComplete || seen.isPlanComplete;
+    const bytesDone = Math.max(before.bytesDone, seen.bytesDone);
+    const shown: PullProgress = {
+      ...seen,
+      filesPlanned,
+      bytesPlanned,
+      isPlanComplete,
+      filesDone: Math.max(before.filesDone, seen.filesDone),
+      bytesDone: isPlanComplete && bytesPlanned > 0 ? Math.min(bytesDone, bytesPlanned) : bytesDone,
+      filesKept: Math.max(before.filesKept, seen.filesKept),
+      filesFailed: Math.max(before.filesFailed, seen.filesFailed),
+      retries: Math.max(before.retries, seen.retries),
+    };
+    this.highest.delete(runId);
+    this.highest.set(runId, shown);
+    const oldest = this.highest.keys().next();
+    if (this.highest.size > this.capacity && !oldest.done) this.highest.delete(oldest.value);
+    return shown;
+  }
+}

@@ -1,0 +1,195 @@
+/** Starts a pull, or joins the equal one that runs already. */
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { redactUri } from '../model/artifact-uri.js';
+import { MAX_SUMMARY_BYTES, cutText } from '../model/caps.js';
+import { WaybillError } from '../model/errors.js';
+import type { PullProgress, PullRequest } from '../model/pull.js';
+import {
+  PULL_WORKFLOW,
+  QUERIES,
+  SIGNALS,
+  type PullInput,
+  type PullMemo,
+} from '../workflows/messages.js';
+import { pullIdInside, pullIdOf, requestFingerprint, type Place } from './identity.js';
+import { memoOf } from './status.js';
+import { reach, translate } from './translate.js';
+import type { StartOptions, StartedPull } from './types.js';
+
+/** A request larger than this does not belong into Temporal's history (its limit is 2 MiB). */
+const MAX_REQUEST_BYTES = 512 * 1024;
+
+/** A workflow task that a killed worker held is given to another after this (the server's default is 10 s). */
+const WORKFLOW_TASK_TIMEOUT = '5s';
+
+/** How long a superseded pull may take to let go of its destination. */
+const SUPERSEDE_MS = 30_000;
+
+/** The task queues of a prefix. */
+export function queuesOf(
+  prefix: string,
+  site: string | undefined,
+): { workflows: string; transfer: string } {
+  const transfer = `${prefix}-transfer`;
+  return { workflows: prefix, transfer: site === undefined ? transfer : `${transfer}.${site}` };
+}
+
+function detailsOf(request: PullRequest): string {
+  const lines = [
+    `**Source** ${redactUri(request.source.uri)}`,
+    `**Destination** ${request.destination.path}`,
+    `**Files already there** ${request.ifExists}; **required level** ${request.requireLevel}`,
+  ];
+  if (request.source.connection !== undefined) {
+    lines.push(`**Connection** ${request.source.connection}`);
+  }
+  const { include, exclude, files } = request.filters;
+  if (include.length > 0) lines.push(`**Only** ${include.join(' ')}`);
+  if (exclude.length > 0) lines.push(`**Without** ${exclude.join(' ')}`);
+  if (files !== undefined) lines.push(`**Listed files** ${files.length}`);
+  return cutText(lines.join('\n\n'), 4_000);
+}
+
+/** What runs under a workflow id. */
+interface Running {
+  readonly pullId: string;
+  readonly runId: string;
+  readonly memo: PullMemo;
+}
+
+async function runningUnder(client: Client, pullId: string): Promise<Running | undefined> {
+  try {
+    const found = await client.workflow.getHandle(pullId).describe();
+    if (found.status.name !== 'RUNNING') return undefined;
+    return { pullId, runId: found.runId, memo: memoOf(found.memo) };
+  } catch (error) {
+    const known = translate(error, 'look for a running pull');
+    if (known.code === 'WB_NOT_FOUND') return undefined;
+    throw known;
+  }
+}
+
+async function phaseOf(client: Client, pullId: string): Promise<PullProgress['phase'] | undefined> {
+  try {
+    const progress = await client.withDeadline(Date.now() + 3_000, () =>
+      client.workflow.getHandle(pullId).query<PullProgress>(QUERIES.progress),
+    );
+    return progress.phase;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Ends a pull that stands still, so that the same source can go on with other options or credentials. */
+async function supersede(client: Client, running: Running): Promise<void> {
+  const handle = client.workflow.getHandle(running.pullId, running.runId);
+  await reach('end the paused pull', () => handle.cancel());
+  const until = performance.now() + SUPERSEDE_MS;
+  while ((await runningUnder(client, running.pullId))?.runId === running.runId) {
+    if (performance.now() > until) {
+      throw new WaybillError(
+        'WB_DESTINATION_OWNED',
+        `the stopped pull ${running.pullId} does not let go; try again, or run: waybill cancel ${running.pullId}`,
+      );
+    }
+    await sleep(200);
+  }
+}
+
+/** Joins an equal pull, ends a standing one of the same source, refuses any other. */
+async function meet(
+  client: Client,
+  running: Running,
+  request: PullRequest,
+): Promise<StartedPull | undefined> {
+  const { pullId, runId, memo } = running;
+  if (memo.requestFingerprint === requestFingerprint(request)) {
+    await reach('go on with the pull', () =>
+      client.workflow.getHandle(pullId, runId).signal(SIGNALS.resume),
+    );
+    return { pullId, runId, joined: true };
+  }
+  const isSameSource = memo.source === cutText(redactUri(request.source.uri), 500);
+  const phase = isSameSource ? await phaseOf(client, pullId) : undefined;
+  if (phase === 'paused' || phase === 'blocked') {
+    await supersede(client, running);
+    return undefined;
+  }
+  const what = isSameSource ? 'the same source with other options' : memo.source;
+  throw new WaybillError(
+    'WB_DESTINATION_OWNED',
+    `${request.destination.path} is being written by the pull ${pullId} (${what}); ` +
+      `wait for it, or run: waybill cancel ${pullId}`,
+    { operation: 'start' },
+  );
+}
+
+async function startNew(
+  client: Client,
+  pullId: string,
+  request: PullRequest,
+  queues: { workflows: string; transfer: string },
+  options: StartOptions,
+): Promise<StartedPull> {
+  const source = cutText(redactUri(request.source.uri), 500);
+  const input: PullInput = {
+    pullId,
+    request,
+    transferQueue: queues.transfer,
+    ...(options.tuning === undefined ? {} : { tuning: options.tuning }),
+  };
+  const memo: PullMemo = {
+    source,
+    destination: cutText(request.destination.path, 1_000),
+    requestFingerprint: requestFingerprint(request),
+  };
+  const handle = await client.workflow.start(PULL_WORKFLOW, {
+    workflowId: pullId,
+    taskQueue: queues.workflows,
+    args: [input],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'FAIL',
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+    memo: { ...memo },
+    staticSummary: cutText(`${source} → ${request.destination.path}`, MAX_SUMMARY_BYTES),
+    staticDetails: detailsOf(request),
+  });
+  return { pullId, runId: handle.firstExecutionRunId, joined: false };
+}
+
+/**
+ * Starts a pull under the id of its destination.
+ * @throws WB_DESTINATION_OWNED where another request runs for it, WB_USAGE for a request over 512 KiB
+ */
+export async function startPull(
+  client: Client,
+  prefix: string,
+  request: PullRequest,
+  options: StartOptions,
+): Promise<StartedPull> {
+  if (Buffer.byteLength(JSON.stringify(request)) > MAX_REQUEST_BYTES) {
+    throw new WaybillError(
+      'WB_USAGE',
+      'the list of files is too long; use --include with a pattern',
+    );
+  }
+  const place: Place = { site: options.site ?? '', path: request.destination.path };
+  const whole = pullIdOf(place);
+  const pullId = request.destination.isFolder ? pullIdInside(place, request.source.uri) : whole;
+  const queues = queuesOf(prefix, options.site);
+  for (let round = 0; ; round += 1) {
+    // A pull that created the folder which this one finds has the id of the whole destination.
+    for (const id of new Set([whole, pullId])) {
+      const running = await runningUnder(client, id);
+      const joined = running === undefined ? undefined : await meet(client, running, request);
+      if (joined !== undefined) return joined;
+    }
+    try {
+      return await startNew(client, pullId, request, queues, options);
+    } catch (error) {
+      const isRace = error instanceof WorkflowExecutionAlreadyStartedError;
+      if (!isRace || round >= 5) throw translate(error, 'start the pull');
+    }
+  }
+}

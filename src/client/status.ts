@@ -1,0 +1,174 @@
+/** Puts the status of a pull together: the root's totals, the open shards, and the heartbeats of what is in flight. */
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import type { InFlight, PullProgress, PullStatus } from '../model/pull.js';
+import { MAX_SHOWN_FAILURES } from '../model/caps.js';
+import { QUERIES, type PullMemo, type UnitTotals } from '../workflows/messages.js';
+import { resultOf } from './ended.js';
+import { inFlightOf, pendingUnits, type PendingUnit } from './in-flight.js';
+import { emptyProgress, type Ratchet } from './ratchet.js';
+import { reach } from './translate.js';
+
+/** A query that no worker answers within this is left out of this look. */
+const QUERY_DEADLINE_MS = 2_500;
+
+/** An activity that waits longer than this for a worker, while none is running, is said. */
+const WAITING_IS_SAID_AFTER_MS = 5_000;
+
+/** Lines of what is in flight that a status carries. */
+const MAX_IN_FLIGHT = 200;
+
+/** Temporal's word for how a workflow is, as ours. */
+export function stateOf(name: string): PullStatus['state'] {
+  if (name === 'RUNNING' || name === 'CONTINUED_AS_NEW') return 'running';
+  if (name === 'COMPLETED') return 'done';
+  if (name === 'CANCELLED') return 'cancelled';
+  if (name === 'FAILED' || name === 'TERMINATED' || name === 'TIMED_OUT') return 'failed';
+  return 'unknown';
+}
+
+/** The memo of a pull; empty fields where it has none. */
+export function memoOf(memo: Record<string, unknown> | undefined): PullMemo {
+  const text = (key: string): string => {
+    const value = memo?.[key];
+    return typeof value === 'string' ? value : '';
+  };
+  return {
+    source: text('source'),
+    destination: text('destination'),
+    requestFingerprint: text('requestFingerprint'),
+  };
+}
+
+async function ask<T>(client: Client, workflowId: string, query: string): Promise<T | undefined> {
+  try {
+    return await client.withDeadline(Date.now() + QUERY_DEADLINE_MS, () =>
+      client.workflow.getHandle(workflowId).query<T>(query),
+    );
+  } catch {
+    // No worker, or a shard that ended meanwhile: the look goes on without it, and the ratchet bridges the gap.
+    return undefined;
+  }
+}
+
+async function describeQuietly(
+  client: Client,
+  workflowId: string,
+): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await client.workflow.getHandle(workflowId).describe();
+  } catch {
+    return undefined;
+  }
+}
+
+function addTotals(progress: PullProgress, totals: UnitTotals): PullProgress {
+  return {
+    ...progress,
+    filesDone: progress.filesDone + totals.filesDone,
+    bytesDone: progress.bytesDone + totals.bytesDone,
+    filesFailed: progress.filesFailed + totals.filesFailed,
+    failures: [...progress.failures, ...totals.failures].slice(0, MAX_SHOWN_FAILURES),
+    retries: progress.retries + totals.retries,
+  };
+}
+
+const FETCHES: readonly string[] = ['fetchFile', 'fetchPack'];
+
+function addLive(progress: PullProgress, units: readonly PendingUnit[]): PullProgress {
+  const fetching = units.filter((unit) => FETCHES.includes(unit.type));
+  const sum = (value: (unit: PendingUnit) => number): number =>
+    fetching.reduce((total, unit) => total + value(unit), 0);
+  const live: PullProgress = {
+    ...progress,
+    bytesDone: progress.bytesDone + sum((unit) => unit.beat?.b ?? 0),
+    filesDone: progress.filesDone + sum((unit) => unit.beat?.f ?? 0),
+    retries: progress.retries + sum((unit) => unit.attempt - 1),
+  };
+  if (live.phase !== 'fetching') return live;
+  const started = units.filter((unit) => unit.isStarted);
+  const phases = started.map((unit) => unit.beat?.p);
+  if (phases.length > 0 && phases.every((phase) => phase === 're-checking')) {
+    return { ...live, phase: 're-checking' };
+  }
+  return live;
+}
+
+function isWaiting(units: readonly PendingUnit[]): boolean {
+  const now = Date.now();
+  return (
+    !units.some((unit) => unit.isStarted) &&
+    units.some(
+      (unit) =>
+        unit.attempt === 1 &&
+        unit.waitingSinceMs !== undefined &&
+        now - unit.waitingSinceMs > WAITING_IS_SAID_AFTER_MS,
+    )
+  );
+}
+
+/** What the root and its open shards answered. */
+interface Look {
+  readonly progress: PullProgress | undefined;
+  readonly units: readonly PendingUnit[];
+}
+
+async function lookAt(client: Client, pullId: string): Promise<Look> {
+  // Queries before the descriptions: a unit that ends in between is missed once instead of counted twice.
+  const [root, shardIds] = await Promise.all([
+    ask<PullProgress>(client, pullId, QUERIES.progress),
+    ask<string[]>(client, pullId, QUERIES.openShards),
+  ]);
+  const shards = await Promise.all(
+    (shardIds ?? []).map((id) => ask<UnitTotals>(client, id, QUERIES.shardTotals)),
+  );
+  const described = await Promise.all(
+    [pullId, ...(shardIds ?? [])].map((id) => describeQuietly(client, id)),
+  );
+  const units = described.flatMap((found) => (found === undefined ? [] : pendingUnits(found)));
+  if (root === undefined) return { progress: undefined, units };
+  const totals = shards.filter((shard) => shard !== undefined);
+  return { progress: totals.reduce(addTotals, root), units };
+}
+
+/**
+ * The status of the latest run of a pull, running or ended.
+ * @throws WB_NOT_FOUND, WB_TEMPORAL_UNREACHABLE
+ */
+export async function readStatus(
+  client: Client,
+  ratchet: Ratchet,
+  pullId: string,
+): Promise<PullStatus> {
+  const handle = client.workflow.getHandle(pullId);
+  const description = await reach('read the pull', () => handle.describe());
+  const memo = memoOf(description.memo);
+  const state = stateOf(description.status.name);
+  const runId = description.runId;
+  const known = ratchet.last(runId) ?? emptyProgress(description.startTime.toISOString());
+  const base = { pullId, runId, state, source: memo.source, destination: memo.destination };
+  if (state === 'running') {
+    const look = await lookAt(client, pullId);
+    const seen = look.progress ?? {
+      ...known,
+      phase: 'waiting for a worker' as const,
+      reason: 'no worker answers',
+    };
+    const live = look.progress === undefined ? seen : addLive(seen, look.units);
+    const waiting: PullProgress = isWaiting(look.units)
+      ? { ...live, phase: 'waiting for a worker', reason: 'no worker takes the work' }
+      : live;
+    const inFlight: InFlight[] = look.units
+      .map(inFlightOf)
+      .filter((line) => line !== undefined)
+      .slice(0, MAX_IN_FLIGHT);
+    return { ...base, progress: ratchet.raise(runId, waiting), inFlight };
+  }
+  const last = await ask<PullProgress>(client, pullId, QUERIES.progress);
+  const progress: PullProgress = ratchet.raise(runId, { ...(last ?? known), phase: 'done' });
+  const result = await resultOf(
+    client.workflow.getHandle(pullId, runId),
+    memo.destination,
+    progress,
+  );
+  return { ...base, progress, inFlight: [], result };
+}

@@ -1,0 +1,57 @@
+/** Temporal's errors, translated once. */
+import { ServiceError, WorkflowNotFoundError, isGrpcServiceError } from '@temporalio/client';
+import { WaybillError } from '../model/errors.js';
+
+/** gRPC status numbers that are told apart. */
+const DEADLINE_EXCEEDED = 4;
+const NOT_FOUND = 5;
+const PERMISSION_DENIED = 7;
+const UNAVAILABLE = 14;
+const UNAUTHENTICATED = 16;
+
+function statusOf(error: unknown): number | undefined {
+  if (isGrpcServiceError(error)) return error.code;
+  if (error instanceof ServiceError) return statusOf(error.cause);
+  return undefined;
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof ServiceError && error.cause instanceof Error) return error.cause.message;
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * The WaybillError behind what a call to Temporal threw: WB_TEMPORAL_UNREACHABLE, WB_NOT_FOUND,
+ * WB_UNAUTHENTICATED (Temporal's own sign-in) or WB_UNEXPECTED.
+ * @param doing what was being done, for the message: `start the pull`
+ */
+export function translate(error: unknown, doing: string): WaybillError {
+  if (error instanceof WaybillError) return error;
+  const status = statusOf(error);
+  const message = `cannot ${doing}: ${textOf(error)}`;
+  if (error instanceof WorkflowNotFoundError || status === NOT_FOUND) {
+    return new WaybillError('WB_NOT_FOUND', `cannot ${doing}: Temporal does not know this pull`, {
+      cause: error,
+      scope: 'request',
+    });
+  }
+  if (status === UNAUTHENTICATED || status === PERMISSION_DENIED) {
+    return new WaybillError('WB_UNAUTHENTICATED', `${message} (Temporal refused the sign-in)`, {
+      cause: error,
+      scope: 'request',
+    });
+  }
+  if (status === UNAVAILABLE || status === DEADLINE_EXCEEDED || error instanceof ServiceError) {
+    return new WaybillError('WB_TEMPORAL_UNREACHABLE', message, { cause: error });
+  }
+  return new WaybillError('WB_UNEXPECTED', message, { cause: error });
+}
+
+/** Runs a call to Temporal and translates what it throws. */
+export async function reach<T>(doing: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw translate(error, doing);
+  }
+}

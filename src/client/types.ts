@@ -1,0 +1,59 @@
+/** What the client takes and gives beside the shapes of `model/pull.ts`. */
+import type { TLSConfig } from '@temporalio/client';
+import type { PullStatus } from '../model/pull.js';
+import type { Tuning } from '../workflows/messages.js';
+
+/** How Temporal is reached. */
+export interface ClientOptions {
+  /** `host:port` of Temporal's gRPC. */
+  readonly address: string;
+  /** Default `default`. */
+  readonly namespace?: string;
+  readonly tls?: TLSConfig | boolean;
+  readonly apiKey?: string;
+  /** Headers for every call. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Shown by Temporal beside what this client did; default `<host>/<pid>/client`. */
+  readonly identity?: string;
+  /** Prefix of the task queues, default `waybill`. */
+  readonly queuePrefix?: string;
+  /** Default 10 s. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** Options of `startPull`. */
+export interface StartOptions {
+  /** The site whose workers see the destination; absent: any worker (the local service). */
+  readonly site?: string;
+  readonly tuning?: Partial<Tuning>;
+}
+
+/** A pull that runs now. */
+export interface StartedPull {
+  readonly pullId: string;
+  readonly runId: string;
+  /** An equal request was running already: it goes on (if it was paused too), and nothing new was started. */
+  readonly joined: boolean;
+}
+
+/** One line of `waybill pulls`. */
+export interface PullSummary {
+  readonly pullId: string;
+  readonly runId: string;
+  readonly state: PullStatus['state'];
+  readonly source: string;
+  readonly destination: string;
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
+  readonly endedAt?: string;
+}
+
+/** Options of `watch`. */
+export interface WatchOptions {
+  /** Time between two looks; default 500 ms. */
+  readonly intervalMs?: number;
+  /** How long Temporal may be unreachable before the watch throws WB_TEMPORAL_UNREACHABLE; default 2 minutes. */
+  readonly unreachableForMs?: number;
+  /** Ends the watch without an error. */
+  readonly signal?: AbortSignal;
+}

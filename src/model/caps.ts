@@ -1,0 +1,58 @@
+/** Keeps what travels through Temporal small (rule 29): texts cut at a character, failures capped in number. */
+import type { Failure, PullResult } from './pull.js';
+
+/** Longest message of a failure, in UTF-8 bytes. */
+export const MAX_MESSAGE_BYTES = 1_024;
+
+/** Longest summary that Temporal's pages show, in UTF-8 bytes; the server refuses more. */
+export const MAX_SUMMARY_BYTES = 400;
+
+/** Failures that progress and results carry; the journal at the destination has all of them. */
+export const MAX_SHOWN_FAILURES = 5;
+
+/** Bytes that the result of a pull may have. */
+const MAX_RESULT_BYTES = 2_000;
+
+const encoder = new TextEncoder();
+
+/** The size of a text in UTF-8. */
+export function utf8Bytes(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/** Cuts a text to so many UTF-8 bytes at a character, with an ellipsis where something is left out. */
+export function cutText(text: string, maxBytes: number): string {
+  if (utf8Bytes(text) <= maxBytes) return text;
+  let bytes = 3;
+  let kept = '';
+  for (const character of text) {
+    bytes += utf8Bytes(character);
+    if (bytes > maxBytes) break;
+    kept += character;
+  }
+  return `${kept}…`;
+}
+
+/** A failure fit for progress and results: a path of at most 160 bytes, a message of at most 200. */
+export function capFailure(failure: Failure): Failure {
+  return {
+    path: cutText(failure.path, 160),
+    code: failure.code,
+    message: cutText(failure.message, 200),
+  };
+}
+
+/** A result of under 2 KiB: the message, the warnings and the failures are capped, the counts stay whole. */
+export function capResult(result: PullResult): PullResult {
+  let shown = MAX_SHOWN_FAILURES;
+  for (;;) {
+    const capped: PullResult = {
+      ...result,
+      ...(result.message === undefined ? {} : { message: cutText(result.message, 400) }),
+      failures: result.failures.slice(0, shown).map(capFailure),
+      warnings: result.warnings.slice(0, shown).map((warning) => cutText(warning, 200)),
+    };
+    if (shown === 0 || utf8Bytes(JSON.stringify(capped)) <= MAX_RESULT_BYTES) return capped;
+    shown -= 1;
+  }
+}
