@@ -1,0 +1,62 @@
+/** A few numbers shared between the main thread and the threads that move bytes, without messages. */
+
+const SLOTS = 4;
+const STOP = 0;
+const BYTES = 1;
+const FRONTIER = 2;
+const FILES = 3;
+
+/**
+ * Counters of one unit of work. The main thread asks for a stop and reads; the threads count. Backed by shared
+ * memory, so that a busy thread needs no event loop turn to be heard or stopped.
+ */
+export class Cell {
+  private readonly slots: BigInt64Array;
+
+  constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(SLOTS * 8)) {
+    this.slots = new BigInt64Array(memory);
+  }
+
+  /** Asks every thread that works on this unit to end at the next chunk. */
+  stop(): void {
+    Atomics.store(this.slots, STOP, 1n);
+    Atomics.notify(this.slots, FRONTIER);
+  }
+
+  get isStopped(): boolean {
+    return Atomics.load(this.slots, STOP) !== 0n;
+  }
+
+  /** Counts bytes that came from the source. */
+  addBytes(count: number): void {
+    Atomics.add(this.slots, BYTES, BigInt(count));
+  }
+
+  get bytes(): number {
+    return Number(Atomics.load(this.slots, BYTES));
+  }
+
+  /** Counts a finished file. */
+  addFile(): void {
+    Atomics.add(this.slots, FILES, 1n);
+  }
+
+  get files(): number {
+    return Number(Atomics.load(this.slots, FILES));
+  }
+
+  /** Bytes from the start of the file that are written without a gap: the hash may follow up to here. */
+  get frontier(): number {
+    return Number(Atomics.load(this.slots, FRONTIER));
+  }
+
+  set frontier(bytes: number) {
+    Atomics.store(this.slots, FRONTIER, BigInt(bytes));
+    Atomics.notify(this.slots, FRONTIER);
+  }
+
+  /** Blocks this thread until the frontier is beyond `bytes`, or for `timeoutMs`. Never on the main thread. */
+  waitBeyond(bytes: number, timeoutMs: number): void {
+    Atomics.wait(this.slots, FRONTIER, BigInt(bytes), timeoutMs);
+  }
+}
