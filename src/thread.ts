@@ -1,0 +1,8 @@
+/** Composition root of a fetching thread: the stores and the tasks. Loaded by the thread pool. */
+import { createThreadTasks } from './transfer/thread/run-tasks.js';
+import { StoreRegistry } from './stores/registry.js';
+
+const registry = new StoreRegistry();
+
+/** The pool calls these by name. */
+export const { fetchFiles, fetchRange } = createThreadTasks((address) => registry.open(address));

@@ -1,0 +1,63 @@
+/** The threads that move and hash bytes, as the main thread uses them. */
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import type {
+  FetchFilesTask,
+  FetchRangeOutcome,
+  FetchRangeTask,
+  FollowOutcome,
+  FollowTask,
+  HashExtentsOutcome,
+  HashExtentsTask,
+  WholeFileOutcome,
+} from './thread/tasks.js';
+
+/** Tasks that one fetching thread interleaves; each of them waits for the network most of its time. */
+const TASKS_PER_FETCH_THREAD = 32;
+
+/** Idle threads end after so long, so that an idle service is small. */
+const IDLE_MS = 30_000;
+
+/**
+ * Two pools: fetching threads have connections and write; hashing threads read behind them. They are apart so that
+ * hashing never waits for a slow source, and a source never for the hash.
+ */
+export class ThreadPool {
+  private readonly fetchers: Piscina;
+  private readonly hashers: Piscina;
+
+  /** @param fetchEntry module of a fetching thread; it opens the stores */
+  constructor(fetchEntry: URL, readonly threads: number = Math.max(1, availableParallelism())) {
+    const shared = { minThreads: 0, maxThreads: threads, idleTimeout: IDLE_MS } as const;
+    this.fetchers = new Piscina({
+      ...shared,
+      filename: fetchEntry.href,
+      concurrentTasksPerWorker: TASKS_PER_FETCH_THREAD,
+      atomics: 'disabled',
+    });
+    this.hashers = new Piscina({
+      ...shared,
+      filename: new URL('./thread/hash-file.js', import.meta.url).href,
+    });
+  }
+
+  async fetchFiles(task: FetchFilesTask): Promise<WholeFileOutcome[]> {
+    return (await this.fetchers.run(task, { name: 'fetchFiles' })) as WholeFileOutcome[];
+  }
+
+  async fetchRange(task: FetchRangeTask): Promise<FetchRangeOutcome> {
+    return (await this.fetchers.run(task, { name: 'fetchRange' })) as FetchRangeOutcome;
+  }
+
+  async follow(task: FollowTask): Promise<FollowOutcome> {
+    return (await this.hashers.run(task, { name: 'follow' })) as FollowOutcome;
+  }
+
+  async hashExtents(task: HashExtentsTask): Promise<HashExtentsOutcome> {
+    return (await this.hashers.run(task, { name: 'hashExtents' })) as HashExtentsOutcome;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.fetchers.destroy(), this.hashers.destroy()]);
+  }
+}

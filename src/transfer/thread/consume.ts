@@ -1,0 +1,65 @@
+/** Reads a body chunk by chunk. */
+import type { Readable } from 'node:stream';
+import type { Cell } from './cell.js';
+
+/** How often a body that says nothing is checked for a stop request. */
+const STOP_CHECK_MS = 100;
+
+/**
+ * Hands every chunk of a body to `onChunk`, in order; what it throws ends the body. Resolves to `ended` at the
+ * body's proper end and to `stopped` when the cell asks for a stop; rejects with the body's own error.
+ */
+export function consume(
+  body: Readable,
+  cell: Cell,
+  onChunk: (chunk: Buffer) => void,
+): Promise<'ended' | 'stopped'> {
+  return new Promise((resolve, reject) => {
+    let isSettled = false;
+    const settle = (finish: () => void): void => {
+      if (isSettled) return;
+      isSettled = true;
+      clearInterval(timer);
+      finish();
+    };
+    const stop = (): void => {
+      settle(() => {
+        resolve('stopped');
+      });
+      body.destroy();
+    };
+    const timer = setInterval(() => {
+      if (cell.isStopped) stop();
+    }, STOP_CHECK_MS);
+    body.on('data', (chunk: Buffer) => {
+      if (isSettled) return;
+      if (cell.isStopped) {
+        stop();
+        return;
+      }
+      try {
+        onChunk(chunk);
+      } catch (error) {
+        settle(() => {
+          reject(error as Error);
+        });
+        body.destroy();
+      }
+    });
+    body.once('end', () => {
+      settle(() => {
+        resolve('ended');
+      });
+    });
+    body.on('error', (error) => {
+      settle(() => {
+        reject(error);
+      });
+    });
+    body.once('close', () => {
+      settle(() => {
+        reject(new Error('the connection was closed before the body ended'));
+      });
+    });
+  });
+}

@@ -1,0 +1,161 @@
+/** Fetches whole files, several at a time, each hashed as it streams and flushed before the answer. */
+import { closeSync, fsync, futimesSync, openSync, unlinkSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { samePin, type Pin } from '../../model/object-entry.js';
+import { toPlainError, WaybillError } from '../../model/errors.js';
+import type { OpenObject, Store } from '../../stores/store.js';
+import { Cell } from './cell.js';
+import { consume } from './consume.js';
+import { diskError } from './disk-errors.js';
+import { isBrokenStream, observedOf } from './fetch-range.js';
+import { DigestSet, digestNames } from './hashes.js';
+import { PositionedWriter } from './positioned-writer.js';
+import type { FetchFilesTask, Observed, WholeFile, WholeFileOutcome } from './tasks.js';
+
+const flushToDisk = promisify(fsync);
+
+/** Runs a FetchFilesTask: one outcome for each file, in order. Never rejects. */
+export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<WholeFileOutcome[]> {
+  const cell = new Cell(task.cell);
+  const outcomes: WholeFileOutcome[] = task.files.map(() => ({ kind: 'stopped' }));
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < task.files.length && !cell.isStopped) {
+      const index = next;
+      next += 1;
+      const file = task.files[index];
+      if (file === undefined) return;
+      const outcome = await fetchOne(task, file, store, cell);
+      outcomes[index] = outcome;
+      if (outcome.kind === 'fetched') cell.addFile();
+      // What concerns the whole source or the whole disk would only repeat itself for every other file.
+      if (outcome.kind === 'failed' && outcome.error.scope !== 'file') next = task.files.length;
+    }
+  };
+  const lanes = Math.max(1, Math.min(task.concurrency, task.files.length));
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return outcomes;
+}
+
+async function fetchOne(
+  task: FetchFilesTask,
+  file: WholeFile,
+  store: Store,
+  cell: Cell,
+): Promise<WholeFileOutcome> {
+  let fd: number;
+  try {
+    fd = openSync(file.partialPath, 'wx', file.isExecutable === true ? 0o777 : 0o666);
+  } catch (error) {
+    return { kind: 'failed', error: toPlainError(diskError(error, 'create')) };
+  }
+  let outcome: WholeFileOutcome;
+  try {
+    outcome = await stream(task, file, store, cell, fd);
+  } catch (error) {
+    outcome = { kind: 'failed', error: toPlainError(error) };
+  } finally {
+    closeSync(fd);
+  }
+  if (outcome.kind !== 'fetched') unlinkSync(file.partialPath);
+  return outcome;
+}
+
+async function stream(
+  task: FetchFilesTask,
+  file: WholeFile,
+  store: Store,
+  cell: Cell,
+  fd: number,
+): Promise<WholeFileOutcome> {
+  let opened = await open(store, file, 0, file.pin);
+  const observed = observedOf(opened);
+  if (shouldBeRanges(task, store, observed)) {
+    opened.body.destroy();
+    return { kind: 'large', observed };
+  }
+  checkSize(file, observed.sizeBytes);
+  const digests = await DigestSet.start(digestNames(file.digests, observed.digests));
+  const writer = new PositionedWriter(fd, 0);
+  const pin = file.pin ?? observed.pin;
+  let sizeBytes = 0;
+  for (;;) {
+    const openedAt = sizeBytes;
+    try {
+      const ended = await consume(opened.body, cell, (chunk) => {
+        cell.addBytes(chunk.length);
+        digests.update(chunk);
+        writer.push(chunk);
+        sizeBytes += chunk.length;
+      });
+      if (ended === 'stopped') return { kind: 'stopped' };
+      break;
+    } catch (error) {
+      if (sizeBytes === openedAt || pin === undefined || !isBrokenStream(error)) throw error;
+      opened = await reopen(store, file, sizeBytes, pin, error);
+    }
+  }
+  writer.flush();
+  checkSize(file, sizeBytes, observed.sizeBytes);
+  try {
+    setModifiedAt(fd, observed.modifiedAt ?? file.modifiedAt);
+    await flushToDisk(fd);
+  } catch (error) {
+    throw diskError(error, 'flush');
+  }
+  return { kind: 'fetched', sizeBytes, digests: digests.finish(), observed };
+}
+
+/** A file whose size only the answer told, and that is worth parallel ranges. */
+function shouldBeRanges(task: FetchFilesTask, store: Store, observed: Observed): boolean {
+  return (
+    observed.sizeBytes !== undefined &&
+    observed.sizeBytes >= task.largeFromBytes &&
+    observed.pin !== undefined &&
+    store.capabilities.ranges !== 'no'
+  );
+}
+
+async function open(
+  store: Store,
+  file: WholeFile,
+  offsetBytes: number,
+  pin: Pin | undefined,
+): Promise<OpenObject> {
+  return store.openRead(file.sourcePath, {
+    ...(offsetBytes === 0 ? {} : { offsetBytes }),
+    ...(pin === undefined ? {} : { pin }),
+  });
+}
+
+/** Opens a broken stream again where it broke; if that cannot be done, the first error is the one that counts. */
+async function reopen(
+  store: Store,
+  file: WholeFile,
+  offsetBytes: number,
+  pin: Pin,
+  broken: unknown,
+): Promise<OpenObject> {
+  const opened = await open(store, file, offsetBytes, pin);
+  if (opened.offsetBytes === offsetBytes && samePin(opened.pin, pin)) return opened;
+  opened.body.destroy();
+  throw broken;
+}
+
+/** A known size must match, whoever knew it (rule 11). */
+function checkSize(file: WholeFile, ...actual: readonly (number | undefined)[]): void {
+  const [known, announced] = actual;
+  const expected = file.sizeBytes ?? announced;
+  if (expected === undefined || known === undefined || known === expected) return;
+  throw new WaybillError(
+    'WB_SIZE_MISMATCH',
+    `${file.sourcePath || 'the file'} should have ${expected} bytes, the source sent ${known}`,
+    { operation: 'read', path: file.sourcePath },
+  );
+}
+
+/** Sets the source's modification time; does nothing where it is unknown or unreadable. */
+export function setModifiedAt(fd: number, modifiedAt: string | undefined): void {
+  const timeMs = modifiedAt === undefined ? Number.NaN : Date.parse(modifiedAt);
+  if (Number.isFinite(timeMs)) futimesSync(fd, timeMs / 1_000, timeMs / 1_000);
+}

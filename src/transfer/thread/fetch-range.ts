@@ -1,0 +1,168 @@
+/** Fetches a range of an object into its partial, in parts that survive a kill. */
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
+import { toPlainError, WaybillError, asWaybillError } from '../../model/errors.js';
+import type { OpenObject, Store } from '../../stores/store.js';
+import { Cell } from './cell.js';
+import { consume } from './consume.js';
+import { diskError } from './disk-errors.js';
+import { PositionedWriter } from './positioned-writer.js';
+import { appendExtent } from './sidecar.js';
+import type { FetchRangeOutcome, FetchRangeTask, Observed } from './tasks.js';
+
+/** What of an answer outlives its body. */
+export function observedOf(opened: OpenObject): Observed {
+  return {
+    ending: opened.ending,
+    ...(opened.pin === undefined ? {} : { pin: opened.pin }),
+    ...(opened.sizeBytes === undefined ? {} : { sizeBytes: opened.sizeBytes }),
+    ...(opened.modifiedAt === undefined ? {} : { modifiedAt: opened.modifiedAt }),
+    ...(opened.digests === undefined ? {} : { digests: opened.digests }),
+  };
+}
+
+/** Whether a broken stream may be opened again at its offset: only a passing fault of the network. */
+export function isBrokenStream(error: unknown): boolean {
+  const known = asWaybillError(error);
+  return known.retryable && known.code !== 'WB_RATE_LIMITED' && known.scope !== 'destination';
+}
+
+/** Writes bytes in parts: each is recorded with its digest once the kernel has it. */
+class PartWriter {
+  private hash: Hash = createHash('sha256');
+  private partStart: number;
+  private readonly writer: PositionedWriter;
+
+  constructor(
+    fd: number,
+    private readonly task: FetchRangeTask,
+    private readonly cell: Cell,
+    public positionBytes: number,
+  ) {
+    this.partStart = positionBytes;
+    this.writer = new PositionedWriter(fd, positionBytes);
+  }
+
+  push(chunk: Buffer): void {
+    this.cell.addBytes(chunk.length);
+    let rest = chunk;
+    while (rest.length > 0) {
+      const untilBoundary = this.task.partBytes - (this.positionBytes % this.task.partBytes);
+      const piece = rest.subarray(0, untilBoundary);
+      this.hash.update(piece);
+      this.writer.push(piece);
+      this.positionBytes += piece.length;
+      if (piece.length === untilBoundary) this.record();
+      rest = rest.subarray(piece.length);
+    }
+  }
+
+  /** Ends the part at hand, whatever its length, and records it. */
+  record(): void {
+    const lengthBytes = this.positionBytes - this.partStart;
+    if (lengthBytes === 0) return;
+    this.writer.flush();
+    const sha256 = this.hash.digest('hex');
+    try {
+      appendExtent(this.task.sidecarPath, { offsetBytes: this.partStart, lengthBytes, sha256 });
+    } catch (error) {
+      throw diskError(error, 'record a part');
+    }
+    if (this.task.movesFrontier) this.cell.frontier = this.positionBytes;
+    this.hash = createHash('sha256');
+    this.partStart = this.positionBytes;
+  }
+}
+
+/** Runs a FetchRangeTask. Never rejects: what was recorded counts although the rest failed. */
+export async function fetchRange(task: FetchRangeTask, store: Store): Promise<FetchRangeOutcome> {
+  const cell = new Cell(task.cell);
+  const end = task.offsetBytes + task.lengthBytes;
+  let fd: number;
+  try {
+    fd = openSync(task.partialPath, 'r+');
+  } catch (error) {
+    return { kind: 'failed', lengthBytes: 0, error: toPlainError(diskError(error, 'open')) };
+  }
+  const parts = new PartWriter(fd, task, cell, task.offsetBytes);
+  let observed: Observed | undefined;
+  const answer = (): { lengthBytes: number } => ({
+    lengthBytes: parts.positionBytes - task.offsetBytes,
+  });
+  try {
+    while (parts.positionBytes < end) {
+      const openedAt = parts.positionBytes;
+      try {
+        const opened = await openAt(store, task, openedAt, end - openedAt);
+        observed ??= observedOf(opened);
+        const ended = await consume(opened.body, cell, (chunk) => {
+          const left = end - parts.positionBytes;
+          if (left > 0) parts.push(chunk.length > left ? chunk.subarray(0, left) : chunk);
+        });
+        if (ended === 'stopped') {
+          parts.record();
+          return { kind: 'stopped', ...answer() };
+        }
+        if (parts.positionBytes < end) throw cutShort(task, parts.positionBytes, end);
+      } catch (error) {
+        // A stream that moved is opened again where it broke; one that did not is Temporal's to retry.
+        if (parts.positionBytes === openedAt || !isBrokenStream(error)) throw error;
+      }
+    }
+    parts.record();
+    return { kind: 'fetched', ...answer(), ...(observed === undefined ? {} : { observed }) };
+  } catch (error) {
+    recordWhatCame(parts);
+    return { kind: 'failed', ...answer(), error: toPlainError(error) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Keeps the part at hand after a failure; the failure itself is what is reported. */
+function recordWhatCame(parts: PartWriter): void {
+  try {
+    parts.record();
+  } catch (error) {
+    // The disk that refuses this record is either the failure being reported or the next one that shows.
+    void error;
+  }
+}
+
+async function openAt(
+  store: Store,
+  task: FetchRangeTask,
+  offsetBytes: number,
+  lengthBytes: number,
+): Promise<OpenObject> {
+  const opened = await store.openRead(task.sourcePath, {
+    offsetBytes,
+    lengthBytes,
+    ...(task.pin === undefined ? {} : { pin: task.pin }),
+  });
+  if (opened.offsetBytes !== offsetBytes) {
+    opened.body.destroy();
+    throw new WaybillError('WB_UNSUPPORTED', 'the source ignores ranges', {
+      operation: 'openRead',
+      path: task.sourcePath,
+      scope: 'file',
+    });
+  }
+  if (opened.sizeBytes !== undefined && opened.sizeBytes !== task.sizeBytes) {
+    opened.body.destroy();
+    throw new WaybillError(
+      'WB_SOURCE_CHANGED',
+      `${task.sourcePath || 'the file'} had ${task.sizeBytes} bytes when it was planned and has ${opened.sizeBytes} now`,
+      { operation: 'openRead', path: task.sourcePath },
+    );
+  }
+  return opened;
+}
+
+function cutShort(task: FetchRangeTask, atBytes: number, endBytes: number): WaybillError {
+  return new WaybillError(
+    'WB_SIZE_MISMATCH',
+    `the source ended ${task.sourcePath || 'the file'} at byte ${atBytes}, before byte ${endBytes}`,
+    { operation: 'read', path: task.sourcePath },
+  );
+}

@@ -1,0 +1,82 @@
+/** Hashing of what is on disk, in a thread of its own: file calls here are synchronous on purpose. */
+import { createHash } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readSync } from 'node:fs';
+import { toPlainError } from '../../model/errors.js';
+import { Cell } from './cell.js';
+import { diskError } from './disk-errors.js';
+import { DigestSet } from './hashes.js';
+import type { FollowOutcome, FollowTask, HashExtentsOutcome, HashExtentsTask } from './tasks.js';
+
+const READ_BYTES = 1_048_576;
+
+/** How long the follower sleeps before it looks for a stop request again. */
+const WAIT_MS = 200;
+
+/** Runs a FollowTask: hashes up to the shared frontier until the file is whole, then flushes it. */
+export async function follow(task: FollowTask): Promise<FollowOutcome> {
+  const cell = new Cell(task.cell);
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  let fd: number;
+  try {
+    fd = openSync(task.partialPath, 'r+');
+  } catch (error) {
+    return { kind: 'failed', error: toPlainError(diskError(error, 'open')) };
+  }
+  try {
+    const digests = await DigestSet.start(task.digests);
+    let position = 0;
+    while (position < task.sizeBytes) {
+      if (cell.isStopped) return { kind: 'stopped' };
+      const until = Math.min(cell.frontier, task.sizeBytes);
+      if (position >= until) {
+        cell.waitBeyond(position, WAIT_MS);
+        continue;
+      }
+      const read = readSync(fd, buffer, 0, Math.min(READ_BYTES, until - position), position);
+      if (read === 0) throw new Error('the partial is shorter than what was written to it');
+      digests.update(buffer.subarray(0, read));
+      position += read;
+    }
+    fsyncSync(fd);
+    return { kind: 'hashed', digests: digests.finish() };
+  } catch (error) {
+    return { kind: 'failed', error: toPlainError(diskError(error, 'read back')) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Runs a HashExtentsTask; counts bytes into the cell. */
+export function hashExtents(task: HashExtentsTask): HashExtentsOutcome {
+  const cell = new Cell(task.cell);
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  let fd: number;
+  try {
+    fd = openSync(task.path, 'r');
+  } catch (error) {
+    return { kind: 'failed', error: toPlainError(diskError(error, 'open')) };
+  }
+  try {
+    const found: (string | undefined)[] = [];
+    for (const extent of task.extents) {
+      const hash = createHash('sha256');
+      let left = extent.lengthBytes;
+      let position = extent.offsetBytes;
+      while (left > 0) {
+        if (cell.isStopped) return { kind: 'stopped' };
+        const read = readSync(fd, buffer, 0, Math.min(READ_BYTES, left), position);
+        if (read === 0) break;
+        hash.update(buffer.subarray(0, read));
+        position += read;
+        left -= read;
+        cell.addBytes(read);
+      }
+      found.push(left === 0 ? hash.digest('hex') : undefined);
+    }
+    return { kind: 'hashed', sha256: found };
+  } catch (error) {
+    return { kind: 'failed', error: toPlainError(diskError(error, 'read back')) };
+  } finally {
+    closeSync(fd);
+  }
+}

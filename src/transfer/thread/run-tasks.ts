@@ -1,0 +1,71 @@
+/** What a transfer thread offers: the tasks, each with a store of the thread's own. */
+import { toPlainError } from '../../model/errors.js';
+import type { Store, StoreAddress } from '../../stores/store.js';
+import { fetchFiles } from './fetch-files.js';
+import { fetchRange } from './fetch-range.js';
+import type {
+  FetchFilesTask,
+  FetchRangeOutcome,
+  FetchRangeTask,
+  WholeFileOutcome,
+} from './tasks.js';
+
+/** Stores that a thread keeps open, most recently used last. */
+const KEPT_STORES = 4;
+
+/** Opens stores once per address, and closes the least recently used one that nobody reads from. */
+class ThreadStores {
+  private readonly open = new Map<string, { store: Promise<Store>; users: number }>();
+
+  constructor(private readonly opener: (address: StoreAddress) => Promise<Store>) {}
+
+  async use<T>(address: StoreAddress, work: (store: Store) => Promise<T>): Promise<T> {
+    const key = JSON.stringify([address.uri, address.settings, address.secrets]);
+    const kept = this.open.get(key) ?? { store: this.opener(address), users: 0 };
+    this.open.delete(key);
+    this.open.set(key, kept);
+    kept.users += 1;
+    try {
+      return await work(await kept.store);
+    } finally {
+      kept.users -= 1;
+      await this.closeOldest();
+    }
+  }
+
+  private async closeOldest(): Promise<void> {
+    for (const [key, kept] of this.open) {
+      if (this.open.size <= KEPT_STORES) return;
+      if (kept.users > 0) continue;
+      this.open.delete(key);
+      await (await kept.store).close();
+    }
+  }
+}
+
+/** The tasks of a fetching thread; their names are what the pool asks for. */
+export interface ThreadTasks {
+  fetchFiles(task: FetchFilesTask): Promise<WholeFileOutcome[]>;
+  fetchRange(task: FetchRangeTask): Promise<FetchRangeOutcome>;
+}
+
+/** Makes the tasks of a fetching thread. */
+export function createThreadTasks(opener: (address: StoreAddress) => Promise<Store>): ThreadTasks {
+  const stores = new ThreadStores(opener);
+  return {
+    fetchFiles: (task) =>
+      stores
+        .use(task.address, (store) => fetchFiles(task, store))
+        .catch((error: unknown) =>
+          task.files.map(() => ({ kind: 'failed' as const, error: toPlainError(error) })),
+        ),
+    fetchRange: (task) =>
+      stores
+        .use(task.address, (store) => fetchRange(task, store))
+        .catch((error: unknown) => ({
+          kind: 'failed' as const,
+          lengthBytes: 0,
+          error: toPlainError(error),
+        })),
+  };
+}

@@ -1,0 +1,104 @@
+/** The messages between the main thread and the threads that move bytes. All are structured clones. */
+import type { PlainError } from '../../model/errors.js';
+import type { Digests, Pin } from '../../model/object-entry.js';
+import type { StoreAddress } from '../../stores/store.js';
+
+/** What an answer of the source said about the object. */
+export interface Observed {
+  readonly pin?: Pin;
+  readonly sizeBytes?: number;
+  readonly modifiedAt?: string;
+  readonly digests?: Digests;
+  readonly ending: 'length' | 'framing' | 'close';
+}
+
+/** One file to fetch from its first byte to its last. */
+export interface WholeFile {
+  /** Path at the source. */
+  readonly sourcePath: string;
+  /** Absolute path of the partial to create; it must not exist. */
+  readonly partialPath: string;
+  readonly sizeBytes?: number;
+  readonly pin?: Pin;
+  /** Digests that are known already and will be compared. */
+  readonly digests?: Digests;
+  readonly modifiedAt?: string;
+  readonly isExecutable?: boolean;
+}
+
+/** Fetches several files, each into its own partial, flushed when the task answers. */
+export interface FetchFilesTask {
+  readonly address: StoreAddress;
+  readonly cell: SharedArrayBuffer;
+  readonly files: readonly WholeFile[];
+  readonly concurrency: number;
+  /** A file that turns out to be at least so large, with a strong pin, is left to `FetchRangeTask`s. */
+  readonly largeFromBytes: number;
+}
+
+/** How one file of a FetchFilesTask went. */
+export type WholeFileOutcome =
+  | {
+      readonly kind: 'fetched';
+      readonly sizeBytes: number;
+      readonly digests: Digests & { readonly sha256: string };
+      readonly observed: Observed;
+    }
+  | { readonly kind: 'large'; readonly observed: Observed }
+  | { readonly kind: 'failed'; readonly error: PlainError }
+  | { readonly kind: 'stopped' };
+
+/** Fetches a range of one object into its partial at the same offset, and records each finished part. */
+export interface FetchRangeTask {
+  readonly address: StoreAddress;
+  readonly cell: SharedArrayBuffer;
+  readonly sourcePath: string;
+  readonly partialPath: string;
+  readonly sidecarPath: string;
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+  /** A part is recorded every so many bytes; a multiple of it ends at the object's end. */
+  readonly partBytes: number;
+  readonly sizeBytes: number;
+  readonly pin?: Pin;
+  /** The range is one of a single stream from the front: the hash follows it directly. */
+  readonly movesFrontier: boolean;
+}
+
+/** How a FetchRangeTask went; `lengthBytes` is what was written and recorded. */
+export type FetchRangeOutcome =
+  | { readonly kind: 'fetched' | 'stopped'; readonly lengthBytes: number; readonly observed?: Observed }
+  | { readonly kind: 'failed'; readonly lengthBytes: number; readonly error: PlainError };
+
+/** Hashes a partial behind the writers, up to the shared frontier, then flushes it. */
+export interface FollowTask {
+  readonly cell: SharedArrayBuffer;
+  readonly partialPath: string;
+  readonly sizeBytes: number;
+  readonly digests: readonly (keyof Digests)[];
+}
+
+export type FollowOutcome =
+  | { readonly kind: 'hashed'; readonly digests: Digests & { readonly sha256: string } }
+  | { readonly kind: 'failed'; readonly error: PlainError }
+  | { readonly kind: 'stopped' };
+
+/** A run of bytes in a file with its digest. */
+export interface Extent {
+  readonly offsetBytes: number;
+  readonly lengthBytes: number;
+  readonly sha256: string;
+}
+
+/** Re-hashes recorded extents of a file (rule 16), or a whole file when `extents` covers it. */
+export interface HashExtentsTask {
+  readonly cell: SharedArrayBuffer;
+  readonly path: string;
+  readonly extents: readonly { readonly offsetBytes: number; readonly lengthBytes: number }[];
+}
+
+/** One digest for each extent, in order; undefined where the file ends before it. */
+export type HashExtentsOutcome =
+  | { readonly kind: 'hashed'; readonly sha256: readonly (string | undefined)[] }
+  | { readonly kind: 'failed'; readonly error: PlainError }
+  | { readonly kind: 'stopped' };
