@@ -145,6 +145,14 @@ export const ERRORS = {
     'The file is proven less well than --require asks.',
     'Lower --require, or give digests with --expect.',
   ),
+  WB_MISSING_FILE: row(
+    'file',
+    false,
+    6,
+    422,
+    'A file that a manifest lists is not at the source.',
+    'The source is not complete: publish it again, or leave the file out with --exclude.',
+  ),
   WB_LOCAL_DAMAGE: row(
     'destination',
     false,

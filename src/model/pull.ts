@@ -45,6 +45,10 @@ export interface PullRequest {
   };
   readonly ifExists: IfExists;
   readonly requireLevel: Level;
+  /**
+   * `--require none` was typed: a body whose end only the closing of the connection tells is accepted (rule 11).
+   */
+  readonly acceptUnprovenLength: boolean;
   readonly expect?: Expectation;
   readonly checksum: boolean;
   readonly prune: boolean;

@@ -6,7 +6,7 @@ import { toPlainError, WaybillError } from '../../model/errors.js';
 import type { OpenObject, Store } from '../../stores/store.js';
 import { Cell } from './cell.js';
 import { consume } from './consume.js';
-import { diskError } from './disk-errors.js';
+import { toDestinationError } from '../destination-error.js';
 import { isBrokenStream, observedOf } from './fetch-range.js';
 import { DigestSet, digestNames } from './hashes.js';
 import { PositionedWriter } from './positioned-writer.js';
@@ -47,7 +47,7 @@ async function fetchOne(
   try {
     fd = openSync(file.partialPath, 'wx', file.isExecutable === true ? 0o777 : 0o666);
   } catch (error) {
-    return { kind: 'failed', error: toPlainError(diskError(error, 'create')) };
+    return { kind: 'failed', error: toPlainError(toDestinationError(error, 'create', file.partialPath)) };
   }
   let outcome: WholeFileOutcome;
   try {
@@ -76,7 +76,7 @@ async function stream(
   }
   checkSize(file, observed.sizeBytes);
   const digests = await DigestSet.start(digestNames(file.digests, observed.digests));
-  const writer = new PositionedWriter(fd, 0);
+  const writer = new PositionedWriter(fd, file.partialPath, 0);
   const pin = file.pin ?? observed.pin;
   let sizeBytes = 0;
   for (;;) {
@@ -101,7 +101,7 @@ async function stream(
     setModifiedAt(fd, observed.modifiedAt ?? file.modifiedAt);
     await flushToDisk(fd);
   } catch (error) {
-    throw diskError(error, 'flush');
+    throw toDestinationError(error, 'flush', file.partialPath);
   }
   return { kind: 'fetched', sizeBytes, digests: digests.finish(), observed };
 }

@@ -5,7 +5,7 @@ import { toPlainError, WaybillError, asWaybillError } from '../../model/errors.j
 import type { OpenObject, Store } from '../../stores/store.js';
 import { Cell } from './cell.js';
 import { consume } from './consume.js';
-import { diskError } from './disk-errors.js';
+import { toDestinationError } from '../destination-error.js';
 import { PositionedWriter } from './positioned-writer.js';
 import { appendExtent } from './sidecar.js';
 import type { FetchRangeOutcome, FetchRangeTask, Observed } from './tasks.js';
@@ -40,7 +40,7 @@ class PartWriter {
     public positionBytes: number,
   ) {
     this.partStart = positionBytes;
-    this.writer = new PositionedWriter(fd, positionBytes);
+    this.writer = new PositionedWriter(fd, task.partialPath, positionBytes);
   }
 
   push(chunk: Buffer): void {
@@ -66,7 +66,7 @@ class PartWriter {
     try {
       appendExtent(this.task.sidecarPath, { offsetBytes: this.partStart, lengthBytes, sha256 });
     } catch (error) {
-      throw diskError(error, 'record a part');
+      throw toDestinationError(error, 'record a part', this.task.sidecarPath);
     }
     if (this.task.movesFrontier) this.cell.frontier = this.positionBytes;
     this.hash = createHash('sha256');
@@ -82,7 +82,7 @@ export async function fetchRange(task: FetchRangeTask, store: Store): Promise<Fe
   try {
     fd = openSync(task.partialPath, 'r+');
   } catch (error) {
-    return { kind: 'failed', lengthBytes: 0, error: toPlainError(diskError(error, 'open')) };
+    return { kind: 'failed', lengthBytes: 0, error: toPlainError(toDestinationError(error, 'open', task.partialPath)) };
   }
   const parts = new PartWriter(fd, task, cell, task.offsetBytes);
   let observed: Observed | undefined;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { toPlainError } from '../../model/errors.js';
 import { Cell } from './cell.js';
-import { diskError } from './disk-errors.js';
+import { toDestinationError } from '../destination-error.js';
 import { DigestSet } from './hashes.js';
 import type { FollowOutcome, FollowTask, HashExtentsOutcome, HashExtentsTask } from './tasks.js';
 
@@ -20,7 +20,7 @@ export async function follow(task: FollowTask): Promise<FollowOutcome> {
   try {
     fd = openSync(task.partialPath, 'r+');
   } catch (error) {
-    return { kind: 'failed', error: toPlainError(diskError(error, 'open')) };
+    return { kind: 'failed', error: toPlainError(toDestinationError(error, 'open', task.partialPath)) };
   }
   try {
     const digests = await DigestSet.start(task.digests);
@@ -40,7 +40,7 @@ export async function follow(task: FollowTask): Promise<FollowOutcome> {
     fsyncSync(fd);
     return { kind: 'hashed', digests: digests.finish() };
   } catch (error) {
-    return { kind: 'failed', error: toPlainError(diskError(error, 'read back')) };
+    return { kind: 'failed', error: toPlainError(toDestinationError(error, 'read back', task.partialPath)) };
   } finally {
     closeSync(fd);
   }
@@ -54,7 +54,7 @@ export function hashExtents(task: HashExtentsTask): HashExtentsOutcome {
   try {
     fd = openSync(task.path, 'r');
   } catch (error) {
-    return { kind: 'failed', error: toPlainError(diskError(error, 'open')) };
+    return { kind: 'failed', error: toPlainError(toDestinationError(error, 'open', task.path)) };
   }
   try {
     const found: (string | undefined)[] = [];
@@ -75,7 +75,7 @@ export function hashExtents(task: HashExtentsTask): HashExtentsOutcome {
     }
     return { kind: 'hashed', sha256: found };
   } catch (error) {
-    return { kind: 'failed', error: toPlainError(diskError(error, 'read back')) };
+    return { kind: 'failed', error: toPlainError(toDestinationError(error, 'read back', task.path)) };
   } finally {
     closeSync(fd);
   }

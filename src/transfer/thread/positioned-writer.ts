@@ -1,6 +1,6 @@
 /** Writes chunks at an offset of a file, in large pieces. */
 import { writevSync } from 'node:fs';
-import { diskError } from './disk-errors.js';
+import { toDestinationError } from '../destination-error.js';
 
 /** Chunks are gathered up to so many bytes: fewer, larger system calls. */
 const GATHER_BYTES = 1_048_576;
@@ -12,6 +12,7 @@ export class PositionedWriter {
 
   constructor(
     private readonly fd: number,
+    private readonly path: string,
     private positionBytes: number,
   ) {}
 
@@ -45,7 +46,7 @@ export class PositionedWriter {
         }
       }
     } catch (error) {
-      throw diskError(error, 'write');
+      throw toDestinationError(error, 'write', this.path);
     }
   }
 }

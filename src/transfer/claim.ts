@@ -1,0 +1,142 @@
+/** Taking a destination for a pull (rules 6 and 7), before anything is planned. */
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { WaybillError } from '../model/errors.js';
+import type { PullRequest } from '../model/pull.js';
+import type { Claim, ResolvedSource } from './api.js';
+import { toDestinationError } from './destination-error.js';
+import { makeFolderDurably, readJson } from './durable-file.js';
+import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
+import {
+  claimOwner,
+  destinationIdOf,
+  refuseOwnedAncestors,
+  type AskOwner,
+  type ClaimInput,
+} from './owner.js';
+import { readPullRecord, writePullRecord } from './pull-record.js';
+
+/** What a claim is made of. */
+export interface ClaimRequest {
+  readonly pullId: string;
+  readonly runId: string;
+  readonly request: PullRequest;
+  readonly resolved: ResolvedSource;
+  readonly engineId: string;
+  readonly ask: AskOwner;
+  /** ISO 8601. */
+  readonly now: string;
+}
+
+/**
+ * Claims the destination and writes the request beside it. Run again for the same run it answers the same. Throws
+ * WB_DESTINATION_OWNED, WB_CONFLICT (another source was here, or `--if-exists fail`), WB_PERMISSION_DENIED, WB_NO_SPACE.
+ */
+export async function claimDestination(input: ClaimRequest): Promise<Claim> {
+  const layout = layoutOf(input.request, input.resolved);
+  await refuseFileInTheWay(layout);
+  const isNewFolder = (await kindOf(layout.filesRoot)) === undefined;
+  await refuseOtherSource(layout.recordDir, input.request);
+  const holdsFiles = await holdsOtherThings(layout);
+  if (input.request.ifExists === 'fail') await refuseContent(layout, holdsFiles);
+
+  const owner: ClaimInput = { ...input, recordDir: layout.recordDir, takeOver: input.request.takeOver };
+  await refuseOwnedAncestors(layout.filesRoot, owner);
+  await makeFolderDurably(layout.recordDir);
+  const epoch = await claimOwner(owner);
+  const destinationId = await destinationIdOf(layout.recordDir);
+  const earlier = await readPullRecord(layout.recordDir).catch(() => undefined);
+  if (earlier?.runId !== input.runId) {
+    await writePullRecord(layout.recordDir, {
+      v: 1,
+      pullId: input.pullId,
+      runId: input.runId,
+      request: input.request,
+      resolved: input.resolved,
+      startedAt: input.now,
+      madeFolder: isNewFolder || earlier?.madeFolder === true,
+    });
+    await dropLeftovers(layout.recordDir, input.runId);
+  }
+  const { maxFiles, maxBytes } = input.request;
+  return {
+    ref: { pullId: input.pullId, recordDir: layout.recordDir, destinationId, epoch },
+    destination: layout.destination,
+    needsWholePlan: holdsFiles || maxFiles !== undefined || maxBytes !== undefined,
+  };
+}
+
+async function kindOf(path: string): Promise<'file' | 'folder' | undefined> {
+  try {
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') return undefined;
+    throw toDestinationError(error, 'look at', path);
+  }
+}
+
+async function refuseFileInTheWay(layout: Layout): Promise<void> {
+  if ((await kindOf(layout.filesRoot)) === 'file') {
+    const message = `${layout.filesRoot} is a file, and the source is a folder: choose another destination`;
+    throw new WaybillError('WB_CONFLICT', message, { operation: 'claim' });
+  }
+  if (layout.singleName !== undefined && (await kindOf(layout.destination)) === 'folder') {
+    const message = `${layout.destination} is a folder: end it in a slash to put the file inside`;
+    throw new WaybillError('WB_CONFLICT', message, { operation: 'claim' });
+  }
+}
+
+const sealedSource = z.object({ source: z.object({ asked: z.string() }) });
+
+/** A different source into a destination that another one filled is a conflict (design 2). */
+async function refuseOtherSource(recordDir: string, request: PullRequest): Promise<void> {
+  if (request.replaceSource) return;
+  const record = await readPullRecord(recordDir).catch(() => undefined);
+  const receipt = await readJson(join(recordDir, RECORD_NAMES.receipt), sealedSource);
+  const earlier = record?.request.source.uri ?? receipt?.source.asked;
+  if (earlier === undefined || earlier === request.source.uri) return;
+  throw new WaybillError(
+    'WB_CONFLICT',
+    `the destination holds ${earlier}: choose another one, or pull with --replace-source`,
+    { operation: 'claim' },
+  );
+}
+
+/** Whether there is anything beside the record that a plan has to be compared with. */
+async function holdsOtherThings(layout: Layout): Promise<boolean> {
+  if (layout.singleName !== undefined) return (await kindOf(layout.destination)) !== undefined;
+  try {
+    const names = await readdir(layout.filesRoot);
+    return names.some((name) => join(layout.filesRoot, name) !== layout.recordDir);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw toDestinationError(error, 'list', layout.filesRoot);
+  }
+}
+
+async function refuseContent(layout: Layout, holdsFiles: boolean): Promise<void> {
+  if (!holdsFiles) return;
+  // What an interrupted run of this very pull has brought is not in the way.
+  if ((await readPullRecord(layout.recordDir).catch(() => undefined)) !== undefined) return;
+  const message = `${layout.destination} is not empty, and --if-exists fail was given`;
+  throw new WaybillError('WB_CONFLICT', message, { operation: 'claim' });
+}
+
+/** Plans of earlier runs, and partials that have no recorded part, are of no use to this run. */
+async function dropLeftovers(recordDir: string, planId: string): Promise<void> {
+  const plans = await namesIn(join(recordDir, RECORD_NAMES.plan));
+  for (const name of plans) {
+    if (name !== planId) await rm(join(recordDir, RECORD_NAMES.plan, name), { recursive: true });
+  }
+  const partials = new Set(await namesIn(join(recordDir, RECORD_NAMES.partial)));
+  for (const name of partials) {
+    const isKept = name.endsWith('.parts') ? partials.has(name.slice(0, -6)) : partials.has(`${name}.parts`);
+    if (!isKept) await rm(join(recordDir, RECORD_NAMES.partial, name), { force: true });
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => []);
+}

@@ -1,0 +1,211 @@
+/**
+ * The journal: what is in place already. One file per worker process, a CRC per line, a torn tail dropped
+ * (rule 15). A `durable` mark is written after the flush and is itself flushed; a line after the last mark counts
+ * only on the same host since the same boot, else the file that it names is hashed first.
+ */
+import { open, readdir, readFile, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { isErrorCode, type ErrorCode } from '../model/errors.js';
+import { samePin, type Pin } from '../model/object-entry.js';
+import { manifestEntrySchema, type ManifestEntry } from '../manifest/manifest.js';
+import { toDestinationError } from './destination-error.js';
+import { makeFolderDurably } from './durable-file.js';
+import { checkedLine, readCheckedLines } from './thread/sidecar.js';
+
+/** Who writes: enough to tell a dead writer from a living one. */
+export interface WriterIdentity {
+  readonly host: string;
+  readonly bootId: string;
+  readonly pid: number;
+  /** Clock ticks since boot when the process started. */
+  readonly startTicks: string;
+}
+
+const headSchema = z.object({
+  kind: z.literal('head'),
+  host: z.string(),
+  bootId: z.string(),
+  pid: z.number(),
+  startTicks: z.string(),
+});
+const fetchedSchema = z.object({
+  kind: z.literal('fetched'),
+  planId: z.string(),
+  entry: manifestEntrySchema,
+  bytesFetched: z.number().default(0),
+});
+const failedSchema = z.object({
+  kind: z.literal('failed'),
+  planId: z.string(),
+  path: z.string(),
+  code: z.custom<ErrorCode>(isErrorCode),
+  message: z.string(),
+});
+const warningSchema = z.object({ kind: z.literal('warning'), planId: z.string(), message: z.string() });
+const durableSchema = z.object({ kind: z.literal('durable') });
+const lineSchema = z.discriminatedUnion('kind', [
+  headSchema,
+  fetchedSchema,
+  failedSchema,
+  warningSchema,
+  durableSchema,
+]);
+
+/** A file that is in place. */
+export type FetchedLine = z.infer<typeof fetchedSchema>;
+/** A file that finally failed. */
+export type FailedLine = z.infer<typeof failedSchema>;
+type Line = z.infer<typeof lineSchema>;
+
+/** A fetched line as it was found. */
+export interface JournalEntry extends FetchedLine {
+  /** False: what it names must be hashed before it is believed. */
+  readonly isTrusted: boolean;
+}
+
+/** What a plan expects of a journal line before it counts (rule 15). */
+export interface PlannedVersion {
+  readonly planId: string;
+  readonly pin?: Pin;
+  readonly sizeBytes?: number;
+}
+
+/**
+ * Whether a line is of the planned version: path, pin and size equal. A file without a pin counts only within the
+ * plan that fetched it: nothing tells whether the source changed since.
+ */
+export function isOfPlan(line: FetchedLine, planned: PlannedVersion): boolean {
+  if (planned.sizeBytes !== undefined && planned.sizeBytes !== line.entry.sizeBytes) return false;
+  if (line.planId === planned.planId) {
+    return planned.pin === undefined || samePin(planned.pin, line.entry.pin);
+  }
+  return samePin(planned.pin, line.entry.pin);
+}
+
+/** All journals of a record folder, read; and the one that this process appends to. */
+export class Journal {
+  private readonly fetchedByPath = new Map<string, JournalEntry>();
+  private readonly failedByPath = new Map<string, FailedLine>();
+  private readonly warningTexts = new Set<string>();
+  private appending: Promise<unknown> = Promise.resolve();
+  private file: FileHandle | undefined;
+
+  private constructor(
+    private readonly folder: string,
+    private readonly writer: WriterIdentity,
+  ) {}
+
+  /** Reads what is there. Throws WB_DESTINATION_FAILED and its kin. */
+  static async open(folder: string, writer: WriterIdentity): Promise<Journal> {
+    const journal = new Journal(folder, writer);
+    try {
+      await makeFolderDurably(folder);
+      const names = (await readdir(folder)).filter((name) => name.endsWith('.journal')).sort();
+      for (const name of names) journal.read(await readFile(join(folder, name), 'utf8'));
+    } catch (error) {
+      throw toDestinationError(error, 'read the journal', folder);
+    }
+    return journal;
+  }
+
+  fetched(path: string): JournalEntry | undefined {
+    return this.fetchedByPath.get(path);
+  }
+
+  /** Every line of a file in place, by path. */
+  allFetched(): ReadonlyMap<string, JournalEntry> {
+    return this.fetchedByPath;
+  }
+
+  /** Failures of one plan that no later success has made void. */
+  failures(planId: string): FailedLine[] {
+    return [...this.failedByPath.values()].filter((line) => line.planId === planId);
+  }
+
+  /** Warnings for the receipt. */
+  warnings(): string[] {
+    return [...this.warningTexts];
+  }
+
+  /** Records files in place. When this resolves, the lines survive a power cut. */
+  async addFetched(lines: readonly FetchedLine[]): Promise<void> {
+    await this.append([...lines, { kind: 'durable' }]);
+    for (const line of lines) this.take(line, true);
+  }
+
+  async addFailed(line: FailedLine): Promise<void> {
+    await this.append([line]);
+    this.take(line, true);
+  }
+
+  async addWarning(planId: string, message: string): Promise<void> {
+    if (this.warningTexts.has(message)) return;
+    this.warningTexts.add(message);
+    await this.append([{ kind: 'warning', planId, message }]);
+  }
+
+  async close(): Promise<void> {
+    await this.appending;
+    await this.file?.close();
+    this.file = undefined;
+  }
+
+  private append(lines: readonly Line[]): Promise<void> {
+    const write = async (): Promise<void> => {
+      try {
+        this.file ??= await this.create();
+        await this.file.write(lines.map((line) => checkedLine(JSON.stringify(line))).join(''));
+        await this.file.datasync();
+      } catch (error) {
+        throw toDestinationError(error, 'write the journal', this.folder);
+      }
+    };
+    // One after another; a failed write must not fail those that come after it.
+    const done = this.appending.then(write, write);
+    this.appending = done;
+    return done;
+  }
+
+  private async create(): Promise<FileHandle> {
+    const { host, pid, startTicks } = this.writer;
+    const name = `${host}-${pid}-${startTicks}.journal`.replace(/[^A-Za-z0-9.-]/g, '_');
+    const file = await open(join(this.folder, name), 'a', 0o600);
+    await file.write(checkedLine(JSON.stringify({ kind: 'head', ...this.writer })));
+    return file;
+  }
+
+  private read(content: string): void {
+    const pending: FetchedLine[] = [];
+    let isSameBoot = false;
+    const settle = (isTrusted: boolean): void => {
+      for (const line of pending.splice(0)) this.take(line, isTrusted);
+    };
+    for (const text of readCheckedLines(content)) {
+      const parsed = lineSchema.safeParse(JSON.parse(text));
+      if (!parsed.success) continue;
+      const line = parsed.data;
+      if (line.kind === 'head') {
+        settle(isSameBoot);
+        isSameBoot = line.host === this.writer.host && line.bootId === this.writer.bootId;
+      } else if (line.kind === 'durable') settle(true);
+      else if (line.kind === 'fetched') pending.push(line);
+      else this.take(line, true);
+    }
+    settle(isSameBoot);
+  }
+
+  private take(line: Line, isTrusted: boolean): void {
+    if (line.kind === 'fetched') {
+      this.fetchedByPath.set(line.entry.path, { ...line, isTrusted });
+      this.failedByPath.delete(line.entry.path);
+    } else if (line.kind === 'failed') {
+      this.failedByPath.set(line.path, line);
+    } else if (line.kind === 'warning') this.warningTexts.add(line.message);
+  }
+}
+
+/** The line of a file in place. */
+export function fetchedLine(planId: string, entry: ManifestEntry, bytesFetched: number): FetchedLine {
+  return { kind: 'fetched', planId, entry, bytesFetched };
+}

@@ -1,0 +1,160 @@
+/** One owner for one destination (rule 6), and proof that it is still the same place (rule 7). */
+import { randomUUID } from 'node:crypto';
+import { link, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { WaybillError } from '../model/errors.js';
+import { RECORD_FOLDER } from '../model/object-path.js';
+import { toDestinationError } from './destination-error.js';
+import { fsyncDir, readJson, removeDurably, writeFileDurably } from './durable-file.js';
+import { RECORD_NAMES } from './layout.js';
+
+const ownerSchema = z.strictObject({
+  v: z.literal(1),
+  /** Which Temporal runs the pull; another one cannot be asked about it. */
+  engineId: z.string(),
+  pullId: z.string(),
+  runId: z.string(),
+  /** Rises with every claim; a step that sees another one has lost the destination. */
+  epoch: z.number().int().positive(),
+});
+
+/** Who owns a destination. */
+export type Owner = z.infer<typeof ownerSchema>;
+
+const destinationSchema = z.strictObject({ v: z.literal(1), id: z.string().min(1) });
+
+/** Whether a pull is running, as far as this engine can tell. */
+export type AskOwner = (owner: Owner) => Promise<'open' | 'closed' | 'unknown'>;
+
+const readOwner = (recordDir: string): Promise<Owner | undefined> =>
+  readJson(join(recordDir, RECORD_NAMES.owner), ownerSchema);
+
+function ownedError(owner: Owner, folder: string, hint: string): WaybillError {
+  return new WaybillError(
+    'WB_DESTINATION_OWNED',
+    `${folder} belongs to the pull ${owner.pullId}: ${hint}`,
+    { operation: 'claim' },
+  );
+}
+
+/** Creates a file that must not exist yet, whole or not at all. Answers whether it was created. */
+async function createExclusively(path: string, content: string): Promise<boolean> {
+  const temporary = `${path}.${randomUUID()}.tmp`;
+  try {
+    await writeFile(temporary, content, { flag: 'wx', flush: true, mode: 0o644 });
+    await link(temporary, path);
+    await fsyncDir(dirname(path));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw toDestinationError(error, 'write', path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** What a claim needs to know. */
+export interface ClaimInput {
+  readonly recordDir: string;
+  readonly engineId: string;
+  readonly pullId: string;
+  readonly runId: string;
+  readonly takeOver: boolean;
+  readonly ask: AskOwner;
+}
+
+/**
+ * Becomes the owner and answers the epoch. The same run gets its own epoch again. Throws WB_DESTINATION_OWNED where
+ * another pull lives, or may live.
+ */
+export async function claimOwner(input: ClaimInput): Promise<number> {
+  const path = join(input.recordDir, RECORD_NAMES.owner);
+  const mine = (epoch: number): Owner => ({
+    v: 1,
+    engineId: input.engineId,
+    pullId: input.pullId,
+    runId: input.runId,
+    epoch,
+  });
+  const text = (owner: Owner): string => `${JSON.stringify(owner)}\n`;
+  for (let round = 0; round < 3; round += 1) {
+    const owner = await readOwner(input.recordDir);
+    if (owner === undefined) {
+      if (await createExclusively(path, text(mine(1)))) return 1;
+      continue;
+    }
+    if (owner.engineId === input.engineId && owner.pullId === input.pullId) {
+      if (owner.runId === input.runId) return owner.epoch;
+    } else await refuseLiving(owner, input);
+    await writeFileDurably(path, text(mine(owner.epoch + 1)));
+    return owner.epoch + 1;
+  }
+  throw new WaybillError('WB_DESTINATION_OWNED', `another pull is claiming ${input.recordDir}`, {
+    operation: 'claim',
+    retryable: true,
+  });
+}
+
+async function refuseLiving(owner: Owner, input: ClaimInput): Promise<void> {
+  const state = owner.engineId === input.engineId ? await input.ask(owner) : 'unknown';
+  if (state === 'closed') return;
+  if (state === 'open') {
+    throw ownedError(owner, input.recordDir, 'wait for it, or cancel it with `waybill cancel`');
+  }
+  if (input.takeOver) return;
+  const hint = 'its Temporal cannot be asked; if it is surely gone, pull with --take-over';
+  throw ownedError(owner, input.recordDir, hint);
+}
+
+/** Refuses a destination inside a tree that a living pull owns. */
+export async function refuseOwnedAncestors(filesRoot: string, input: ClaimInput): Promise<void> {
+  for (let folder = dirname(filesRoot); ; folder = dirname(folder)) {
+    const recordDir = join(folder, RECORD_FOLDER);
+    const owner = await readOwner(recordDir).catch(() => undefined);
+    if (owner !== undefined && recordDir !== input.recordDir) {
+      await refuseLiving(owner, { ...input, recordDir });
+    }
+    if (folder === dirname(folder)) return;
+  }
+}
+
+/** The random id of this place; made on the first claim. */
+export async function destinationIdOf(recordDir: string): Promise<string> {
+  const path = join(recordDir, RECORD_NAMES.destination);
+  const found = await readJson(path, destinationSchema);
+  if (found !== undefined) return found.id;
+  const id = randomUUID();
+  if (await createExclusively(path, `${JSON.stringify({ v: 1, id })}\n`)) return id;
+  return (await readJson(path, destinationSchema))?.id ?? id;
+}
+
+/** What an activity carries to prove that it may write. */
+export interface OwnershipProof {
+  readonly recordDir: string;
+  readonly destinationId: string;
+  readonly epoch: number;
+}
+
+/**
+ * Checks that this is the claimed place and that the claim still holds. Throws WB_DESTINATION_NOT_HERE (another
+ * folder, an unmounted share) or WB_DESTINATION_OWNED (somebody claimed it since). Creates nothing.
+ */
+export async function checkOwnership(proof: OwnershipProof): Promise<void> {
+  const found = await readJson(join(proof.recordDir, RECORD_NAMES.destination), destinationSchema);
+  if (found?.id !== proof.destinationId) {
+    const message = `${dirname(proof.recordDir)} is not the folder that this pull claimed: is it mounted?`;
+    throw new WaybillError('WB_DESTINATION_NOT_HERE', message, { operation: 'check the owner' });
+  }
+  const owner = await readOwner(proof.recordDir);
+  if (owner?.epoch !== proof.epoch) {
+    const message = `${dirname(proof.recordDir)} was claimed by another pull in the meantime`;
+    throw new WaybillError('WB_DESTINATION_OWNED', message, { operation: 'check the owner' });
+  }
+}
+
+/** Gives the destination up, if the claim still holds. */
+export async function releaseOwner(proof: OwnershipProof): Promise<void> {
+  const owner = await readOwner(proof.recordDir);
+  if (owner?.epoch === proof.epoch) await removeDurably(join(proof.recordDir, RECORD_NAMES.owner));
+}
