@@ -41,7 +41,11 @@ export async function claimDestination(input: ClaimRequest): Promise<Claim> {
   const holdsFiles = await holdsOtherThings(layout);
   if (input.request.ifExists === 'fail') await refuseContent(layout, holdsFiles);
 
-  const owner: ClaimInput = { ...input, recordDir: layout.recordDir, takeOver: input.request.takeOver };
+  const owner: ClaimInput = {
+    ...input,
+    recordDir: layout.recordDir,
+    takeOver: input.request.takeOver,
+  };
   await refuseOwnedAncestors(layout.filesRoot, owner);
   await makeFolderDurably(layout.recordDir);
   const epoch = await claimOwner(owner);
@@ -132,7 +136,9 @@ async function dropLeftovers(recordDir: string, planId: string): Promise<void> {
   }
   const partials = new Set(await namesIn(join(recordDir, RECORD_NAMES.partial)));
   for (const name of partials) {
-    const isKept = name.endsWith('.parts') ? partials.has(name.slice(0, -6)) : partials.has(`${name}.parts`);
+    const isKept = name.endsWith('.parts')
+      ? partials.has(name.slice(0, -6))
+      : partials.has(`${name}.parts`);
     if (!isKept) await rm(join(recordDir, RECORD_NAMES.partial, name), { force: true });
   }
 }

@@ -42,7 +42,11 @@ const failedSchema = z.object({
   code: z.custom<ErrorCode>(isErrorCode),
   message: z.string(),
 });
-const warningSchema = z.object({ kind: z.literal('warning'), planId: z.string(), message: z.string() });
+const warningSchema = z.object({
+  kind: z.literal('warning'),
+  planId: z.string(),
+  message: z.string(),
+});
 const durableSchema = z.object({ kind: z.literal('durable') });
 const lineSchema = z.discriminatedUnion('kind', [
   headSchema,
@@ -206,6 +210,10 @@ export class Journal {
 }
 
 /** The line of a file in place. */
-export function fetchedLine(planId: string, entry: ManifestEntry, bytesFetched: number): FetchedLine {
+export function fetchedLine(
+  planId: string,
+  entry: ManifestEntry,
+  bytesFetched: number,
+): FetchedLine {
   return { kind: 'fetched', planId, entry, bytesFetched };
 }

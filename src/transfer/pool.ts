@@ -27,7 +27,10 @@ export class ThreadPool {
   private readonly hashers: Piscina;
 
   /** @param fetchEntry module of a fetching thread; it opens the stores */
-  constructor(fetchEntry: URL, readonly threads: number = Math.max(1, availableParallelism())) {
+  constructor(
+    fetchEntry: URL,
+    readonly threads: number = Math.max(1, availableParallelism()),
+  ) {
     const shared = { minThreads: 0, maxThreads: threads, idleTimeout: IDLE_MS } as const;
     this.fetchers = new Piscina({
       ...shared,

@@ -8,12 +8,12 @@ import { readJson, writeFileDurably } from './durable-file.js';
 import { RECORD_NAMES } from './layout.js';
 
 const count = z.int().nonnegative();
-const texts = z.array(z.string());
+const texts = z.array(z.string()).readonly();
 const settings = z.record(z.string(), z.string());
 
 /** The shape of a PullRequest. An unknown field is an error, never dropped (rule 9). */
 export const pullRequestSchema = z.strictObject({
-  protocol: z.int().refine((version) => version === PROTOCOL, `not protocol ${PROTOCOL}`),
+  protocol: z.int().refine((version): boolean => version === PROTOCOL, `not protocol ${PROTOCOL}`),
   source: z.strictObject({
     uri: z.string().min(1),
     settings,

@@ -47,7 +47,10 @@ async function fetchOne(
   try {
     fd = openSync(file.partialPath, 'wx', file.isExecutable === true ? 0o777 : 0o666);
   } catch (error) {
-    return { kind: 'failed', error: toPlainError(toDestinationError(error, 'create', file.partialPath)) };
+    return {
+      kind: 'failed',
+      error: toPlainError(toDestinationError(error, 'create', file.partialPath)),
+    };
   }
   let outcome: WholeFileOutcome;
   try {

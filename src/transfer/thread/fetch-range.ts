@@ -82,7 +82,11 @@ export async function fetchRange(task: FetchRangeTask, store: Store): Promise<Fe
   try {
     fd = openSync(task.partialPath, 'r+');
   } catch (error) {
-    return { kind: 'failed', lengthBytes: 0, error: toPlainError(toDestinationError(error, 'open', task.partialPath)) };
+    return {
+      kind: 'failed',
+      lengthBytes: 0,
+      error: toPlainError(toDestinationError(error, 'open', task.partialPath)),
+    };
   }
   const parts = new PartWriter(fd, task, cell, task.offsetBytes);
   let observed: Observed | undefined;

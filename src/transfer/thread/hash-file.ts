@@ -20,7 +20,10 @@ export async function follow(task: FollowTask): Promise<FollowOutcome> {
   try {
     fd = openSync(task.partialPath, 'r+');
   } catch (error) {
-    return { kind: 'failed', error: toPlainError(toDestinationError(error, 'open', task.partialPath)) };
+    return {
+      kind: 'failed',
+      error: toPlainError(toDestinationError(error, 'open', task.partialPath)),
+    };
   }
   try {
     const digests = await DigestSet.start(task.digests);
@@ -40,7 +43,10 @@ export async function follow(task: FollowTask): Promise<FollowOutcome> {
     fsyncSync(fd);
     return { kind: 'hashed', digests: digests.finish() };
   } catch (error) {
-    return { kind: 'failed', error: toPlainError(toDestinationError(error, 'read back', task.partialPath)) };
+    return {
+      kind: 'failed',
+      error: toPlainError(toDestinationError(error, 'read back', task.partialPath)),
+    };
   } finally {
     closeSync(fd);
   }
@@ -75,7 +81,10 @@ export function hashExtents(task: HashExtentsTask): HashExtentsOutcome {
     }
     return { kind: 'hashed', sha256: found };
   } catch (error) {
-    return { kind: 'failed', error: toPlainError(toDestinationError(error, 'read back', task.path)) };
+    return {
+      kind: 'failed',
+      error: toPlainError(toDestinationError(error, 'read back', task.path)),
+    };
   } finally {
     closeSync(fd);
   }

@@ -67,7 +67,11 @@ export interface FetchRangeTask {
 
 /** How a FetchRangeTask went; `lengthBytes` is what was written and recorded. */
 export type FetchRangeOutcome =
-  | { readonly kind: 'fetched' | 'stopped'; readonly lengthBytes: number; readonly observed?: Observed }
+  | {
+      readonly kind: 'fetched' | 'stopped';
+      readonly lengthBytes: number;
+      readonly observed?: Observed;
+    }
   | { readonly kind: 'failed'; readonly lengthBytes: number; readonly error: PlainError };
 
 /** Hashes a partial behind the writers, up to the shared frontier, then flushes it. */
