@@ -1,0 +1,247 @@
+/** The HTTP client that every store shares: pooled connections, proxies, TLS, redirects, errors of the table. */
+import type { Readable } from 'node:stream';
+import { Agent, Pool, ProxyAgent, type Dispatcher } from 'undici';
+import { redactUri } from '../../model/artifact-uri.js';
+import { WaybillError } from '../../model/errors.js';
+import type { ConnectionSecrets, ConnectionSettings } from '../store.js';
+import { errorTextOf, readErrorBody } from './error-text.js';
+import { exchange, type Headers } from './exchange.js';
+import { guardedLookup, refuseForbiddenUrl } from './forbidden-address.js';
+import { errorOfBody, errorOfNetwork, errorOfStatus, type Circumstances } from './http-errors.js';
+import { proxyFor, readProxyRules } from './proxy.js';
+import { redirectOf } from './redirects.js';
+import { readTimeouts, type Timeouts } from './timeouts.js';
+import { readTlsSettings, type NetworkProfile } from './tls.js';
+
+/** How a client is made. */
+export interface HttpClientOptions {
+  /** The store's name, for errors. */
+  readonly store: string;
+  /** Settings by the names of NETWORK_VARIABLES; others are ignored. */
+  readonly settings: ConnectionSettings;
+  /** Proxy addresses with passwords under the same names. Every value is kept out of messages. */
+  readonly secrets: ConnectionSecrets;
+  /** Connections to one origin at once; more requests wait. */
+  readonly maxConnections: number;
+  /** Whose certificate variables count; default `http`. */
+  readonly profile?: NetworkProfile;
+  readonly timeouts?: Partial<Timeouts>;
+}
+
+/** A request. */
+export interface HttpRequest {
+  /** Default GET. */
+  readonly method?: string;
+  readonly url: string | URL;
+  readonly headers?: Headers;
+  readonly body?: string | Uint8Array;
+  readonly signal?: AbortSignal | undefined;
+  /** For errors: `stat`, `list`, `openRead`, `resolve`. */
+  readonly operation: string;
+  /** For errors: relative to the store's root. */
+  readonly path?: string;
+  /** Default `follow`, for GET and HEAD; `never` hands a 3xx to the caller. */
+  readonly redirects?: 'follow' | 'never';
+  readonly headersTimeoutMs?: number;
+  readonly stallTimeoutMs?: number;
+}
+
+/** An answer, whatever its status. The body must be read to its end or destroyed. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Headers;
+  readonly body: Readable;
+  /** Where the answer came from, after redirects; may hold secrets. */
+  readonly url: URL;
+  /** A redirect led to another origin, and headers that may hold credentials did not follow. */
+  readonly droppedCredentials: boolean;
+}
+
+/** Made per thread and per store; holds connections. */
+export interface HttpClient {
+  /** Sends a request and follows redirects. Throws WB_UNAVAILABLE, WB_TIMEOUT, ... where no answer comes. */
+  request(request: HttpRequest): Promise<HttpAnswer>;
+  /** As `request`, but a status outside 200 to 299 is thrown as the table has it. */
+  requestOk(request: HttpRequest): Promise<HttpAnswer>;
+  /** The error of an answer that is no success; reads its body. */
+  errorOf(answer: HttpAnswer, request: HttpRequest): Promise<WaybillError>;
+  /** Reads a body as UTF-8. More than `maxBytes` is WB_LIMIT_EXCEEDED. */
+  readText(answer: HttpAnswer, request: HttpRequest, maxBytes: number): Promise<string>;
+  /** Ends all connections, those in use too. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** As long a chain as curl and browsers in practice need. */
+const MAX_REDIRECTS = 10;
+
+/** Makes a client. A wrong setting is WB_CONFIG_INVALID; no request is made. */
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  return new UndiciClient(options);
+}
+
+class UndiciClient implements HttpClient {
+  private readonly dispatchers = new Map<string, Dispatcher>();
+  private readonly proxies;
+  private readonly connect;
+  private readonly timeouts: Timeouts;
+  private readonly secretTexts: readonly string[];
+
+  constructor(private readonly options: HttpClientOptions) {
+    const { settings, secrets } = options;
+    this.timeouts = { ...readTimeouts(settings), ...options.timeouts };
+    this.proxies = readProxyRules(settings, secrets);
+    this.connect = {
+      ...readTlsSettings(settings, options.profile ?? 'http'),
+      timeout: this.timeouts.connectMs,
+      lookup: guardedLookup,
+    };
+    this.secretTexts = Object.values(secrets).flatMap((text) => [text, ...text.split(/[&=]/)]);
+  }
+
+  async request(request: HttpRequest): Promise<HttpAnswer> {
+    let url = this.parse(request);
+    let headers = withDefaults(request.headers ?? {});
+    let droppedCredentials = false;
+    for (let hops = 0; ; hops += 1) {
+      refuseForbiddenUrl(url);
+      const answer = await this.send(request, url, headers);
+      const next = request.redirects === 'never' ? undefined : answer.headers['location'];
+      if (next === undefined || ![301, 302, 303, 307, 308].includes(answer.status)) {
+        return { ...answer, url, droppedCredentials };
+      }
+      answer.body.destroy();
+      const where = this.whereOf(request, url);
+      if (hops === MAX_REDIRECTS) throw tooMany(where);
+      const redirect = redirectOf(
+        { from: url, location: next, headers, method: request.method ?? 'GET' },
+        where,
+      );
+      droppedCredentials ||= redirect.droppedCredentials;
+      ({ url, headers } = redirect);
+    }
+  }
+
+  async requestOk(request: HttpRequest): Promise<HttpAnswer> {
+    const answer = await this.request(request);
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    throw await this.errorOf(answer, request);
+  }
+
+  async errorOf(answer: HttpAnswer, request: HttpRequest): Promise<WaybillError> {
+    const body = request.method === 'HEAD' ? '' : await readErrorBody(answer.body);
+    const text = errorTextOf(body, this.secretTexts);
+    const where = {
+      ...this.whereOf(request, answer.url),
+      droppedCredentials: answer.droppedCredentials,
+    };
+    return errorOfStatus({ status: answer.status, headers: answer.headers, text }, where);
+  }
+
+  async readText(answer: HttpAnswer, request: HttpRequest, maxBytes: number): Promise<string> {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes <= maxBytes) continue;
+      const { address, operation, store } = this.whereOf(request, answer.url);
+      const message = `${address} sends more than ${maxBytes} bytes where a list was expected`;
+      throw new WaybillError('WB_LIMIT_EXCEEDED', message, { operation, store });
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  }
+
+  async close(): Promise<void> {
+    const open = [...this.dispatchers.values()];
+    this.dispatchers.clear();
+    await Promise.all(open.map((dispatcher) => dispatcher.destroy()));
+  }
+
+  private async send(request: HttpRequest, url: URL, headers: Headers) {
+    const where = this.whereOf(request, url);
+    const { method = 'GET', body, signal, headersTimeoutMs, stallTimeoutMs } = request;
+    signal?.throwIfAborted();
+    try {
+      return await exchange(
+        this.dispatcherFor(url),
+        {
+          method,
+          url,
+          headers,
+          ...(body === undefined ? {} : { body }),
+          ...(signal === undefined ? {} : { signal }),
+          ...(headersTimeoutMs === undefined ? {} : { headersTimeoutMs }),
+          ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
+        },
+        (failure) => errorOfBody(failure, where),
+      );
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw errorOfNetwork(error, where);
+    }
+  }
+
+  private dispatcherFor(url: URL): Dispatcher {
+    const proxy = proxyFor(this.proxies, url) ?? '';
+    const found = this.dispatchers.get(proxy);
+    if (found) return found;
+    const { connect, timeouts } = this;
+    const common = {
+      connections: this.options.maxConnections,
+      headersTimeout: timeouts.headersMs,
+      bodyTimeout: timeouts.stallMs,
+    };
+    const made =
+      proxy === ''
+        ? new Agent({ ...common, connect })
+        : new ProxyAgent({
+            ...common,
+            uri: proxy,
+            // Many proxies refuse CONNECT to anything but port 443.
+            proxyTunnel: false,
+            requestTls: connect,
+            proxyTls: connect,
+            clientFactory: (origin, own) =>
+              new Pool(origin, { ...own, headersTimeout: timeouts.headersMs }),
+          });
+    this.dispatchers.set(proxy, made);
+    return made;
+  }
+
+  private parse(request: HttpRequest): URL {
+    const text = String(request.url);
+    const url = URL.canParse(text) ? new URL(text) : undefined;
+    if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+    throw new WaybillError('WB_USAGE', `${redactUri(text)} is not an http or https address`, {
+      operation: request.operation,
+      store: this.options.store,
+    });
+  }
+
+  private whereOf(request: HttpRequest, url: URL): Circumstances {
+    return {
+      operation: request.operation,
+      store: this.options.store,
+      address: redactUri(url.href),
+      ...(request.path === undefined ? {} : { path: request.path }),
+    };
+  }
+}
+
+function withDefaults(headers: Headers): Headers {
+  const all: Record<string, string> = { 'accept-encoding': 'identity', 'user-agent': 'waybill' };
+  for (const [name, value] of Object.entries(headers)) all[name.toLowerCase()] = value;
+  return all;
+}
+
+function tooMany(where: Circumstances): WaybillError {
+  const { address, operation, store } = where;
+  const message = `${address} redirects more than ${MAX_REDIRECTS} times`;
+  return new WaybillError('WB_UNAVAILABLE', message, {
+    operation,
+    store,
+    retryable: false,
+    scope: 'file',
+  });
+}
