@@ -1,0 +1,61 @@
+/** How a command that failed says so: a message for people, a result line for scripts. */
+import { CommanderError } from 'commander';
+import { asWaybillError, errorRow, type WaybillError } from '../model/errors.js';
+import { EVENT_VERSION } from './events.js';
+import type { Redactor } from './redact.js';
+import { safeLines } from './safe-text.js';
+
+/** Where and how a failure is told. */
+export interface FailureOptions {
+  readonly redactor: Redactor;
+  readonly isJson: boolean;
+  readonly isDebug: boolean;
+  readonly writeOut: (text: string) => void;
+  readonly writeError: (text: string) => void;
+}
+
+function chain(error: unknown): string {
+  const parts: string[] = [];
+  for (let current = error, depth = 0; current instanceof Error && depth < 5; depth += 1) {
+    parts.push(current.stack ?? current.message);
+    current = current.cause;
+  }
+  return parts.join('\ncaused by: ');
+}
+
+function writeResult(code: string, exitCode: number, message: string, out: FailureOptions): void {
+  const line = {
+    v: EVENT_VERSION,
+    type: 'result',
+    time: new Date().toISOString(),
+    pullId: null,
+    ok: false,
+    exitCode,
+    code,
+    message,
+    destination: null,
+    treeDigest: null,
+    failures: [],
+  };
+  out.writeOut(`${JSON.stringify(line)}\n`);
+}
+
+function tellKnown(known: WaybillError, error: unknown, out: FailureOptions): number {
+  const message = out.redactor.redact(known.message);
+  const { advice } = errorRow(known.code);
+  out.writeError(`waybill: ${safeLines(message)}\n`);
+  if (!message.includes(advice)) out.writeError(`  ${advice}\n`);
+  if (out.isDebug) out.writeError(`${safeLines(out.redactor.redact(chain(error)))}\n`);
+  if (out.isJson) writeResult(known.code, known.exitCode, message, out);
+  return known.exitCode;
+}
+
+/** Tells a failure and gives its exit code. Commander has printed its own message already. */
+export function tellFailure(error: unknown, out: FailureOptions): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    if (out.isJson) writeResult('WB_USAGE', 2, error.message.replace(/^error: /, ''), out);
+    return 2;
+  }
+  return tellKnown(asWaybillError(error), error, out);
+}

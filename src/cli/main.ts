@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+/** The entry of the command line. Only what parsing needs is loaded here. */
+import { CommanderError } from 'commander';
+import { readFailureHints } from './failure-hints.js';
+import { buildProgram } from './program.js';
+import { Redactor } from './redact.js';
+import { packageVersion } from './version.js';
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const redactor = new Redactor();
+const argv = process.argv.slice(2);
+
+/** Waits until what was written has left the process: a pipe may still be full. */
+async function flush(stream: NodeJS.WriteStream): Promise<void> {
+  if (stream.destroyed || !stream.writable) return;
+  await new Promise<void>((resolve) => {
+    stream.write('', () => resolve());
+  });
+}
+
+async function leave(exitCode: number): Promise<never> {
+  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  process.exit(exitCode);
+}
+
+async function fail(error: unknown): Promise<number> {
+  const { tellFailure } = await import('./failure.js');
+  return tellFailure(error, {
+    redactor,
+    ...readFailureHints(argv),
+    writeOut: (text) => process.stdout.write(text),
+    writeError: (text) => process.stderr.write(text),
+  });
+}
+
+function checkPlatform(): string | undefined {
+  if (process.platform === 'win32') return 'Waybill runs on Linux and macOS; on Windows use WSL';
+  if (major < 20 || (major === 20 && minor < 20)) {
+    return `Waybill needs Node.js 20.20 or later; this is ${process.versions.node}`;
+  }
+  return undefined;
+}
+
+async function run(): Promise<number> {
+  const problem = checkPlatform();
+  if (problem !== undefined) {
+    process.stderr.write(`waybill: ${problem}\n`);
+    return 2;
+  }
+  let exitCode = 0;
+  const program = buildProgram(packageVersion(), async (load, flags, args) => {
+    const [{ createContext }, command] = await Promise.all([import('./context.js'), load()]);
+    exitCode = await command(createContext(flags, redactor, process), args);
+  });
+  if (argv.length === 0) {
+    program.outputHelp({ error: true });
+    return 2;
+  }
+  try {
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    return fail(error);
+  }
+  return exitCode;
+}
+
+// A reader that went away (`| head`) is no error of ours; stderr gone means going on without words.
+process.stdout.on('error', () => process.exit(141));
+process.stderr.on('error', () => undefined);
+// Libraries warn about the runtime; that is for us, not for the person who waits for a file.
+process.removeAllListeners('warning');
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    void fail(error).then(leave, () => process.exit(1));
+  });
+}
+
+await leave(await run());

@@ -1,0 +1,192 @@
+/** The command line: every command with its options. What a command needs is loaded when it runs. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { CommandFunction, Flags } from './context.js';
+import { examplesText, PULL_EPILOGUE } from './help.js';
+
+/** Runs a command that was parsed. */
+export type Dispatch = (
+  load: () => Promise<CommandFunction>,
+  flags: Flags,
+  args: readonly (string | undefined)[],
+) => Promise<void>;
+
+const collect = (value: string, previous: readonly string[] = []): readonly string[] => [
+  ...previous,
+  value,
+];
+
+function digestOrLocation(value: string): string {
+  if (value.startsWith('sha256:') && !/^sha256:[0-9a-f]{64}$/i.test(value)) {
+    throw new InvalidArgumentError('a SHA-256 has 64 hexadecimal digits.');
+  }
+  return value;
+}
+
+function addPullOptions(command: Command): Command {
+  return command
+    .optionsGroup('What to fetch:')
+    .option('--include <glob>', 'only what matches; may be repeated', collect)
+    .option('--exclude <glob>', 'not what matches; wins over --include', collect)
+    .option('--files-from <file>', 'exactly the paths in FILE, one a line or NUL; - is stdin')
+    .option('--connection <name>', 'a [connections.NAME] of waybill.toml')
+    .option('--tracking-uri <uri>', 'the MLflow server of models:/ and runs:/')
+    .option('--max-files <n>', 'refuse a source with more files')
+    .option('--max-bytes <size>', 'refuse a source with more bytes')
+    .optionsGroup('What is there already:')
+    .option('--if-exists <what>', 'update (default), overwrite, skip or fail')
+    .option('--checksum', 'hash what is there instead of trusting size and times')
+    .option('--prune', 'remove what the source no longer has and nobody changed')
+    .option('--replace-source', 'another source may go into a sealed destination')
+    .option('--take-over', 'take a destination whose owner cannot be asked')
+    .optionsGroup('Proof:')
+    .addOption(
+      new Option(
+        '--expect <digest>',
+        'sha256:HEX, or a SHA256SUMS or manifest (file or URI)',
+      ).argParser(digestOrLocation),
+    )
+    .option('--require <level>', 'none (default), size, provider, published or digest')
+    .option('--reread', 'read every written file back from the disk')
+    .optionsGroup('Running:')
+    .option('-n, --dry-run', 'say what would be fetched or kept, and why; touch nothing')
+    .option('-d, --detach', 'start it and leave')
+    .option('--concurrency <n>', 'connections to the source at once')
+    .option('--give-up-after <duration>', 'when nothing moved for so long (15m); or never')
+    .option('--timeout <duration>', 'the longest that the whole pull may take')
+    .option('--receipt-out <file>', 'copy the receipt to FILE');
+}
+
+function addCommon(command: Command): Command {
+  return command
+    .optionsGroup('Output and Temporal:')
+    .option('--json', 'JSON on stdout')
+    .option('-q, --quiet', 'results only')
+    .option('--debug', 'stack traces')
+    .option('--cluster <address>', 'a Temporal cluster instead of the local service')
+    .option('--namespace <name>', 'the Temporal namespace on a cluster')
+    .option('--local', 'the local service, whatever TEMPORAL_ADDRESS says');
+}
+
+/** Builds the parser. It throws CommanderError instead of ending the process. */
+export function buildProgram(version: string, dispatch: Dispatch): Command {
+  const program = new Command('waybill')
+    .description('Durable, verified downloads of machine-learning artifacts.')
+    .usage('<command> [options]')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('before', examplesText(''))
+    .addHelpText('after', '\n`waybill <command> --help` shows the options of a command.')
+    .exitOverride()
+    .enablePositionalOptions();
+
+  const add = (
+    usage: string,
+    summary: string,
+    load: () => Promise<CommandFunction>,
+    extend: (command: Command) => Command = (command) => command,
+  ): Command => {
+    const command = program.command(usage).description(summary);
+    extend(command);
+    addCommon(command);
+    const name = command.name();
+    const examples = examplesText(name);
+    if (examples !== '') command.addHelpText('before', examples);
+    return command.action(async () => {
+      await dispatch(load, command.opts(), command.processedArgs as (string | undefined)[]);
+    });
+  };
+
+  program.commandsGroup('Pulling:');
+  add(
+    'pull <source> [destination]',
+    'fetch a tree or a file, verify it, publish it',
+    async () => (await import('./commands/pull.js')).runPull,
+    addPullOptions,
+  ).addHelpText('after', PULL_EPILOGUE);
+  add(
+    'ls <source>',
+    'what a pull would fetch',
+    async () => (await import('./commands/ls.js')).runLs,
+    (command) =>
+      command
+        .option('-r, --recursive', 'everything below')
+        .option('--connection <name>', 'a [connections.NAME] of waybill.toml')
+        .option('--tracking-uri <uri>', 'the MLflow server of models:/ and runs:/'),
+  );
+  add(
+    'verify [destination]',
+    'hash again and compare with the manifest',
+    async () => (await import('./commands/verify.js')).runVerify,
+    (command) => command.option('--quick', 'sealed or not, without hashing'),
+  );
+  add(
+    'seal <directory>',
+    'write the manifest of a tree before it is published',
+    async () => (await import('./commands/seal.js')).runSeal,
+  );
+
+  program.commandsGroup(
+    'Running pulls ([id]: an id, its prefix, a destination; default: the latest):',
+  );
+  add('pulls', 'all pulls', async () => (await import('./commands/pulls.js')).runPulls);
+  add(
+    'status [id]',
+    'one pull in full',
+    async () => (await import('./commands/status.js')).runStatus,
+  );
+  add('watch [id]', 'one pull, live', async () => (await import('./commands/watch.js')).runWatch);
+  for (const [verb, summary] of [
+    ['pause', 'stop the bytes, keep what is there'],
+    ['resume', 'go on'],
+    ['cancel', 'end it, keep what is there'],
+    ['retry', 'try now what waits for its next attempt'],
+  ] as const) {
+    add(`${verb} [id]`, summary, async () => (await import('./commands/steer.js')).steer(verb));
+  }
+
+  program.commandsGroup('The service:');
+  add(
+    'up',
+    'start the local service and keep it',
+    async () => (await import('./commands/service.js')).runUp,
+  );
+  add(
+    'down',
+    'stop the local service',
+    async () => (await import('./commands/service.js')).runDown,
+    (command) =>
+      command.option('--force', 'also while pulls are running; they go on at the next start'),
+  );
+  add(
+    'setup',
+    'fetch what is needed, for images and offline use',
+    async () => (await import('./commands/setup.js')).runSetup,
+  );
+  add(
+    'doctor',
+    'each check with its finding and the command that mends it',
+    async () => (await import('./commands/doctor.js')).runDoctor,
+  );
+  add(
+    'worker',
+    'a worker for a Temporal cluster',
+    async () => (await import('./commands/worker.js')).runWorker,
+  );
+
+  program.commandsGroup('About Waybill:');
+  add('stores', 'what it can read', async () => (await import('./commands/stores.js')).runStores);
+  const config = program.command('config').description('configuration').exitOverride();
+  addCommon(config.command('show').description('every value and where it came from')).action(
+    async (flags: Flags) => {
+      await dispatch(async () => (await import('./commands/config.js')).runConfigShow, flags, []);
+    },
+  );
+  add(
+    'demo',
+    'four scenes, each with its proof',
+    async () => (await import('./commands/demo.js')).runDemo,
+    (command) => command.option('--keep', 'leave what it made'),
+  );
+  return program;
+}

@@ -1,0 +1,102 @@
+/** What a `[connections.NAME]` table means to its store: settings that may be kept, and secrets that may not. */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import picomatch from 'picomatch';
+import { WaybillError } from '../model/errors.js';
+import type { ConnectionTable } from './toml-file.js';
+
+/** The names that a store knows, as its factory lists them. */
+export interface KnownVariables {
+  readonly settings: readonly string[];
+  readonly secrets: readonly string[];
+}
+
+/** A connection with its values; the keys are names of variables. */
+export interface Connection {
+  readonly name: string;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** The setting that `url` stands for, by the type of the connection. */
+const URL_SETTING: Readonly<Record<string, string>> = {
+  s3: 'AWS_ENDPOINT_URL_S3',
+  mlflow: 'MLFLOW_TRACKING_URI',
+};
+
+function invalid(table: ConnectionTable, why: string): WaybillError {
+  return new WaybillError('WB_CONFIG_INVALID', `${table.file}: connections.${table.name}${why}`);
+}
+
+function readSecretFile(table: ConnectionTable, key: string, path: string): string {
+  try {
+    return readFileSync(resolve(dirname(table.file), path), 'utf8').trimEnd();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    throw invalid(table, `.${key}: the file ${path} cannot be read (${String(code)})`);
+  }
+}
+
+/**
+ * Reads a connection's values: `aws_region = "x"` is the setting AWS_REGION, `aws_secret_access_key_file` and
+ * `..._env` name where a secret lies. A secret written down, an unknown key or an unreadable file is WB_CONFIG_INVALID.
+ */
+export function readConnection(
+  table: ConnectionTable,
+  known: KnownVariables,
+  environmentOf: (names: readonly string[]) => Record<string, string>,
+): Connection {
+  const settings: Record<string, string> = {};
+  const secrets: Record<string, string> = {};
+  if (table.url !== undefined) {
+    const name = URL_SETTING[table.type];
+    if (name === undefined) throw invalid(table, `.url: a ${table.type} connection has none`);
+    settings[name] = table.url;
+  }
+  for (const [key, value] of Object.entries(table.rest)) {
+    const [, base = key, how] = /^(.*)_(file|env)$/i.exec(key) ?? [];
+    const whole = key.toUpperCase().replaceAll('-', '_');
+    const stem = base.toUpperCase().replaceAll('-', '_');
+    if (known.settings.includes(whole)) {
+      settings[whole] = value;
+    } else if (known.secrets.includes(whole)) {
+      throw invalid(table, `.${key}: write ${key}_file or ${key}_env, never the secret itself`);
+    } else if (how !== undefined && known.secrets.includes(stem)) {
+      const found = how === 'env' ? environmentOf([value])[value] : undefined;
+      if (how === 'env' && found === undefined) {
+        throw invalid(table, `.${key}: the variable ${value} is not set`);
+      }
+      secrets[stem] = found ?? readSecretFile(table, key, value);
+    } else {
+      const names = [...known.settings, ...known.secrets.map((name) => `${name}_file`)];
+      const shown = names.map((name) => name.toLowerCase().replace(/_file$/, '_file')).join(', ');
+      throw invalid(table, `.${key} is unknown; a ${table.type} connection knows ${shown}`);
+    }
+  }
+  return { name: table.name, settings, secrets };
+}
+
+/** The connection that a source uses: the one that was named (unknown: WB_CONFIG_INVALID), or the first that matches. */
+export function chooseConnection(
+  tables: readonly ConnectionTable[],
+  sourceUri: string,
+  named: string | undefined,
+): ConnectionTable | undefined {
+  if (named !== undefined) {
+    const found = tables.find((table) => table.name === named);
+    if (found) return found;
+    const names = tables.map((table) => table.name).join(', ') || 'none is configured';
+    throw new WaybillError(
+      'WB_CONFIG_INVALID',
+      `there is no connection "${named}" (known: ${names})`,
+    );
+  }
+  return tables.find((table) => table.match.some((pattern) => matches(pattern, sourceUri)));
+}
+
+/** `s3://ml-*` covers the bucket and all below it: a pattern matches the whole URI or a prefix that ends at a `/`. */
+function matches(pattern: string, uri: string): boolean {
+  const options = { dot: true, nonegate: true, noextglob: true };
+  const trimmed = pattern.replace(/\/+$/, '');
+  return picomatch.isMatch(uri, [trimmed, `${trimmed}/**`], options);
+}

@@ -1,0 +1,134 @@
+/** Reads a waybill.toml: settings by their file key, and the tables `[connections.NAME]`. */
+import { readFileSync } from 'node:fs';
+import { parse, TomlError } from 'smol-toml';
+import { z } from 'zod';
+import { WaybillError } from '../model/errors.js';
+import { SETTINGS, type Setting } from './settings.js';
+
+/** One `[connections.NAME]` table, not yet checked against its store. */
+export interface ConnectionTable {
+  readonly name: string;
+  readonly type: string;
+  readonly url?: string;
+  /** Patterns of sources that use it without being asked: `s3://ml-*`. */
+  readonly match: readonly string[];
+  /** Every other key with its value. */
+  readonly rest: Readonly<Record<string, string>>;
+  /** The file that it stands in. */
+  readonly file: string;
+}
+
+/** A configuration file that was read. */
+export interface TomlFile {
+  readonly path: string;
+  /** Setting name to its value as text. */
+  readonly values: ReadonlyMap<string, string>;
+  readonly connections: readonly ConnectionTable[];
+}
+
+const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+
+const connectionSchema = z
+  .object({
+    type: z.string(),
+    url: z.string().optional(),
+    match: z.array(z.string()).default([]),
+  })
+  .catchall(scalar);
+
+function schemaOf(settings: readonly Setting[]): z.ZodType<Record<string, unknown>> {
+  const top: Record<string, z.ZodType> = {};
+  const tables: Record<string, Record<string, z.ZodType>> = {};
+  for (const { file } of settings) {
+    if (file === undefined) continue;
+    const [table, key] = file.split('.', 2);
+    if (table === undefined) continue;
+    if (key === undefined) top[table] = scalar.optional();
+    else (tables[table] ??= {})[key] = scalar.optional();
+  }
+  for (const [table, keys] of Object.entries(tables)) {
+    top[table] = z.strictObject(keys).optional();
+  }
+  return z.strictObject({
+    ...top,
+    connections: z.record(z.string(), connectionSchema).optional(),
+  });
+}
+
+function invalid(path: string, why: string): WaybillError {
+  return new WaybillError('WB_CONFIG_INVALID', `${path}: ${why}`);
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  const at = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const keys = issue.keys.map((key) => (at === '' ? key : `${at}.${key}`));
+    return `unknown setting ${keys.join(', ')}; see \`waybill config show\` for those that exist`;
+  }
+  return `${at}: ${issue.message}`;
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw invalid(path, `cannot be read (${String(code)})`);
+  }
+}
+
+function checkProjectFile(path: string, file: TomlFile): void {
+  for (const { name, isForUserFileOnly } of SETTINGS) {
+    if (isForUserFileOnly && file.values.has(name)) {
+      throw invalid(path, `${name} cannot be set in a project's file; put it into your own`);
+    }
+  }
+  for (const { name, rest } of file.connections) {
+    const named = Object.keys(rest).find((key) => /_(env|file)$/.test(key));
+    if (named !== undefined) {
+      throw invalid(
+        path,
+        `connections.${name}.${named}: a project's file holds no credentials; put the connection into your own`,
+      );
+    }
+  }
+}
+
+/**
+ * Reads a file; undefined if there is none. Unknown keys, wrong types and, in a project's file, credentials and
+ * settings that belong to the user are WB_CONFIG_INVALID naming the file and the key.
+ */
+export function readTomlFile(path: string, kind: 'project' | 'user'): TomlFile | undefined {
+  const text = readText(path);
+  if (text === undefined) return undefined;
+  let raw: unknown;
+  try {
+    raw = parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    // The excerpt that follows the first line could show a secret.
+    const why = error.message.split('\n', 1)[0] ?? '';
+    throw invalid(path, `line ${error.line}, column ${error.column}: ${why}`);
+  }
+  const parsed = schemaOf(SETTINGS).safeParse(raw);
+  if (!parsed.success) throw invalid(path, parsed.error.issues.map(describe).join('; '));
+  const values = new Map<string, string>();
+  for (const { name, file } of SETTINGS) {
+    if (file === undefined) continue;
+    const [table = '', key] = file.split('.', 2);
+    let found = parsed.data[table];
+    if (key !== undefined && typeof found === 'object' && found !== null) {
+      found = (found as Record<string, unknown>)[key];
+    }
+    if (typeof found === 'string') values.set(name, found);
+  }
+  const tables = z.record(z.string(), connectionSchema).parse(parsed.data['connections'] ?? {});
+  const connections = Object.entries(tables).map(([name, table]) => {
+    const { type, url, match, ...rest } = table;
+    return { name, type, match, rest, file: path, ...(url === undefined ? {} : { url }) };
+  });
+  const file: TomlFile = { path, values, connections };
+  if (kind === 'project') checkProjectFile(path, file);
+  return file;
+}
