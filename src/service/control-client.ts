@@ -1,0 +1,182 @@
+/** How a command, or the worker, talks to the local service. */
+import { createConnection, type Socket } from 'node:net';
+import type { z } from 'zod';
+import { WaybillError } from '../model/errors.js';
+import {
+  CONTROL_PROTOCOL,
+  controlReplySchema,
+  fingerprintReplySchema,
+  MAX_LINE_BYTES,
+  replyError,
+  secretsReplySchema,
+  serviceStatusSchema,
+  type ServiceStatus,
+} from './control-protocol.js';
+import { readLines } from './lines.js';
+
+/** Secrets by the name of the environment variable that they came from. */
+export type Secrets = Readonly<Record<string, string>>;
+
+/** An open connection to the local service. Each verb throws WB_TEMPORAL_UNREACHABLE once it is closed. */
+export interface ControlClient {
+  status(): Promise<ServiceStatus>;
+  /** Puts secrets into the service's memory; their fingerprint is no secret and stays the same for good. */
+  putCredentials(secrets: Secrets): Promise<string>;
+  /** @throws WaybillError WB_UNAUTHENTICATED when the service does not have them (it was restarted) */
+  getCredentials(fingerprint: string): Promise<Secrets>;
+  /** This connection counts as a client: the service does not idle out before `release` or its end. */
+  hold(): Promise<void>;
+  release(): Promise<void>;
+  /** `true`: the service stays until it is stopped; `false`: it may idle out again. */
+  keep(on: boolean): Promise<void>;
+  /** Asks the service to end; `closed` tells when the connection is gone. */
+  stop(): Promise<void>;
+  /** Settles once the connection is closed, by either side; never rejects. */
+  readonly closed: Promise<void>;
+  close(): void;
+}
+
+/** How long one answer may take; the service answers from memory. */
+const ANSWER_TIMEOUT_MS = 5_000;
+
+/**
+ * Connects to a control socket.
+ * @throws WaybillError WB_TEMPORAL_UNREACHABLE when nothing listens there
+ */
+export async function connectControl(
+  path: string,
+  options: { readonly timeoutMs?: number } = {},
+): Promise<ControlClient> {
+  const socket = await connect(path);
+  return new SocketControlClient(socket, path, options.timeoutMs ?? ANSWER_TIMEOUT_MS);
+}
+
+interface Waiting {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: WaybillError) => void;
+}
+
+class SocketControlClient implements ControlClient {
+  readonly closed: Promise<void>;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly path: string,
+    private readonly timeoutMs: number,
+  ) {
+    readLines(socket, MAX_LINE_BYTES, (line) => this.#receive(line));
+    // The close event follows, and carries the news.
+    socket.on('error', () => undefined);
+    this.closed = new Promise((resolve) => {
+      socket.once('close', () => {
+        this.#failAll(gone(path, 'the connection was closed'));
+        resolve();
+      });
+    });
+  }
+
+  status(): Promise<ServiceStatus> {
+    return this.#ask({ verb: 'status' }, serviceStatusSchema);
+  }
+
+  async putCredentials(secrets: Secrets): Promise<string> {
+    return (await this.#ask({ verb: 'put-credentials', secrets }, fingerprintReplySchema))
+      .fingerprint;
+  }
+
+  async getCredentials(fingerprint: string): Promise<Secrets> {
+    return (await this.#ask({ verb: 'get-credentials', fingerprint }, secretsReplySchema)).secrets;
+  }
+
+  async hold(): Promise<void> {
+    await this.#send({ verb: 'hold' });
+  }
+
+  async release(): Promise<void> {
+    await this.#send({ verb: 'release' });
+  }
+
+  async keep(on: boolean): Promise<void> {
+    await this.#send({ verb: 'keep', on });
+  }
+
+  async stop(): Promise<void> {
+    await this.#send({ verb: 'stop' });
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  async #ask<T>(words: Record<string, unknown>, schema: z.ZodType<T>): Promise<T> {
+    const parsed = schema.safeParse(await this.#send(words));
+    if (parsed.success) return parsed.data;
+    throw new WaybillError(
+      'WB_VERSION_SKEW',
+      'The local service answered in a way that this version of Waybill does not understand. ' +
+        'Run `waybill down`, then the same command.',
+      { operation: 'ask the service', cause: parsed.error },
+    );
+  }
+
+  #send(words: Record<string, unknown>): Promise<unknown> {
+    if (this.socket.destroyed) return Promise.reject(gone(this.path, 'the connection is closed'));
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(gone(this.path, `no answer within ${this.timeoutMs / 1000} s`));
+      }, this.timeoutMs);
+      const settled = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(id);
+      };
+      this.#waiting.set(id, {
+        resolve: (result) => (settled(), resolve(result)),
+        reject: (error) => (settled(), reject(error)),
+      });
+      this.socket.write(`${JSON.stringify({ id, protocol: CONTROL_PROTOCOL, ...words })}\n`);
+    });
+  }
+
+  #receive(line: string): void {
+    const reply = controlReplySchema.safeParse(parseJson(line)).data;
+    if (reply === undefined) {
+      this.socket.destroy();
+      return;
+    }
+    const waiting = this.#waiting.get(reply.id);
+    if (reply.ok) waiting?.resolve(reply.result);
+    else waiting?.reject(replyError(reply.error));
+  }
+
+  #failAll(error: WaybillError): void {
+    for (const waiting of [...this.#waiting.values()]) waiting.reject(error);
+  }
+}
+
+function connect(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(path);
+    socket.once('connect', () => resolve(socket));
+    socket.once('error', (error) => reject(gone(path, error.message, error)));
+  });
+}
+
+function gone(path: string, why: string, cause?: unknown): WaybillError {
+  return new WaybillError(
+    'WB_TEMPORAL_UNREACHABLE',
+    `The local service does not answer on ${path}: ${why}. Run \`waybill doctor\`.`,
+    { operation: 'ask the service', ...(cause === undefined ? {} : { cause }) },
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,206 @@
+/** How a command gets at the local service: the one that lives, or a new one. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { WaybillError } from '../model/errors.js';
+import { connectControl, type ControlClient } from './control-client.js';
+import type { ServiceStatus } from './control-protocol.js';
+import type { Environment } from './environment.js';
+import { readLogEnd } from './log-file.js';
+import { identifyProcess, isGoneWithin } from './process-identity.js';
+import type { ServiceMode } from './service-arguments.js';
+import { serviceFiles } from './service-files.js';
+import { startService, type StartedService } from './start-service.js';
+import { ensureTemporalCli } from './temporal-cli.js';
+import { readWaybillVersion } from './version.js';
+
+export interface FindOrStartOptions {
+  readonly stateDir: string;
+  readonly cacheDir: string;
+  /** The environment of this process; the service gets what `scrubEnvironment` leaves of it. */
+  readonly environment: Environment;
+  /** The setting WAYBILL_TEMPORAL_CLI. */
+  readonly temporalCli?: string | undefined;
+  readonly mode: ServiceMode;
+  /** One sentence at a time, for a person who waits. */
+  readonly onProgress: (line: string) => void;
+  readonly signal?: AbortSignal | undefined;
+  /** Without open pulls and clients it ends after this time; default five minutes. */
+  readonly idleAfterMs?: number | undefined;
+  /** Another worker's script, for tests. */
+  readonly workerScript?: string | undefined;
+}
+
+/** The local service in use: it does not idle out before `close`. */
+export interface ServiceHandle {
+  /** Temporal's gRPC address, `127.0.0.1:P`. */
+  readonly address: string;
+  /** Temporal's web page, `http://127.0.0.1:U`. */
+  readonly uiAddress: string;
+  readonly controlSocket: string;
+  /** For credentials, status, keep and stop. */
+  readonly control: ControlClient;
+  /** Whether this call started the service. */
+  readonly isStarted: boolean;
+  /** Settles when the service is gone, or after `close`: then find or start it again. Never rejects. */
+  readonly lost: Promise<void>;
+  /** Lets go of it. An inline service that this command started, and nobody else uses, has ended after that. */
+  close(): Promise<void>;
+}
+
+const IDLE_AFTER_MS = 5 * 60_000;
+/** Temporal answers within a second; a loaded machine or a long recovery of its database takes longer. */
+const READY_TIMEOUT_MS = 60_000;
+const POLL_MS = 20;
+const STOP_TIMEOUT_MS = 30_000;
+
+/**
+ * Joins the service of a state folder, or starts one when none answers. Called by two commands at once it ends
+ * with one service; a service that ends in between is started again. Returns once Temporal answers; the
+ * worker may still be loading.
+ * @throws WaybillError WB_TEMPORAL_UNREACHABLE when it cannot be started, with the reason and the log;
+ *   WB_VERSION_SKEW when a busy service of another version runs; as `ensureTemporalCli`; the signal's reason
+ */
+export async function findOrStartService(options: FindOrStartOptions): Promise<ServiceHandle> {
+  const files = serviceFiles(options.stateDir);
+  const deadlineMs = performance.now() + READY_TIMEOUT_MS;
+  let started: StartedService | undefined;
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const control = await tryConnect(files.controlSocket);
+    const joined = control && (await join(control, options, deadlineMs));
+    if (joined !== undefined) return makeHandle(files.controlSocket, joined, started);
+    if (performance.now() > deadlineMs) throw await notReady(options.stateDir);
+    if (control !== undefined) await sleep(POLL_MS);
+    else started = (await start(options)) ?? started;
+  }
+}
+
+/** The living service of a state folder, held by nobody; undefined when none answers. Starts nothing. */
+export async function findService(stateDir: string): Promise<ControlClient | undefined> {
+  return tryConnect(serviceFiles(stateDir).controlSocket);
+}
+
+async function start(options: FindOrStartOptions): Promise<StartedService | undefined> {
+  const cli = await ensureTemporalCli({
+    cacheDir: options.cacheDir,
+    explicitPath: options.temporalCli,
+    onProgress: options.onProgress,
+    signal: options.signal,
+  });
+  return startService({
+    environment: options.environment,
+    onProgress: options.onProgress,
+    signal: options.signal,
+    args: {
+      stateDir: options.stateDir,
+      mode: options.mode,
+      temporalCli: cli.path,
+      serverVersion: cli.serverVersion,
+      workerScript: options.workerScript ?? fileURLToPath(new URL('../worker.js', import.meta.url)),
+      idleAfterMs: options.idleAfterMs ?? IDLE_AFTER_MS,
+    },
+  });
+}
+
+interface Joined {
+  readonly control: ControlClient;
+  readonly status: ServiceStatus;
+}
+
+/** Holds the service and waits until its Temporal answers; undefined when it went away meanwhile. */
+async function join(
+  control: ControlClient,
+  options: FindOrStartOptions,
+  deadlineMs: number,
+): Promise<Joined | undefined> {
+  try {
+    const first = await control.status();
+    if (await isReplaced(control, first)) return undefined;
+    await control.hold();
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const status = await control.status();
+      if (status.temporal.state === 'ready') return { control, status };
+      if (performance.now() > deadlineMs || status.temporal.restarts >= 5) {
+        throw await notReady(options.stateDir, status);
+      }
+      await sleep(POLL_MS);
+    }
+  } catch (error) {
+    const isGone = await hasClosed(control);
+    control.close();
+    if (isGone) return undefined;
+    throw error;
+  }
+}
+
+/** A service of another version is ended when it has nothing to do, and used when it has (rule 9). */
+async function isReplaced(control: ControlClient, status: ServiceStatus): Promise<boolean> {
+  if (status.isStopping) {
+    control.close();
+    return true;
+  }
+  const isIdle = status.clients === 0 && status.openPulls === 0;
+  if (status.waybillVersion === readWaybillVersion() || !isIdle) return false;
+  await stopService(control, status);
+  return true;
+}
+
+/**
+ * Asks a service to end and waits until it has.
+ * @throws WaybillError WB_TEMPORAL_UNREACHABLE when it has not within 30 s
+ */
+export async function stopService(control: ControlClient, status: ServiceStatus): Promise<void> {
+  const identity = identifyProcess(status.servicePid);
+  await control.stop();
+  if (identity === undefined || (await isGoneWithin(identity, STOP_TIMEOUT_MS))) return;
+  throw new WaybillError(
+    'WB_TEMPORAL_UNREACHABLE',
+    `The local service (process ${status.servicePid}) does not end. Run \`waybill doctor\`.`,
+    { operation: 'stop service' },
+  );
+}
+
+function makeHandle(
+  controlSocket: string,
+  { control, status }: Joined,
+  started: StartedService | undefined,
+): ServiceHandle {
+  const own = started?.pid === status.servicePid ? started : undefined;
+  return {
+    address: status.address,
+    uiAddress: status.uiAddress,
+    controlSocket,
+    control,
+    isStarted: own !== undefined,
+    lost: control.closed,
+    close: async () => {
+      control.close();
+      await control.closed;
+      await own?.letGo();
+    },
+  };
+}
+
+async function tryConnect(controlSocket: string): Promise<ControlClient | undefined> {
+  try {
+    return await connectControl(controlSocket);
+  } catch {
+    return undefined;
+  }
+}
+
+async function hasClosed(control: ControlClient): Promise<boolean> {
+  return Promise.race([control.closed.then(() => true), sleep(50).then(() => false)]);
+}
+
+async function notReady(stateDir: string, status?: ServiceStatus): Promise<WaybillError> {
+  const log = serviceFiles(stateDir).temporalLog;
+  const exit = status?.temporal.lastExit;
+  return new WaybillError(
+    'WB_TEMPORAL_UNREACHABLE',
+    `The local Temporal does not start${exit === undefined ? '' : ` (it ended with ${exit})`}. ` +
+      `The end of its log, ${log}: ${readLogEnd(log)}`,
+    { operation: 'start Temporal' },
+  );
+}

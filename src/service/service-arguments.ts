@@ -1,0 +1,47 @@
+/** The command line of the service process. It holds no secret: others on the host can read it. */
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+
+const serviceArgumentsSchema = z.strictObject({
+  stateDir: z.string().min(1),
+  mode: z.enum(['background', 'inline']),
+  temporalCli: z.string().min(1),
+  serverVersion: z.string().regex(/^[\w.+-]{1,64}$/u),
+  workerScript: z.string().min(1),
+  idleAfterMs: z.coerce.number().nonnegative(),
+});
+
+/** How the service process is started. */
+export type ServiceArguments = z.infer<typeof serviceArgumentsSchema>;
+
+/** Background: for all commands, until it idles out. Inline: a child that ends with its command. */
+export type ServiceMode = ServiceArguments['mode'];
+
+const NAMES = {
+  stateDir: 'state-dir',
+  mode: 'mode',
+  temporalCli: 'temporal-cli',
+  serverVersion: 'server-version',
+  workerScript: 'worker-script',
+  idleAfterMs: 'idle-after-ms',
+} as const satisfies Record<keyof ServiceArguments, string>;
+
+/** Writes the arguments. */
+export function formatServiceArguments(args: ServiceArguments): string[] {
+  return [
+    ...['--state-dir', args.stateDir, '--mode', args.mode, '--temporal-cli', args.temporalCli],
+    ...['--server-version', args.serverVersion, '--worker-script', args.workerScript],
+    ...['--idle-after-ms', String(args.idleAfterMs)],
+  ];
+}
+
+/** Reads them back. */
+export function parseServiceArguments(argv: readonly string[]): ServiceArguments {
+  const options = Object.fromEntries(
+    Object.values(NAMES).map((name) => [name, { type: 'string' as const }]),
+  );
+  const { values } = parseArgs({ args: [...argv], options, strict: true });
+  return serviceArgumentsSchema.parse(
+    Object.fromEntries(Object.entries(NAMES).map(([field, name]) => [field, values[name]])),
+  );
+}

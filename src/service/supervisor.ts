@@ -1,0 +1,279 @@
+/** The local service itself: Temporal and one worker kept alive, a control socket, and an end when idle. */
+import type { ServiceStatus } from './control-protocol.js';
+import { listenControl, type ControlServer } from './control-server.js';
+import { createCredentialsVault, readOrMakeKey } from './credentials-vault.js';
+import { createIdleClock, type IdleClock } from './idle-clock.js';
+import { KeptChild } from './kept-child.js';
+import { boundLog, openLog } from './log-file.js';
+import { claimPorts } from './ports.js';
+import type { ServiceArguments } from './service-arguments.js';
+import { removeFile, serviceFiles, type ServiceFiles } from './service-files.js';
+import { writeServiceRecord } from './service-record.js';
+import type { StartLock } from './start-lock.js';
+import { ownIdentity } from './take-over.js';
+import {
+  setRetention,
+  spawnTemporal,
+  waitForTemporal,
+  type TemporalServer,
+} from './temporal-child.js';
+import { readWaybillVersion } from './version.js';
+import { askHowBusy, listenToWorker, spawnWorker } from './worker-child.js';
+import type { WorkerMessage } from './worker-ipc.js';
+
+export interface SupervisorDeps {
+  readonly args: ServiceArguments;
+  /** The start lock; released once everything has ended. */
+  readonly lock: StartLock;
+  /** The Temporal identity of the last worker, proven dead. */
+  readonly previousIdentity: string | undefined;
+  readonly log: (line: string) => void;
+}
+
+/** Longer than the worker takes to reach the next part and hand back what it has. */
+const WORKER_GRACE_MS = 15_000;
+const TEMPORAL_GRACE_MS = 5_000;
+/** A command waits for the end of its inline service; the database is made to survive a killed server. */
+const INLINE_TEMPORAL_GRACE_MS = 0;
+const LOG_CHECK_MS = 30_000;
+
+/** One service of one state folder. Make it with `startSupervisor`. */
+export class Supervisor {
+  /** Settles once everything has ended. */
+  readonly stopped: Promise<void>;
+  readonly #files: ServiceFiles;
+  readonly #idle: IdleClock;
+  readonly #temporal: KeptChild;
+  readonly #worker: KeptChild;
+  readonly #logs: { readonly temporal: number; readonly worker: number };
+  readonly #startedAt = new Date().toISOString();
+  readonly #version = readWaybillVersion();
+  readonly #own = ownIdentity();
+  #control: ControlServer | undefined;
+  #timers: NodeJS.Timeout[] = [];
+  #previousIdentity: string | undefined;
+  #workerIdentity: string | undefined;
+  #openPulls: number | undefined;
+  #isKept = false;
+  #isDisowned = false;
+  #stopping: Promise<void> | undefined;
+  #tellStopped: () => void = () => undefined;
+
+  constructor(
+    private readonly deps: SupervisorDeps,
+    private readonly server: TemporalServer,
+  ) {
+    const { args, log } = deps;
+    this.#files = serviceFiles(args.stateDir);
+    this.#previousIdentity = deps.previousIdentity;
+    this.#idle = createIdleClock(args.idleAfterMs);
+    this.#logs = {
+      temporal: openLog(this.#files.temporalLog),
+      worker: openLog(this.#files.workerLog),
+    };
+    this.stopped = new Promise((resolve) => (this.#tellStopped = resolve));
+    const onChange = (): void => this.#record();
+    this.#temporal = new KeptChild({
+      name: 'Temporal',
+      log,
+      onChange,
+      spawn: () => spawnTemporal(server, this.#logs.temporal),
+      onStarted: () => void this.#watchTemporal(),
+    });
+    this.#worker = new KeptChild({
+      name: 'worker',
+      log,
+      onChange,
+      spawn: () => this.#spawnWorker(),
+    });
+  }
+
+  /** Starts both children beside each other, then answers on the control socket. */
+  async start(): Promise<void> {
+    this.#temporal.start();
+    this.#worker.start();
+    this.#control = await listenControl(this.#files.controlSocket, {
+      vault: createCredentialsVault(readOrMakeKey(this.#files.fingerprintKey)),
+      status: (clients) => this.#status(clients),
+      keep: (on) => {
+        this.#isKept = on;
+        this.#idle.touch();
+      },
+      stop: () => void this.stop('asked to'),
+      onClients: () => {
+        this.#idle.touch();
+        this.#stopIfDisowned();
+      },
+    });
+    const lookMs = Math.max(50, Math.min(5_000, this.deps.args.idleAfterMs / 10));
+    this.#timers = [
+      setInterval(() => this.#lookWhetherIdle(), lookMs),
+      setInterval(() => this.#boundLogs(), LOG_CHECK_MS),
+    ];
+  }
+
+  /** The command that an inline service belongs to is gone: it ends once nobody else uses it. */
+  disown(): void {
+    this.#isDisowned = true;
+    this.#stopIfDisowned();
+  }
+
+  /** Closes the socket, lets the worker drain, ends Temporal, gives up the lock. Twice is once. */
+  stop(why: string): Promise<void> {
+    this.#stopping ??= this.#stop(why);
+    return this.#stopping;
+  }
+
+  async #stop(why: string): Promise<void> {
+    this.deps.log(`stopping: ${why}`);
+    for (const timer of this.#timers) clearInterval(timer);
+    const closed = this.#control?.close();
+    await this.#worker.stop(WORKER_GRACE_MS);
+    const isInline = this.deps.args.mode === 'inline';
+    await this.#temporal.stop(isInline ? INLINE_TEMPORAL_GRACE_MS : TEMPORAL_GRACE_MS);
+    await closed;
+    // A worker that had to be killed still holds activities in Temporal's eyes: the record names it.
+    if (this.#worker.lastExit === 'exit code 0') removeFile(this.#files.record);
+    this.deps.lock.release();
+    this.#tellStopped();
+  }
+
+  async #watchTemporal(): Promise<void> {
+    const watched = this.#temporal.process;
+    const isGone = (): boolean => this.#temporal.process !== watched;
+    if (!(await waitForTemporal(this.#address, isGone))) return;
+    this.#temporal.markReady();
+    setRetention(this.server, this.#files.ports(this.deps.args.serverVersion), this.#logs.temporal);
+  }
+
+  #spawnWorker(): ReturnType<typeof spawnWorker> {
+    this.#previousIdentity = this.#workerIdentity ?? this.#previousIdentity;
+    this.#workerIdentity = undefined;
+    const child = spawnWorker(
+      this.deps.args.workerScript,
+      {
+        stateDir: this.deps.args.stateDir,
+        address: this.#address,
+        controlSocket: this.#files.controlSocket,
+        ...(this.#previousIdentity === undefined
+          ? {}
+          : { previousIdentity: this.#previousIdentity }),
+      },
+      this.#logs.worker,
+    );
+    listenToWorker(child, (message) => this.#hear(message));
+    return child;
+  }
+
+  #hear(message: WorkerMessage): void {
+    if (message.type === 'busy') {
+      this.#openPulls = message.openPulls;
+      return;
+    }
+    this.#workerIdentity = message.identity;
+    this.#worker.markReady();
+    askHowBusy(this.#worker.process);
+  }
+
+  #lookWhetherIdle(): void {
+    askHowBusy(this.#worker.process);
+    const occupation = {
+      clients: this.#control?.clients ?? 0,
+      openPulls: this.#openPulls,
+      isKept: this.#isKept,
+    };
+    if (this.#idle.isOver(occupation)) void this.stop('idle');
+  }
+
+  #stopIfDisowned(): void {
+    if (this.#isDisowned && !this.#isKept && (this.#control?.clients ?? 0) === 0) {
+      void this.stop('its command has ended');
+    }
+  }
+
+  #boundLogs(): void {
+    for (const log of [this.#files.serviceLog, this.#files.temporalLog, this.#files.workerLog]) {
+      boundLog(log);
+    }
+  }
+
+  get #address(): string {
+    return `127.0.0.1:${this.server.ports.temporal}`;
+  }
+
+  get #uiAddress(): string {
+    return `http://127.0.0.1:${this.server.ports.ui}`;
+  }
+
+  #status(clients: number): ServiceStatus {
+    const child = ({
+      process,
+      state,
+      restarts,
+      lastExit,
+    }: KeptChild): ServiceStatus['temporal'] => ({
+      ...(process?.pid === undefined ? {} : { pid: process.pid }),
+      state,
+      restarts,
+      ...(lastExit === undefined ? {} : { lastExit }),
+    });
+    return {
+      waybillVersion: this.#version,
+      mode: this.deps.args.mode,
+      startedAt: this.#startedAt,
+      stateDir: this.deps.args.stateDir,
+      address: this.#address,
+      uiAddress: this.#uiAddress,
+      servicePid: process.pid,
+      temporal: child(this.#temporal),
+      worker: {
+        ...child(this.#worker),
+        ...(this.#workerIdentity === undefined ? {} : { identity: this.#workerIdentity }),
+      },
+      temporalCli: this.server.cli,
+      serverVersion: this.deps.args.serverVersion,
+      clients,
+      ...(this.#openPulls === undefined ? {} : { openPulls: this.#openPulls }),
+      isKept: this.#isKept,
+      idleAfterMs: this.deps.args.idleAfterMs,
+      isStopping: this.#stopping !== undefined,
+    };
+  }
+
+  #record(): void {
+    const worker = this.#worker.identity;
+    const identity = this.#workerIdentity;
+    writeServiceRecord(this.#files.record, {
+      v: 1,
+      waybillVersion: this.#version,
+      mode: this.deps.args.mode,
+      startedAt: this.#startedAt,
+      service: this.#own,
+      temporal: this.#temporal.identity,
+      worker: worker && { ...worker, ...(identity === undefined ? {} : { identity }) },
+      previousIdentity: identity ?? this.#previousIdentity,
+      address: this.#address,
+      uiAddress: this.#uiAddress,
+      controlSocket: this.#files.controlSocket,
+      temporalCli: this.server.cli,
+      serverVersion: this.deps.args.serverVersion,
+      database: this.server.database,
+    });
+  }
+}
+
+/**
+ * Chooses the ports and starts everything.
+ * @throws WaybillError WB_TEMPORAL_UNREACHABLE when an unrecorded Temporal has the database's port
+ */
+export async function startSupervisor(deps: SupervisorDeps): Promise<Supervisor> {
+  const { stateDir, serverVersion, temporalCli } = deps.args;
+  const files = serviceFiles(stateDir);
+  const supervisor = new Supervisor(deps, {
+    cli: temporalCli,
+    database: files.database(serverVersion),
+    ports: await claimPorts(files.ports(serverVersion)),
+  });
+  await supervisor.start();
+  return supervisor;
+}

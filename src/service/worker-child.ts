@@ -1,0 +1,41 @@
+/** The worker as a child of the service. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import {
+  formatWorkerArguments,
+  parseWorkerMessage,
+  type ServiceMessage,
+  type WorkerArguments,
+  type WorkerMessage,
+} from './worker-ipc.js';
+
+/**
+ * Starts it, in a session of its own: a Ctrl-C in the terminal is for the command, which pauses the pull. Its
+ * environment is the service's own, which was scrubbed when that was started.
+ * @param script path of the worker's script
+ * @param log where its stderr goes
+ */
+export function spawnWorker(script: string, args: WorkerArguments, log: number): ChildProcess {
+  return spawn(process.execPath, [script, ...formatWorkerArguments(args)], {
+    detached: true,
+    stdio: ['ignore', 'ignore', log, 'ipc'],
+  });
+}
+
+/** Passes on what the worker says; anything that is none of its messages is dropped. */
+export function listenToWorker(
+  child: ChildProcess,
+  onMessage: (message: WorkerMessage) => void,
+): void {
+  child.on('message', (value: unknown) => {
+    const message = parseWorkerMessage(value);
+    if (message !== undefined) onMessage(message);
+  });
+}
+
+/** Asks the worker how many pulls are open; its answer comes as a message. */
+export function askHowBusy(child: ChildProcess | undefined): void {
+  if (child?.connected !== true) return;
+  const question: ServiceMessage = { type: 'how-busy' };
+  // A worker that dies while it is asked is noticed by its exit.
+  child.send(question, () => undefined);
+}
