@@ -56,6 +56,11 @@ export const AWKWARD_NAMES_ON_ONE_LINE: readonly string[] = AWKWARD_NAMES.filter
   (name) => !name.includes('\n'),
 );
 
+/** The awkward names that MLflow's artifact service can hold: it refuses `#`, and decodes `%41` itself. */
+export const AWKWARD_NAMES_FOR_MLFLOW: readonly string[] = AWKWARD_NAMES.filter(
+  (name) => !/[\n#]|%[0-9a-f]{2}/iu.test(name),
+);
+
 /** Sizes around the edges: empty, one byte, around a block, around a part. */
 export function edgeSizes(partBytes: number): readonly number[] {
   return [0, 1, 4095, 4096, 4097, partBytes - 1, partBytes, partBytes + 1, 2 * partBytes + 17];
@@ -76,8 +81,10 @@ export function treeFiles(options: TreeOptions): readonly TreeFile[] {
   (options.largeSizes ?? []).forEach((sizeBytes, index) => {
     files.push({ path: `large/weights-${index}.safetensors`, sizeBytes });
   });
-  for (const [index, name] of (options.names ?? AWKWARD_NAMES).entries()) {
-    if (index % 3 === 2) files.push({ path: `odd folder #${index} %/${name}`, sizeBytes: index });
+  const names = options.names ?? AWKWARD_NAMES;
+  const folder = names.some((name) => name.includes('#')) ? 'odd folder #1 %' : 'odd folder & +';
+  for (const [index, name] of names.entries()) {
+    if (index % 3 === 2) files.push({ path: `${folder}/${name}`, sizeBytes: index });
     else files.push({ path: name, sizeBytes: index * 37 });
   }
   for (let index = 0; files.length < options.fileCount; index += 1) {
