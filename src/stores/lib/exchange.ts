@@ -1,6 +1,7 @@
 /** One HTTP exchange on an undici dispatcher: the request, the head of its answer, and the body as a stream. */
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import { reasonOf } from './as-error.js';
 import { contentRangeOf } from './http-headers.js';
 
 /** Header names are in lower case; repeated headers are joined with `, `. */
@@ -198,9 +199,4 @@ function flatten(raw: Record<string, string | string[] | undefined>): Headers {
       headers[name.toLowerCase()] = Array.isArray(value) ? value.join(', ') : value;
   }
   return headers;
-}
-
-function reasonOf(signal: AbortSignal | undefined): Error {
-  const reason: unknown = signal?.reason;
-  return reason instanceof Error ? reason : new Error(String(reason));
 }

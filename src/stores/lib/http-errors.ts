@@ -1,5 +1,6 @@
 /** The one place where HTTP statuses and network failures become errors of the table. */
 import { WaybillError, type ErrorCode, type ErrorContext } from '../../model/errors.js';
+import { asError } from './as-error.js';
 import { LengthError, type BodyFailure, type Headers } from './exchange.js';
 import { retryAfterMsOf } from './http-headers.js';
 
@@ -87,7 +88,7 @@ export function errorOfNetwork(cause: unknown, where: Circumstances): WaybillErr
     });
   }
   const proxyStatus = /Proxy response \((\d+)\)|Proxy Authentication Required \((407)\)/.exec(
-    messageOf(cause),
+    asError(cause).message,
   );
   if (proxyStatus) {
     const status = Number(proxyStatus[1] ?? proxyStatus[2]);
@@ -97,13 +98,13 @@ export function errorOfNetwork(cause: unknown, where: Circumstances): WaybillErr
     );
   }
   if (code === 'UND_ERR_INVALID_ARG') {
-    const message = `${where.address} cannot be asked: ${messageOf(cause)}`;
+    const message = `${where.address} cannot be asked: ${asError(cause).message}`;
     return new WaybillError('WB_CONFIG_INVALID', message, { ...contextOf(where), cause });
   }
   const isTimeout = TIMEOUTS.has(code);
   return new WaybillError(
     isTimeout ? 'WB_TIMEOUT' : 'WB_UNAVAILABLE',
-    `${where.address} ${REASONS[code] ?? `cannot be reached (${code === '' ? messageOf(cause) : code})`}`,
+    `${where.address} ${REASONS[code] ?? `cannot be reached (${code === '' ? asError(cause).message : code})`}`,
     { ...contextOf(where), cause },
   );
 }
@@ -160,7 +161,7 @@ const CERTIFICATE =
 
 function certificateProblem(code: string, cause: unknown): string | undefined {
   if (CERTIFICATE.test(code)) return code;
-  const inner = cause instanceof Error ? codeOf(cause.cause) : '';
+  const inner = codeOf(asError(cause).cause);
   return CERTIFICATE.test(inner) ? inner : undefined;
 }
 
@@ -174,7 +175,8 @@ function contextOf(where: Circumstances): ErrorContext {
 
 function findOurs(cause: unknown): WaybillError | undefined {
   if (cause instanceof WaybillError) return cause;
-  return cause instanceof Error && cause.cause instanceof WaybillError ? cause.cause : undefined;
+  const inner = asError(cause).cause;
+  return inner instanceof WaybillError ? inner : undefined;
 }
 
 function codeOf(cause: unknown): string {
@@ -184,8 +186,4 @@ function codeOf(cause: unknown): string {
   // A name with several addresses fails with all their errors together.
   const errors: unknown = Reflect.get(cause, 'errors');
   return Array.isArray(errors) ? codeOf(errors[0]) : '';
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }

@@ -1,0 +1,70 @@
+/** The bytes of a local file, held to what the file was when it was opened. */
+import type { FileHandle } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { Pin } from '../../model/object-entry.js';
+import { reasonOf } from '../lib/as-error.js';
+import { pinOfStats } from './entry.js';
+import { errorOfFileSystem, localError, type LocalPlace } from './errors.js';
+
+/** Large enough that system calls cost nothing beside the copy. */
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Reads `[offsetBytes, endBytes)`; before its end it checks that the file is still the pinned one, else WB_SOURCE_CHANGED. */
+export class LocalBody extends Readable {
+  private readonly onAbort = (): void => {
+    this.destroy(reasonOf(this.signal));
+  };
+
+  constructor(
+    private readonly handle: FileHandle,
+    private readonly pin: Pin,
+    private offsetBytes: number,
+    private readonly endBytes: number,
+    private readonly place: LocalPlace,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    // One chunk is read ahead while the last one is used.
+    super({ highWaterMark: 2 * CHUNK_BYTES });
+    // It may fail before its reader listens; the reader finds the error all the same.
+    this.on('error', () => undefined);
+    signal?.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  override _read(): void {
+    this.readNext().then(
+      (chunk) => this.push(chunk),
+      (error: unknown) => this.destroy(errorOfFileSystem(error, this.place)),
+    );
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.signal?.removeEventListener('abort', this.onAbort);
+    this.handle.close().then(
+      () => callback(error),
+      // NFS may report a late error on close; these bytes were read and counted already.
+      () => callback(error),
+    );
+  }
+
+  private async readNext(): Promise<Buffer | null> {
+    const wanted = Math.min(CHUNK_BYTES, this.endBytes - this.offsetBytes);
+    if (wanted <= 0) {
+      await this.checkUnchanged();
+      return null;
+    }
+    const chunk = Buffer.allocUnsafeSlow(wanted);
+    const { bytesRead } = await this.handle.read(chunk, 0, wanted, this.offsetBytes);
+    if (bytesRead === 0) {
+      await this.checkUnchanged();
+      throw localError('WB_SIZE_MISMATCH', 'ended before its size', this.place);
+    }
+    this.offsetBytes += bytesRead;
+    return bytesRead === wanted ? chunk : chunk.subarray(0, bytesRead);
+  }
+
+  private async checkUnchanged(): Promise<void> {
+    const now = pinOfStats(await this.handle.stat({ bigint: true }));
+    if (now.value === this.pin.value) return;
+    throw localError('WB_SOURCE_CHANGED', 'changed while it was read', this.place);
+  }
+}

@@ -1,0 +1,18 @@
+/** The store of local and mounted folders. */
+import type { StoreFactory } from '../store.js';
+import { localNameOf, rootPathOf } from './root-path.js';
+
+/** Reads `/a/path`, `file:///a/path`, and whatever is mounted there. */
+export const local: StoreFactory = {
+  name: 'local',
+  schemes: ['file'],
+  summary: 'a folder or a file of this host, mounted shares (NFS) included',
+  forms: ['/absolute/path', 'file:///absolute/path'],
+  environment: { settings: [], secrets: [] },
+  open: async ({ uri }) => {
+    const root = rootPathOf(uri);
+    const { LocalStore } = await import('./store.js');
+    return new LocalStore(root);
+  },
+  localName: localNameOf,
+};

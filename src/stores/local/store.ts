@@ -1,0 +1,123 @@
+/** A folder or a file of this host, or of a share that it has mounted, as a source. */
+import { constants } from 'node:fs';
+import { lstat, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ObjectEntry } from '../../model/object-entry.js';
+import { samePin } from '../../model/object-entry.js';
+import type {
+  CallOptions,
+  ListOptions,
+  OpenObject,
+  ReadOptions,
+  Store,
+  StoreCapabilities,
+} from '../store.js';
+import { LocalBody } from './body.js';
+import { entryOf, modifiedAtOf, pinOfStats } from './entry.js';
+import { errorOfFileSystem, localError, type LocalPlace } from './errors.js';
+import { resolveInside, trimPath } from './resolve-inside.js';
+import { walkFolder } from './walk.js';
+
+const CAPABILITIES: StoreCapabilities = {
+  canList: true,
+  ranges: 'yes',
+  pin: 'weak',
+  knowsSizes: true,
+  nativeDigests: [],
+  listsInOrder: true,
+  maxConnections: 8,
+};
+
+/** Reads files of the local file system, never through a link that leads out of the root. */
+export class LocalStore implements Store {
+  readonly name = 'local';
+  readonly capabilities = CAPABILITIES;
+  private readonly bodies = new Set<LocalBody>();
+
+  /** @param root absolute, without a slash at its end */
+  constructor(readonly root: string) {}
+
+  async stat(path: string, options: CallOptions = {}): Promise<ObjectEntry> {
+    options.signal?.throwIfAborted();
+    const trimmed = trimPath(path);
+    const { stats, realPath } = await resolveInside(this.root, trimmed, 'stat');
+    if (stats.isFile() || stats.isDirectory()) return entryOf(trimmed, stats);
+    throw special({ operation: 'stat', path: trimmed, absolute: realPath });
+  }
+
+  async *list(prefix: string, options: ListOptions): AsyncGenerator<ObjectEntry> {
+    const { recursive, signal } = options;
+    signal?.throwIfAborted();
+    const trimmed = trimPath(prefix);
+    const { stats, realPath } = await resolveInside(this.root, trimmed, 'list');
+    if (!stats.isDirectory()) {
+      const place = { operation: 'list', path: trimmed, absolute: realPath };
+      throw localError('WB_NOT_FOUND', 'is not a folder', place);
+    }
+    const { realPath: realRoot } = await resolveInside(this.root, '', 'list');
+    yield* walkFolder({ realRoot, recursive, signal }, realPath, trimmed, [realPath]);
+  }
+
+  async openRead(path: string, options: ReadOptions = {}): Promise<OpenObject> {
+    const { offsetBytes = 0, lengthBytes, pin: pinned, signal } = options;
+    signal?.throwIfAborted();
+    const { stats: before, realPath } = await resolveInside(this.root, path, 'openRead');
+    const place = { operation: 'openRead', path, absolute: realPath };
+    // A FIFO would block, and a device may act, when it is merely opened.
+    if (before.isDirectory() && (await isLink(this.root, path))) {
+      throw localError('WB_UNSAFE_PATH', 'is where a link leads that goes in circles', place);
+    }
+    if (!before.isFile()) throw special(place);
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+    let handle;
+    try {
+      handle = await open(realPath, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+      const stats = await handle.stat({ bigint: true });
+      if (!stats.isFile()) throw special(place);
+      const sizeBytes = Number(stats.size);
+      const pin = pinOfStats(stats);
+      if (pinned && !samePin(pinned, pin)) {
+        throw localError('WB_SOURCE_CHANGED', 'changed since it was listed', place);
+      }
+      if (offsetBytes > 0 && offsetBytes >= sizeBytes) {
+        throw localError(
+          'WB_SIZE_MISMATCH',
+          `has ${sizeBytes} bytes, none at ${offsetBytes}`,
+          place,
+        );
+      }
+      signal?.throwIfAborted();
+      const endBytes = Math.min(sizeBytes, offsetBytes + (lengthBytes ?? sizeBytes));
+      const body = new LocalBody(handle, pin, offsetBytes, endBytes, place, signal);
+      this.bodies.add(body);
+      body.once('close', () => this.bodies.delete(body));
+      return {
+        body,
+        offsetBytes,
+        lengthBytes: endBytes - offsetBytes,
+        sizeBytes,
+        pin,
+        modifiedAt: modifiedAtOf(stats),
+        ending: 'length',
+        answeredAt: new Date().toISOString(),
+      };
+    } catch (error) {
+      await handle?.close();
+      throw errorOfFileSystem(error, place);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const body of this.bodies) body.destroy();
+    this.bodies.clear();
+    await Promise.resolve();
+  }
+}
+
+async function isLink(root: string, path: string): Promise<boolean> {
+  return (await lstat(join(root, path))).isSymbolicLink();
+}
+
+function special(place: LocalPlace): Error {
+  return localError('WB_UNSUPPORTED', 'is not a regular file', place, { scope: 'file' });
+}

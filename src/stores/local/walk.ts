@@ -1,0 +1,151 @@
+/** Walks a folder in byte order of the paths. */
+import type { Dirent } from 'node:fs';
+import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WaybillError } from '../../model/errors.js';
+import type { ObjectEntry } from '../../model/object-entry.js';
+import { compareByBytes, MAX_DEPTH } from '../../model/object-path.js';
+import { entryOf } from './entry.js';
+import { errorOfFileSystem, localError } from './errors.js';
+import { isInside } from './resolve-inside.js';
+
+/** What a walk keeps from folder to folder. */
+export interface Walk {
+  readonly realRoot: string;
+  readonly recursive: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Files described at once; more only queue up in Node's four file system threads. */
+const BATCH = 64;
+
+/** A name of a folder, or the content of a subfolder: `a` and its content `a/` sort apart, around `a.txt`. */
+interface Item {
+  readonly key: string;
+  readonly name: string;
+  readonly isContent: boolean;
+}
+
+/**
+ * Yields what is in a folder. Links inside the root are followed; one that leads out, in circles or nowhere is yielded as
+ * a file without a size, which fails when it is opened. FIFOs, sockets and devices are left out, and never opened.
+ * @param ancestors real paths of the folders that lead here, this one included
+ */
+export async function* walkFolder(
+  walk: Walk,
+  realFolder: string,
+  path: string,
+  ancestors: readonly string[],
+): AsyncGenerator<ObjectEntry> {
+  const place = { operation: 'list', path, absolute: realFolder };
+  if (ancestors.length > MAX_DEPTH) {
+    const message = `is nested deeper than ${MAX_DEPTH} folders`;
+    throw localError('WB_LIMIT_EXCEEDED', message, place);
+  }
+  walk.signal?.throwIfAborted();
+  let items: Item[];
+  try {
+    items = itemsOf(await readNames(realFolder), walk.recursive);
+  } catch (error) {
+    throw errorOfFileSystem(error, place);
+  }
+  const folders = new Map<string, string>();
+  for (let from = 0; from < items.length; from += BATCH) {
+    const batch = items.slice(from, from + BATCH);
+    const found = await Promise.all(
+      batch.map(async (item) =>
+        item.isContent ? undefined : describe(walk, realFolder, path, item.name, ancestors),
+      ),
+    );
+    walk.signal?.throwIfAborted();
+    for (const [index, item] of batch.entries()) {
+      const below = path === '' ? item.name : `${path}/${item.name}`;
+      const described = found[index];
+      if (described?.realFolder !== undefined) folders.set(item.name, described.realFolder);
+      if (described) yield described.entry;
+      const content = item.isContent ? folders.get(item.name) : undefined;
+      if (content !== undefined) yield* walkFolder(walk, content, below, [...ancestors, content]);
+      if (item.isContent) folders.delete(item.name);
+    }
+  }
+}
+
+function itemsOf(entries: readonly Dirent[], recursive: boolean): Item[] {
+  const items: Item[] = [];
+  for (const entry of entries) {
+    if (entry.isFIFO() || entry.isSocket() || entry.isBlockDevice() || entry.isCharacterDevice()) {
+      continue;
+    }
+    const { name } = entry;
+    items.push({ key: name, name, isContent: false });
+    if (recursive && !entry.isFile()) items.push({ key: `${name}/`, name, isContent: true });
+  }
+  return items.sort((a, b) => compareByBytes(a.key, b.key));
+}
+
+async function readNames(folder: string): Promise<Dirent[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  if (!entries.some((entry) => entry.name.includes('\ufffd'))) return entries;
+  // A name that is no UTF-8 keeps its bytes as lone surrogates, as Python does: the path guard refuses it by name.
+  const raw = await readdir(folder, { withFileTypes: true, encoding: 'buffer' });
+  return raw.map((entry) => {
+    const bytes = entry.name as unknown as Buffer;
+    const text = bytes.toString('utf8');
+    const isUtf8 = Buffer.from(text, 'utf8').equals(bytes);
+    return Object.assign(entry, { name: isUtf8 ? text : escapeBytes(bytes) }) as unknown as Dirent;
+  });
+}
+
+function escapeBytes(bytes: Buffer): string {
+  return [...bytes].map((byte) => String.fromCharCode(byte < 0x80 ? byte : 0xdc00 + byte)).join('');
+}
+
+interface Described {
+  readonly entry: ObjectEntry;
+  /** Set for a folder that may be entered. */
+  readonly realFolder?: string;
+}
+
+async function describe(
+  walk: Walk,
+  realFolder: string,
+  path: string,
+  name: string,
+  ancestors: readonly string[],
+): Promise<Described | undefined> {
+  const below = path === '' ? name : `${path}/${name}`;
+  const broken: Described = { entry: { path: below, kind: 'file' } };
+  if (!name.isWellFormed()) return broken;
+  const absolute = join(realFolder, name);
+  try {
+    const own = await lstat(absolute, { bigint: true });
+    if (!own.isSymbolicLink()) {
+      if (!own.isFile() && !own.isDirectory()) return undefined;
+      return {
+        entry: entryOf(below, own),
+        ...(own.isDirectory() ? { realFolder: absolute } : {}),
+      };
+    }
+    const target = await realpath(absolute);
+    if (!isInside(walk.realRoot, target) || ancestors.includes(target)) return broken;
+    const stats = await stat(target, { bigint: true });
+    if (!stats.isFile() && !stats.isDirectory()) return undefined;
+    return {
+      entry: entryOf(below, stats),
+      ...(stats.isDirectory() ? { realFolder: target } : {}),
+    };
+  } catch (cause) {
+    const place = { operation: 'list', path: below, absolute };
+    const error = errorOfFileSystem(cause, place);
+    const isBrokenLink =
+      error instanceof WaybillError && ['WB_NOT_FOUND', 'WB_UNSAFE_PATH'].includes(error.code);
+    if (isBrokenLink) return stillThere(absolute, broken);
+    throw error;
+  }
+}
+
+/** A file that vanished between the two calls is not listed; a link to nowhere is. */
+async function stillThere(absolute: string, broken: Described): Promise<Described | undefined> {
+  const own = await lstat(absolute).catch(() => undefined);
+  return own?.isSymbolicLink() ? broken : undefined;
+}
