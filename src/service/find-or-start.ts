@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { WaybillError } from '../model/errors.js';
 import { connectControl, type ControlClient } from './control-client.js';
 import type { ServiceStatus } from './control-protocol.js';
-import type { Environment } from './environment.js';
 import { readLogEnd } from './log-file.js';
 import { identifyProcess, isGoneWithin } from './process-identity.js';
 import type { ServiceMode } from './service-arguments.js';
@@ -16,8 +15,6 @@ import { readWaybillVersion } from './version.js';
 export interface FindOrStartOptions {
   readonly stateDir: string;
   readonly cacheDir: string;
-  /** The environment of this process; the service gets what `scrubEnvironment` leaves of it. */
-  readonly environment: Environment;
   /** The setting WAYBILL_TEMPORAL_CLI. */
   readonly temporalCli?: string | undefined;
   readonly mode: ServiceMode;
@@ -88,7 +85,6 @@ async function start(options: FindOrStartOptions): Promise<StartedService | unde
     signal: options.signal,
   });
   return startService({
-    environment: options.environment,
     onProgress: options.onProgress,
     signal: options.signal,
     args: {

@@ -2,9 +2,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { scrubbedEnvironment } from '../config.js';
 import { WaybillError } from '../model/errors.js';
 import { replyError } from './control-protocol.js';
-import { scrubEnvironment, type Environment } from './environment.js';
+import { MEMORY_SETTINGS } from './memory-settings.js';
 import { openLog, readLogEnd } from './log-file.js';
 import { formatServiceArguments, type ServiceArguments } from './service-arguments.js';
 import { makePrivateFolder, serviceFiles } from './service-files.js';
@@ -12,7 +13,6 @@ import { parseStartReport } from './starter-ipc.js';
 
 export interface StartServiceOptions {
   readonly args: ServiceArguments;
-  readonly environment: Environment;
   readonly onProgress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -34,7 +34,7 @@ const LET_GO_TIMEOUT_MS = 30_000;
 export async function startService(
   options: StartServiceOptions,
 ): Promise<StartedService | undefined> {
-  const { args, environment, signal } = options;
+  const { args, signal } = options;
   makePrivateFolder(args.stateDir);
   const log = serviceFiles(args.stateDir).serviceLog;
   const logFd = openLog(log);
@@ -43,7 +43,8 @@ export async function startService(
     // A session of its own in both modes: a Ctrl-C in the terminal is for the command alone.
     detached: true,
     cwd: args.stateDir,
-    env: scrubEnvironment(environment),
+    // Rule 2: the service, and what it starts, inherits no secret of this shell.
+    env: { ...scrubbedEnvironment(), ...MEMORY_SETTINGS },
     stdio: ['ignore', 'ignore', logFd, 'ipc'],
   });
   closeSync(logFd);
