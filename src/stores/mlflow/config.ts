@@ -1,0 +1,157 @@
+/** Which MLflow server, and who asks: settings and secrets of an address, read and checked. */
+import { readFile } from 'node:fs/promises';
+import { parse } from 'ini';
+import { redactUri } from '../../model/artifact-uri.js';
+import { WaybillError } from '../../model/errors.js';
+import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
+
+/** Settings of MLflow's own environment, and of the storage behind it for the direct transport. */
+export const SETTING_NAMES = [
+  'MLFLOW_TRACKING_URI',
+  'MLFLOW_REGISTRY_URI',
+  'MLFLOW_WORKSPACE',
+  'MLFLOW_S3_ENDPOINT_URL',
+  'MLFLOW_S3_IGNORE_TLS',
+  'MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE',
+  'MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION',
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
+  'AWS_REGION',
+  'AWS_DEFAULT_REGION',
+  'AWS_PROFILE',
+  'AWS_CONFIG_FILE',
+  'AWS_SHARED_CREDENTIALS_FILE',
+  'AWS_ROLE_ARN',
+  'AWS_WEB_IDENTITY_TOKEN_FILE',
+] as const;
+
+/** Secrets of the same. */
+export const SECRET_NAMES = [
+  'MLFLOW_TRACKING_USERNAME',
+  'MLFLOW_TRACKING_PASSWORD',
+  'MLFLOW_TRACKING_TOKEN',
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+] as const;
+
+/** A server and the right to ask it. */
+export interface MlflowConfig {
+  /** Scheme, host and static prefix, no slash at the end. */
+  readonly trackingUri: string;
+  /** Where registered models are looked up; usually the same. */
+  readonly registryUri: string;
+  /** The header that goes to `credentialsOrigins` and nowhere else. */
+  readonly authorization?: string;
+  readonly credentialsOrigins: readonly string[];
+  readonly workspace?: string;
+  /** Local folders in which a run's files may be read from disk (rule 4); empty: none. */
+  readonly allowLocalRoots: readonly string[];
+  /** As given, for the HTTP library: proxies, certificates, time-outs. */
+  readonly settings: ConnectionSettings;
+  readonly secrets: ConnectionSecrets;
+}
+
+function invalid(message: string): WaybillError {
+  return new WaybillError('WB_CONFIG_INVALID', message, { operation: 'open', store: 'mlflow' });
+}
+
+/** Checks a server address and takes the slash at its end off. */
+function serverUri(value: string, variable: string): string {
+  const shown = redactUri(value);
+  if (!/^https?:\/\//i.test(value)) {
+    throw new WaybillError(
+      'WB_UNSUPPORTED',
+      `${variable} is ${shown}, but Waybill reads MLflow through its server: start one with ` +
+        `\`mlflow server --backend-store-uri ${shown}\` and set ${variable} to its http(s) address`,
+      { operation: 'open', store: 'mlflow' },
+    );
+  }
+  if (!URL.canParse(value)) throw invalid(`${variable} is no address: ${shown}`);
+  const url = new URL(value);
+  if (url.username !== '' || url.password !== '') {
+    throw invalid(
+      `${variable} holds a password: take it out and set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD`,
+    );
+  }
+  return url.origin + url.pathname.replace(/\/+$/, '');
+}
+
+/** MLflow's own order: name and password, each from the environment or the file, win over the token. */
+async function authorizationOf(
+  settings: ConnectionSettings,
+  secrets: ConnectionSecrets,
+): Promise<string | undefined> {
+  const file = await credentialsFile(settings['mlflow_credentials_file']);
+  const username = secrets['MLFLOW_TRACKING_USERNAME'] ?? secrets['username'] ?? file.username;
+  const password = secrets['MLFLOW_TRACKING_PASSWORD'] ?? secrets['password'] ?? file.password;
+  if (username && password) {
+    return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
+  }
+  const token = secrets['MLFLOW_TRACKING_TOKEN'] ?? secrets['token'];
+  return token ? `Bearer ${token.trim()}` : undefined;
+}
+
+async function credentialsFile(
+  place: string | undefined,
+): Promise<{ username?: string; password?: string }> {
+  if (place === undefined || place === '') return {};
+  let text: string;
+  try {
+    text = await readFile(place, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new WaybillError('WB_CONFIG_INVALID', `${place} cannot be read: make it readable`, {
+      operation: 'open',
+      store: 'mlflow',
+      cause,
+    });
+  }
+  const section: unknown = parse(text)['mlflow'];
+  if (typeof section !== 'object' || section === null) return {};
+  const field = (name: string): string | undefined => {
+    const value: unknown = (section as Record<string, unknown>)[name];
+    return typeof value === 'string' && value !== '' ? value : undefined;
+  };
+  const username = field('mlflow_tracking_username');
+  const password = field('mlflow_tracking_password');
+  return {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+  };
+}
+
+/**
+ * Reads an address. No tracking server set is WB_USAGE, one that is no HTTP server WB_UNSUPPORTED, a password in its
+ * address WB_CONFIG_INVALID.
+ */
+export async function readConfig({ settings, secrets }: StoreAddress): Promise<MlflowConfig> {
+  const tracking = settings['MLFLOW_TRACKING_URI'];
+  if (tracking === undefined || tracking === '') {
+    throw new WaybillError(
+      'WB_USAGE',
+      'no MLflow server is named: set MLFLOW_TRACKING_URI, or add --tracking-uri http://host:5000',
+      { operation: 'open', store: 'mlflow' },
+    );
+  }
+  const trackingUri = serverUri(tracking, 'MLFLOW_TRACKING_URI');
+  const registry = settings['MLFLOW_REGISTRY_URI'];
+  const registryUri = registry ? serverUri(registry, 'MLFLOW_REGISTRY_URI') : trackingUri;
+  // A page's URL names its own server; credentials stay with the one that was configured before.
+  const trusted = settings['mlflow_credentials_for'];
+  const trustedUris = trusted
+    ? [serverUri(trusted, 'MLFLOW_TRACKING_URI')]
+    : [trackingUri, registryUri];
+  const authorization = await authorizationOf(settings, secrets);
+  const workspace = settings['MLFLOW_WORKSPACE'];
+  return {
+    trackingUri,
+    registryUri,
+    credentialsOrigins: [...new Set(trustedUris.map((uri) => new URL(uri).origin))],
+    allowLocalRoots: (settings['allow_local_roots'] ?? '').split(':').filter((root) => root !== ''),
+    settings,
+    secrets,
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(workspace ? { workspace } : {}),
+  };
+}

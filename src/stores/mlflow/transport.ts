@@ -1,0 +1,226 @@
+/** How the bytes of a target travel: presigned, else direct, else proxied. Chosen once, with the reason. */
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { ConnectionSettings } from '../store.js';
+import type { MlflowConfig } from './config.js';
+import { meansFeatureAbsent, mlflowError } from './errors.js';
+import { baseOf, formatLocation } from './location.js';
+import type { ArtifactLocation, Via } from './location.js';
+import { encodePath, joinPath, trimSlashes } from './names.js';
+import type { MlflowParts } from './parts.js';
+import { probePresigned } from './probe.js';
+import type { Target } from './resolve.js';
+import type { MlflowRest } from './rest.js';
+import { runRoute, serviceRoute } from './routes.js';
+import { PresignedAnswer, ServerInfoAnswer } from './schemas.js';
+
+/** A transport, chosen. */
+export interface Chosen {
+  readonly uri: string;
+  readonly settings: ConnectionSettings;
+  /** With its reason, for the receipt. */
+  readonly transport: string;
+  readonly warnings: readonly string[];
+}
+
+type Signal = AbortSignal | undefined;
+
+/** Chooses. A run whose files can be reached in no way is an error that says where they lie. */
+export async function chooseTransport(
+  parts: MlflowParts,
+  target: Target,
+  signal: Signal,
+): Promise<Chosen> {
+  const { config } = parts.rest;
+  const service = serviceOf(target.artifactUri, config.trackingUri);
+  if (service)
+    return viaService(parts, { ...service, path: joinPath(service.path, target.path) }, signal);
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(target.artifactUri)?.[1]?.toLowerCase() ?? 'file';
+  if (scheme === 'file') return viaServerDisk(config, target);
+  return viaStorage(parts, target, scheme, signal);
+}
+
+/** The artifact service that an artifact root names; undefined: it names another place. */
+function serviceOf(
+  artifactUri: string,
+  trackingUri: string,
+): { base: string; path: string } | undefined {
+  const own = /^mlflow-artifacts:(?:\/\/([^/]+))?\/*(.*)$/i.exec(artifactUri);
+  if (own) {
+    const [, host, path = ''] = own;
+    const base = host === undefined ? trackingUri : baseOf(host, undefined, trackingUri);
+    return { base, path: trimSlashes(path) };
+  }
+  const written =
+    /^(https?:\/\/[^?#]*?)\/(?:ajax-)?api\/2\.0\/mlflow-artifacts\/artifacts(?:\/([^?#]*))?$/i.exec(
+      artifactUri,
+    );
+  if (!written) return undefined;
+  const [, base = '', path = ''] = written;
+  return { base: base.replace(/\/\/[^/@]*@/, '//'), path: trimSlashes(path) };
+}
+
+async function viaService(
+  parts: MlflowParts,
+  place: { base: string; path: string },
+  signal: Signal,
+): Promise<Chosen> {
+  const { rest } = parts;
+  const isElsewhere = !rest.config.credentialsOrigins.includes(new URL(place.base).origin);
+  const warnings =
+    isElsewhere && rest.config.authorization !== undefined
+      ? [
+          `the files lie at ${new URL(place.base).origin}, which gets no credentials of ${rest.config.trackingUri}`,
+        ]
+      : [];
+  const chosen = (via: Via, why: string): Chosen => ({
+    ...formatLocation({ ...place, via }),
+    transport: `${via} (${why})`,
+    warnings,
+  });
+  const off = presignedIsOff(rest.config);
+  if (off !== undefined) return chosen('proxied', off);
+  if (!(await offersPresigned(rest, place, signal))) {
+    return chosen('proxied', 'the server offers no presigned addresses');
+  }
+  const route = serviceRoute(rest, place.base, '');
+  const obstacle = await probePresigned(route, parts.storage, place.path, signal);
+  return obstacle === undefined
+    ? chosen('presigned', 'the server offers it')
+    : chosen('proxied', obstacle);
+}
+
+function presignedIsOff({ settings }: MlflowConfig): string | undefined {
+  if (settings['mlflow_transport'] === 'proxied') return 'asked for';
+  const isOff = /^(false|0)$/i.test(settings['MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD'] ?? '');
+  return isOff ? 'MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD is false' : undefined;
+}
+
+/** Servers since 3.14 say it; older ones are asked for an address, which 501 or an unknown route refuses. */
+async function offersPresigned(
+  rest: MlflowRest,
+  { base, path }: { base: string; path: string },
+  signal: Signal,
+): Promise<boolean> {
+  const question = {
+    operation: 'resolve',
+    what: 'server information',
+    ...(signal ? { signal } : {}),
+  };
+  const info = await rest.tryGet(
+    `${base}/api/3.0/mlflow/server-info`,
+    {},
+    ServerInfoAnswer,
+    question,
+  );
+  if (info.refused === undefined) return info.value.multipart_downloads_enabled === true;
+  if (!meansFeatureAbsent(info.refused.answer) && info.refused.error.code !== 'WB_NOT_FOUND') {
+    throw info.refused.error;
+  }
+  const url = `${base}/api/2.0/mlflow-artifacts/presigned/${encodePath(path, 'resolve')}`;
+  const probe = await rest.tryGet(url, {}, PresignedAnswer, question);
+  return probe.refused === undefined || probe.refused.error.code === 'WB_NOT_FOUND';
+}
+
+/** Files in an object store that the clients of this server are meant to reach by themselves. */
+async function viaStorage(
+  parts: MlflowParts,
+  target: Target,
+  scheme: string,
+  signal: Signal,
+): Promise<Chosen> {
+  const { rest, storage } = parts;
+  const { runId, modelId, path } = target;
+  let obstacle = 'the server presigns the files of runs only';
+  if (runId !== undefined && presignedIsOff(rest.config) === undefined) {
+    const found = await probePresigned(runRoute(rest, runId, ''), storage, path, signal);
+    if (found === undefined) {
+      return served(rest, { path, via: 'presigned', runId }, 'the server signs for its storage');
+    }
+    obstacle = found;
+  }
+  const isS3 = /^s3[an]?$/.test(scheme);
+  if (isS3 && rest.config.settings['mlflow_transport'] !== 'proxied' && hasS3Access(rest.config)) {
+    return {
+      uri: joinPath(target.artifactUri.replace(/\/+$/, ''), path),
+      settings: {},
+      transport: `direct (${obstacle}, and this connection has credentials for S3)`,
+      warnings: [],
+    };
+  }
+  const why = `the files lie at ${scheme}://, ${obstacle}, and no credentials for it are set`;
+  if (runId !== undefined) return served(rest, { path, via: 'proxied', runId }, why);
+  if (modelId !== undefined) return served(rest, { path, via: 'proxied', modelId }, why);
+  throw mlflowError(
+    'WB_CONFIG_INVALID',
+    `the files lie at ${joinPath(target.artifactUri, path)}, which MLflow does not pass on: set credentials for ` +
+      'that storage (for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), or pull from there',
+    { operation: 'resolve', scope: 'source' },
+  );
+}
+
+function served(rest: MlflowRest, place: Omit<ArtifactLocation, 'base'>, why: string): Chosen {
+  const location = { ...place, base: rest.config.trackingUri };
+  return { ...formatLocation(location), transport: `${place.via} (${why})`, warnings: [] };
+}
+
+/** Whether the caller, or the machine, has something to sign S3 requests with. */
+function hasS3Access({ settings, secrets }: MlflowConfig): boolean {
+  if (secrets['AWS_ACCESS_KEY_ID']) return true;
+  const names = ['AWS_PROFILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_WEB_IDENTITY_TOKEN_FILE'];
+  if (names.some((name) => settings[name])) return true;
+  return settings['MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION'] === 'unsigned';
+}
+
+/** Files on the server's own disk: read here only where that is allowed, else through the server. */
+async function viaServerDisk(config: MlflowConfig, target: Target): Promise<Chosen> {
+  const { runId, modelId, path, artifactUri } = target;
+  const here = await allowedPath(config.allowLocalRoots, joinPath(diskPath(artifactUri), path));
+  if (here !== undefined) {
+    return {
+      uri: pathToFileURL(here).href,
+      settings: {},
+      transport: 'direct (the files lie in a folder that allow_local_roots names)',
+      warnings: [],
+    };
+  }
+  const place = runId !== undefined ? { runId } : modelId !== undefined ? { modelId } : undefined;
+  if (place) {
+    const location = { ...place, path, via: 'proxied' as const, isOnServerDisk: true };
+    return {
+      ...formatLocation({ ...location, base: config.trackingUri }),
+      transport: "proxied (the files lie on the server's disk)",
+      warnings: [],
+    };
+  }
+  throw mlflowError(
+    'WB_UNSUPPORTED',
+    `the files lie on the disk of the MLflow server, at ${joinPath(artifactUri, path)}: start it with ` +
+      '--serve-artifacts and log the model again, or name the folder in allow_local_roots if it is on this machine',
+    { operation: 'resolve', scope: 'source' },
+  );
+}
+
+function diskPath(artifactUri: string): string {
+  if (!/^file:/i.test(artifactUri)) return artifactUri;
+  try {
+    return fileURLToPath(artifactUri.replace(/^file:\/*/i, 'file:///'));
+  } catch {
+    return '';
+  }
+}
+
+/** The real path, if it lies in one of the roots and exists (rule 4). */
+async function allowedPath(roots: readonly string[], path: string): Promise<string | undefined> {
+  if (roots.length === 0 || !isAbsolute(path)) return undefined;
+  const real = await realpath(path).catch(() => undefined);
+  if (real === undefined) return undefined;
+  for (const root of roots) {
+    const realRoot = await realpath(root).catch(() => undefined);
+    if (realRoot === undefined) continue;
+    const below = relative(realRoot, real);
+    if (below === '' || (!below.startsWith('..') && !isAbsolute(below))) return real;
+  }
+  return undefined;
+}
