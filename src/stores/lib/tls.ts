@@ -27,6 +27,12 @@ const CA_VARIABLES: Readonly<Record<NetworkProfile, readonly string[]>> = {
   ],
 };
 
+/** `true` or `1` switches the check of certificates off, for the service that the variable is about. */
+const INSECURE_VARIABLES: Readonly<Partial<Record<NetworkProfile, string>>> = {
+  mlflow: 'MLFLOW_TRACKING_INSECURE_TLS',
+  s3: 'MLFLOW_S3_IGNORE_TLS',
+};
+
 /**
  * Reads the certificate files that the settings name. NODE_EXTRA_CA_CERTS adds to whatever roots are in force. A file
  * that cannot be read, or holds no certificate, is WB_CONFIG_INVALID naming the variable.
@@ -45,8 +51,9 @@ export function readTlsSettings(
     profile === 'mlflow' && isSet(settings[clientVariable])
       ? readText(settings[clientVariable] ?? '', clientVariable)
       : undefined;
+  const insecureVariable = INSECURE_VARIABLES[profile];
   const isInsecure =
-    profile === 'mlflow' && /^(true|1)$/i.test(settings['MLFLOW_TRACKING_INSECURE_TLS'] ?? '');
+    insecureVariable !== undefined && /^(true|1)$/i.test(settings[insecureVariable] ?? '');
   const needsContext = roots !== undefined || extra !== undefined || client !== undefined;
   return {
     ...(needsContext ? { secureContext: makeContext(roots, extra, client, clientVariable) } : {}),
