@@ -1,0 +1,197 @@
+/** Signed requests to one bucket; learns the bucket's region and the service's clock from refusals, once per call. */
+import type { WaybillError } from '../../model/errors.js';
+import { readErrorBody } from '../lib/error-text.js';
+import type { Headers } from '../lib/exchange.js';
+import { createHttpClient } from '../lib/http-client.js';
+import type { HttpAnswer, HttpClient } from '../lib/http-client.js';
+import type { CallOptions, StoreAddress } from '../store.js';
+import { isRegion } from './config.js';
+import type { S3Config, StaticCredentials } from './config.js';
+import { createCredentialSource } from './credentials.js';
+import type { CredentialSource } from './credentials.js';
+import { elementOf, errorOfAnswer, s3CodeOf } from './errors.js';
+import type { Asked, FailedAnswer } from './errors.js';
+import { findPlace, inRegion, urlOf } from './place.js';
+import type { Place } from './place.js';
+import { Signer } from './signing.js';
+
+/** Connections that S3 services take at once without complaint, over all threads of a process. */
+export const MAX_CONNECTIONS = 64;
+
+/** A clock that is off by less is within what every service tolerates (15 min), and may be a slow answer. */
+const CLOCK_TOLERANCE_MS = 60_000;
+
+/** One request, before it is signed. */
+export interface S3Request extends CallOptions {
+  readonly method: 'GET' | 'HEAD';
+  /** '' is the bucket itself. */
+  readonly key: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Headers;
+  readonly operation: string;
+  /** Relative to the store's root. */
+  readonly path: string;
+}
+
+/** A request with its signature. */
+export interface SignedRequest {
+  readonly url: URL;
+  readonly headers: Headers;
+}
+
+/** The bucket's end of a store. */
+export class S3Connection {
+  readonly http: HttpClient;
+  private readonly source: CredentialSource;
+  private found: Promise<Place> | undefined;
+  private signer: { of: StaticCredentials; region: string; signer: Signer } | undefined;
+  private clockOffsetMs = 0;
+
+  constructor(
+    private readonly config: S3Config,
+    address: StoreAddress,
+  ) {
+    this.http = createHttpClient({
+      store: 's3',
+      settings: config.ignoresTls
+        ? { ...address.settings, MLFLOW_S3_IGNORE_TLS: 'true' }
+        : address.settings,
+      secrets: address.secrets,
+      maxConnections: MAX_CONNECTIONS,
+      profile: 's3',
+    });
+    this.source = createCredentialSource(config);
+  }
+
+  /**
+   * Runs a call, and runs it once more if the service's refusal taught something: the bucket's region, the right time,
+   * that temporary keys have ended. `refusal` gives the error to throw for an answer that is no success.
+   */
+  async attempt<T>(
+    call: (
+      refusal: (answer: HttpAnswer, request: S3Request) => Promise<WaybillError>,
+    ) => Promise<T>,
+  ): Promise<T> {
+    let hasLearned = false;
+    const refusal = async (answer: HttpAnswer, request: S3Request): Promise<WaybillError> => {
+      const failed = await this.explain(answer, request);
+      hasLearned = await this.learn(failed);
+      return errorOfAnswer(failed, this.asked(request, answer.url));
+    };
+    try {
+      return await call(refusal);
+    } catch (error) {
+      if (!hasLearned) throw error;
+      return call(refusal);
+    }
+  }
+
+  /** Sends a request; whatever is no success is thrown. */
+  send(request: S3Request): Promise<HttpAnswer> {
+    return this.attempt(async (refusal) => {
+      const answer = await this.sendOnce(request);
+      if (answer.status >= 200 && answer.status < 300) return answer;
+      throw await refusal(answer, request);
+    });
+  }
+
+  /** The address of a request. */
+  async urlOf({ key, query = {} }: S3Request): Promise<URL> {
+    this.found ??= findPlace(this.config);
+    return urlOf(await this.found, this.config.bucket, key, query);
+  }
+
+  /** The headers of a request, signed for its address. */
+  async sign(request: S3Request, url: URL, own: Headers = {}): Promise<Headers> {
+    const { expectedBucketOwner, requestPayer } = this.config;
+    const headers: Record<string, string> = { ...own, ...request.headers };
+    if (expectedBucketOwner !== undefined)
+      headers['x-amz-expected-bucket-owner'] = expectedBucketOwner;
+    if (requestPayer !== undefined) headers['x-amz-request-payer'] = requestPayer;
+    const credentials = await this.source.get();
+    if (credentials === undefined) return headers;
+    const signer = await this.signerOf(credentials);
+    const { method, query = {} } = request;
+    const signed = await signer.sign(
+      { method, url, query, headers },
+      new Date(Date.now() + this.clockOffsetMs),
+    );
+    // The client writes the same host; a second one would be an error.
+    delete signed['host'];
+    return signed;
+  }
+
+  /** What an error says about a request. */
+  asked(request: S3Request, url: URL): Asked {
+    const { bucket } = this.config;
+    const isListing = request.query?.['list-type'] !== undefined;
+    const shown = isListing ? (request.query?.['prefix'] ?? '') : request.key;
+    return {
+      operation: request.operation,
+      store: 's3',
+      path: request.path,
+      address: `${url.origin}, asked for s3://${bucket}/${shown},`,
+      isListing,
+      isAnonymous: this.config.isAnonymous,
+      secrets: Object.values(this.signer?.of ?? {}),
+    };
+  }
+
+  /** Ends all connections. */
+  close(): Promise<void> {
+    return this.http.close();
+  }
+
+  private async sendOnce(request: S3Request): Promise<HttpAnswer> {
+    const url = await this.urlOf(request);
+    const { method, operation, path, signal } = request;
+    const headers = await this.sign(request, url);
+    return this.http.request({ method, url, headers, operation, path, signal, redirects: 'never' });
+  }
+
+  /** An answer to HEAD has no body to say why: the same question as a GET of one byte has. */
+  private async explain(answer: HttpAnswer, request: S3Request): Promise<FailedAnswer> {
+    const { status, headers } = answer;
+    if (request.method === 'GET')
+      return { status, headers, body: await readErrorBody(answer.body) };
+    answer.body.destroy();
+    if (![301, 307, 400, 403].includes(status)) return { status, headers, body: '' };
+    const asGet = await this.sendOnce({
+      ...request,
+      method: 'GET',
+      headers: { ...request.headers, range: 'bytes=0-0' },
+    });
+    if (asGet.status < 300) {
+      asGet.body.destroy();
+      return { status, headers, body: '' };
+    }
+    return { status: asGet.status, headers: asGet.headers, body: await readErrorBody(asGet.body) };
+  }
+
+  private async learn(answer: FailedAnswer): Promise<boolean> {
+    const place = await (this.found ?? findPlace(this.config));
+    const region = answer.headers['x-amz-bucket-region'] ?? elementOf(answer.body, 'Region');
+    const isMisplaced = [301, 307, 400, 403].includes(answer.status);
+    if (isMisplaced && region !== undefined && isRegion(region) && region !== place.region) {
+      this.found = Promise.resolve(inRegion(place, region));
+      return true;
+    }
+    const code = s3CodeOf(answer);
+    if (code === 'RequestTimeTooSkewed') {
+      const offsetMs = Date.parse(answer.headers['date'] ?? '') - Date.now();
+      if (!(Math.abs(offsetMs - this.clockOffsetMs) > CLOCK_TOLERANCE_MS)) return false;
+      this.clockOffsetMs = offsetMs;
+      return true;
+    }
+    return code === 'ExpiredToken' || code === 'InvalidAccessKeyId' ? this.source.forget() : false;
+  }
+
+  private async signerOf(credentials: StaticCredentials): Promise<Signer> {
+    this.found ??= findPlace(this.config);
+    const { region } = await this.found;
+    if (this.signer?.of !== credentials || this.signer.region !== region) {
+      this.signer = { of: credentials, region, signer: new Signer(credentials, region) };
+    }
+    return this.signer.signer;
+  }
+}

@@ -1,0 +1,136 @@
+/** Where the keys come from: with the address, from a profile, from the platform, or none at all. */
+import { WaybillError } from '../../model/errors.js';
+import type { S3Config, StaticCredentials } from './config.js';
+
+/** Temporary keys are replaced so long before they expire: a request in flight must not outlive them. */
+const REFRESH_BEFORE_MS = 5 * 60_000;
+
+/** Gives keys when a request needs them. */
+export interface CredentialSource {
+  /** The keys now; undefined: requests go unsigned. Throws WB_UNAUTHENTICATED where none can be found. */
+  get(): Promise<StaticCredentials | undefined>;
+  /** The service refused the keys: those that were asked for are asked for anew next time. Whether there are such. */
+  forget(): boolean;
+}
+
+/** Keys with the moment at which they end. */
+interface TemporaryCredentials extends StaticCredentials {
+  readonly expiration?: Date;
+}
+
+type Provider = () => Promise<TemporaryCredentials>;
+
+/** The source that the settings ask for. Nothing is loaded or asked before the first `get`. */
+export function createCredentialSource(config: S3Config): CredentialSource {
+  if (config.isAnonymous) return fixed(undefined);
+  if (config.credentials !== undefined) return fixed(config.credentials);
+  return new ProvidedCredentials(config);
+}
+
+function fixed(credentials: StaticCredentials | undefined): CredentialSource {
+  return { get: () => Promise.resolve(credentials), forget: () => false };
+}
+
+/** Keys of the AWS chain: profile, SSO, web identity, process, container and instance metadata. */
+class ProvidedCredentials implements CredentialSource {
+  private provider: Promise<Provider> | undefined;
+  private known: TemporaryCredentials | undefined;
+  private pending: Promise<TemporaryCredentials> | undefined;
+
+  constructor(private readonly config: S3Config) {}
+
+  async get(): Promise<StaticCredentials> {
+    if (this.known !== undefined && !isEnding(this.known)) return this.known;
+    // One question for all readers that wait.
+    this.pending ??= this.ask().finally(() => {
+      this.pending = undefined;
+    });
+    return this.pending;
+  }
+
+  forget(): boolean {
+    const hadSome = this.known !== undefined;
+    this.known = undefined;
+    this.provider = undefined;
+    return hadSome;
+  }
+
+  private async ask(): Promise<TemporaryCredentials> {
+    try {
+      this.provider ??= loadProvider(this.config);
+      this.known = await (await this.provider)();
+      return this.known;
+    } catch (cause) {
+      this.provider = undefined;
+      throw notFound(this.config, cause);
+    }
+  }
+}
+
+function isEnding({ expiration }: TemporaryCredentials): boolean {
+  return expiration !== undefined && expiration.getTime() - Date.now() < REFRESH_BEFORE_MS;
+}
+
+async function loadProvider({ profile, region }: S3Config): Promise<Provider> {
+  quietenVersionWarning();
+  const { fromNodeProviderChain, fromTokenFile } = await import('@aws-sdk/credential-providers');
+  const { roleArn, roleSessionName, webIdentityTokenFile } = profile;
+  const shared = {
+    logger: new SilentLogger(),
+    ignoreCache: true,
+    ...(profile.profile === undefined ? {} : { profile: profile.profile }),
+    ...(profile.configFile === undefined ? {} : { configFilepath: profile.configFile }),
+    ...(profile.credentialsFile === undefined ? {} : { filepath: profile.credentialsFile }),
+    ...(region === undefined ? {} : { clientConfig: { region } }),
+  };
+  if (roleArn !== undefined && webIdentityTokenFile !== undefined) {
+    return fromTokenFile({
+      ...shared,
+      roleArn,
+      webIdentityTokenFile,
+      ...(roleSessionName === undefined ? {} : { roleSessionName }),
+    });
+  }
+  const provide = fromNodeProviderChain(shared);
+  return () => provide();
+}
+
+/** The chain warns on the console where it is given no logger; its words would stand in the middle of a result. */
+class SilentLogger {
+  trace(): void {}
+  debug(): void {}
+  info(): void {}
+  warn(): void {}
+  error(): void {}
+}
+
+/** Whether this process's `emitWarning` has been wrapped. */
+const QUIETENED = Symbol.for('waybill.aws-version-warning');
+
+/**
+ * Keeps the SDK's word about coming Node versions from users, who cannot act on it. The SDK has a variable for it, which a store must
+ * not set; so exactly that warning is dropped, and every other one passes.
+ */
+function quietenVersionWarning(): void {
+  if (Reflect.get(process, QUIETENED) === true) return;
+  Reflect.set(process, QUIETENED, true);
+  const emit = process.emitWarning.bind(process) as (...rest: unknown[]) => void;
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
+    const text = typeof warning === 'string' ? warning : warning.message;
+    if (/AWS SDK for JavaScript \(v3\)/.test(text)) return;
+    emit(warning, ...rest);
+  };
+}
+
+function notFound(config: S3Config, cause: unknown): WaybillError {
+  const { profile } = config.profile;
+  const where =
+    profile === undefined ? 'the default profile, and the platform' : `the profile "${profile}"`;
+  const said = cause instanceof Error ? cause.message.replace(/[\s.]+$/, '') : String(cause);
+  return new WaybillError(
+    'WB_UNAUTHENTICATED',
+    `no credentials for ${config.root} in ${where} (${said}): set AWS_ACCESS_KEY_ID and ` +
+      'AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for a public bucket AWS_NO_SIGN_REQUEST=1',
+    { operation: 'sign', store: 's3', scope: 'source', cause },
+  );
+}

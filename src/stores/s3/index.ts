@@ -1,0 +1,39 @@
+/** How the S3 store enters the registry. */
+import { WaybillError } from '../../model/errors.js';
+import { NETWORK_VARIABLES } from '../lib/network-variables.js';
+import type { Store, StoreAddress, StoreFactory } from '../store.js';
+import { parseS3Uri, readS3Config, SECRET_VARIABLES, SETTING_VARIABLES } from './config.js';
+import { S3Store } from './store.js';
+
+function open(address: StoreAddress): Promise<Store> {
+  const config = readS3Config(address);
+  if (config.bucket.endsWith('--x-s3')) {
+    throw new WaybillError(
+      'WB_UNSUPPORTED',
+      `${config.bucket} is a directory bucket (S3 Express), which Waybill does not read yet`,
+      { operation: 'open', store: 's3' },
+    );
+  }
+  return Promise.resolve(new S3Store(config, address));
+}
+
+function localName(uri: string): string | undefined {
+  const { bucket, key } = parseS3Uri(uri);
+  const last = key.replace(/\/$/, '').split('/').at(-1) ?? '';
+  const name = last === '' ? bucket : last;
+  return name === '.' || name === '..' ? undefined : name;
+}
+
+/** S3, MinIO, R2, Ceph: whatever answers ListObjectsV2 and signed GETs. */
+export const s3: StoreFactory = {
+  name: 's3',
+  schemes: ['s3', 's3a', 's3n'],
+  summary: 'Amazon S3, MinIO, R2, Ceph and every service with the S3 API',
+  forms: ['s3://bucket', 's3://bucket/prefix', 's3://bucket/prefix/file'],
+  environment: {
+    settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
+    secrets: [...SECRET_VARIABLES, ...NETWORK_VARIABLES.secrets],
+  },
+  open: async (address) => open(address),
+  localName,
+};

@@ -1,0 +1,98 @@
+/** Where a bucket is: endpoint, region and addressing style, from the settings, the profile and the answers. */
+import { WaybillError } from '../../model/errors.js';
+import { checkEndpoint, isRegion } from './config.js';
+import type { S3Config } from './config.js';
+import { encodeKey, encodeStrictly } from './keys.js';
+
+/** Where requests for one bucket go. */
+export interface Place {
+  readonly region: string;
+  /** Absent: AWS itself, whose host follows from the region. */
+  readonly endpoint?: URL;
+  readonly isPathStyle: boolean;
+}
+
+/** What the settings leave open when nothing says otherwise; AWS answers there for every bucket, naming its region. */
+const DEFAULT_REGION = 'us-east-1';
+
+/** The place as the settings, and where they are silent the profile's files, have it. */
+export async function findPlace(config: S3Config): Promise<Place> {
+  // With an endpoint of its own the address is complete: other people's AWS profile has no say in it.
+  const needsProfile =
+    config.endpoint === undefined || (config.region === undefined && hasProfile(config));
+  const profile = needsProfile ? await readProfile(config) : {};
+  const endpoint = config.endpoint ?? profile.endpoint;
+  return {
+    region: config.region ?? profile.region ?? DEFAULT_REGION,
+    ...(endpoint === undefined ? {} : { endpoint: checkEndpoint(endpoint, 'endpoint_url') }),
+    isPathStyle: isPathStyle(config, endpoint !== undefined),
+  };
+}
+
+/** The same place in another region. */
+export function inRegion(place: Place, region: string): Place {
+  return { ...place, region };
+}
+
+/** The address of a key, or of the bucket for ''. Keys and parameters are encoded as the signature wants them. */
+export function urlOf(
+  place: Place,
+  bucket: string,
+  key: string,
+  query: Readonly<Record<string, string>>,
+): URL {
+  const endpoint =
+    place.endpoint ?? new URL(`https://s3.${place.region}.${awsDomain(place.region)}`);
+  const host = place.isPathStyle ? endpoint.host : `${bucket}.${endpoint.host}`;
+  const base = endpoint.pathname.replace(/\/$/, '') + (place.isPathStyle ? `/${bucket}` : '');
+  const search = Object.entries(query)
+    .map(([name, value]) => `${encodeStrictly(name)}=${encodeStrictly(value)}`)
+    .join('&');
+  return new URL(
+    `${endpoint.protocol}//${host}${base}/${encodeKey(key)}${search === '' ? '' : `?${search}`}`,
+  );
+}
+
+function awsDomain(region: string): string {
+  return region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+}
+
+function isPathStyle({ addressing, bucket }: S3Config, hasEndpoint: boolean): boolean {
+  if (addressing !== 'auto') return addressing === 'path';
+  // AWS's wildcard certificate covers no dot, and upper case is none in a host name.
+  return hasEndpoint || bucket.includes('.') || bucket !== bucket.toLowerCase();
+}
+
+function hasProfile({ profile }: S3Config): boolean {
+  return profile.profile !== undefined || profile.configFile !== undefined;
+}
+
+interface ProfilePlace {
+  region?: string;
+  endpoint?: string;
+}
+
+/** Region and endpoint in ~/.aws/config, as the AWS tools read it: `services` and `endpoint_url` too. */
+async function readProfile(config: S3Config): Promise<ProfilePlace> {
+  const { loadSharedConfigFiles } = await import('@smithy/core/config');
+  const { profile = 'default', configFile, credentialsFile } = config.profile;
+  const files = await loadSharedConfigFiles({
+    ignoreCache: true,
+    ...(configFile === undefined ? {} : { configFilepath: configFile }),
+    ...(credentialsFile === undefined ? {} : { filepath: credentialsFile }),
+  }).catch((cause: unknown) => {
+    throw new WaybillError('WB_CONFIG_INVALID', 'the AWS configuration file cannot be read', {
+      operation: 'open',
+      store: 's3',
+      cause,
+    });
+  });
+  const section = { ...files.credentialsFile[profile], ...files.configFile[profile] };
+  const services = files.configFile[`services.${section['services'] ?? ''}`];
+  const endpoint = services?.['s3.endpoint_url'] ?? section['endpoint_url'];
+  const { region } = section;
+  return {
+    ...(region !== undefined && isRegion(region) ? { region } : {}),
+    ...(endpoint === undefined ? {} : { endpoint }),
+  };
+}

@@ -1,0 +1,14 @@
+import { S3_CAPABILITIES } from '../../../src/stores/s3/store.js';
+import { startMinio } from '../../helpers/minio.js';
+import { storeConformance } from '../conformance.js';
+import { s3Testbed } from './testbed.js';
+
+storeConformance({
+  name: 's3',
+  traits: {
+    capabilities: S3_CAPABILITIES,
+    wrongCredentials: ['WB_UNAUTHENTICATED'],
+    hasEmptyFolders: true,
+  },
+  setup: async () => s3Testbed(await startMinio(), 'conformance'),
+});
