@@ -28,9 +28,14 @@ import type { ServerProcess } from './processes.js';
 const VERSION = 'v0.0.0-20260212201848-7aac2a2c5b7c';
 const PUTS_AT_ONCE = 16;
 
+/** Where the binary lies in the cache. */
+export function minioPath(): string {
+  return join(cacheFolder(), 'bin', `minio-${VERSION.slice(7, 21)}`);
+}
+
 /** The MinIO binary in the cache, built with Go when it is not there: about 3 minutes, once. */
 export async function ensureMinio(onProgress: (line: string) => void): Promise<string> {
-  const target = join(cacheFolder(), 'bin', `minio-${VERSION.slice(7, 21)}`);
+  const target = minioPath();
   if (await exists(target)) return target;
   await mkdir(join(cacheFolder(), 'bin'), { recursive: true });
   const onWait = (pid: number): void => onProgress(`MinIO: waiting for process ${pid}`);

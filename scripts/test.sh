@@ -1,0 +1,56 @@
+#!/bin/sh
+# npm test: everything that a newcomer and CI need, with all set-up, on a fresh clone.
+#   scripts/test.sh            packages, build, tools, format, lint, every test
+#   scripts/test.sh quick      packages, build and the tests that start no server but Temporal
+# What follows goes to Jest: npm test -- test/transfer, npm test -- -t 'rule 15'
+set -eu
+cd "$(dirname "$0")/.."
+
+mode=all
+if [ "${1:-}" = quick ]; then
+  mode=quick
+  shift
+fi
+
+missing=
+need='git node npm go python3'
+[ "$mode" = all ] || need='node npm'
+for tool in $need; do
+  command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
+done
+if [ -n "$missing" ]; then
+  echo "npm test needs these, and they are not on the PATH:$missing" >&2
+  echo "git, Node.js 20.20 with npm, Go 1.24, Python 3.10 with venv (python3-venv): install them, then run it again." >&2
+  exit 2
+fi
+
+# What the person's own shell points at is not what is tested.
+for name in $(env | sed -n -E 's/^((AWS|MLFLOW|TEMPORAL|MLRUN|MINIO|WAYBILL)_[A-Za-z0-9_]*)=.*/\1/p'); do
+  case $name in
+    WAYBILL_CACHE_DIR | WAYBILL_TEMPORAL_CLI) ;;
+    *) unset "$name" ;;
+  esac
+done
+
+scripts/prepare.sh all
+
+jest() {
+  node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js \
+    --reporters=default --reporters='<rootDir>/scripts/plain-summary.mjs' "$@"
+}
+
+if [ "$mode" = quick ]; then
+  node scripts/ensure-tools.mjs 'Temporal CLI'
+  # shellcheck disable=SC2046
+  jest --runTestsByPath $(node scripts/quick-tests.mjs) "$@"
+  exit
+fi
+
+node scripts/ensure-tools.mjs &
+tools=$!
+trap 'kill "$tools" 2>/dev/null || true' EXIT
+npx --no-install prettier --check --log-level warn .
+npx --no-install eslint .
+wait "$tools"
+trap - EXIT
+jest "$@"

@@ -1,0 +1,114 @@
+/** Everything that the tests start and npm does not bring, fetched once into the cache folder. */
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MLFLOW_VERSION, ensureMlflowVenv } from '../../src/demo/mlflow-venv.js';
+import { ensureTemporalCli, findTemporalCli } from '../../src/service/temporal-cli.js';
+import { ensureApache } from './apache.js';
+import { cacheFolder } from './cache.js';
+import { ensureMinio, minioPath } from './minio.js';
+import { modelSigningPython } from './model-signing.js';
+import { ensureNginx } from './nginx.js';
+
+interface Tool {
+  readonly name: string;
+  /** What it costs to get, once. */
+  readonly cost: string;
+  readonly isThere: () => Promise<boolean>;
+  readonly ensure: (onProgress: (line: string) => void) => Promise<unknown>;
+}
+
+const inCache = (path: string): Promise<boolean> => isThere(join(cacheFolder(), path));
+const temporal = {
+  cacheDir: cacheFolder(),
+  explicitPath: process.env['WAYBILL_TEMPORAL_CLI'],
+};
+
+/** Two lanes for two cores: what Go builds one after another, and beside it what is mostly fetched. */
+const LANES: readonly (readonly Tool[])[] = [
+  [
+    {
+      name: 'Temporal CLI',
+      cost: 'built with Go, 280 MB to fetch, 2 to 4 minutes',
+      isThere: async () => (await findTemporalCli(temporal)) !== undefined,
+      ensure: (onProgress) => ensureTemporalCli({ ...temporal, onProgress }),
+    },
+    {
+      name: 'MinIO',
+      cost: 'built with Go, 170 MB to fetch, 2 to 3 minutes',
+      isThere: () => isThere(minioPath()),
+      ensure: ensureMinio,
+    },
+  ],
+  [
+    {
+      name: 'nginx',
+      cost: 'Debian packages, 2 MB, seconds',
+      isThere: async () => (await isThere('/usr/sbin/nginx')) || inCache('debian-nginx/complete'),
+      ensure: ensureNginx,
+    },
+    {
+      name: 'Apache httpd',
+      cost: 'Debian packages, 2 MB, seconds',
+      isThere: async () =>
+        (await isThere('/usr/sbin/apache2')) || inCache('debian-apache/complete'),
+      ensure: ensureApache,
+    },
+    {
+      name: `MLflow ${MLFLOW_VERSION}`,
+      cost: 'with pip, 190 MB to fetch, 1 to 2 minutes',
+      isThere: () => inCache(`venv-mlflow-${MLFLOW_VERSION}/complete`),
+      ensure: (onProgress) => ensureMlflowVenv({ cacheDir: cacheFolder(), onProgress }),
+    },
+    {
+      name: 'model_signing',
+      cost: 'with pip, 60 MB to fetch, half a minute',
+      isThere: () => inCache('model-signing-1.1.1/ready'),
+      ensure: modelSigningPython,
+    },
+  ],
+];
+
+/**
+ * Gets every tool that is not there, or of those the named ones, two at a time, saying first what that is and what it costs.
+ * @throws AggregateError with what could not be had; the others are there then
+ */
+export async function ensureTools(
+  onProgress: (line: string) => void,
+  names: readonly string[] = [],
+): Promise<void> {
+  const missing = await Promise.all(
+    LANES.map(async (lane) => {
+      const found = await Promise.all(lane.map((tool) => tool.isThere()));
+      const isWanted = ({ name }: Tool): boolean => names.length === 0 || names.includes(name);
+      return lane.filter((tool, index) => found[index] === false && isWanted(tool));
+    }),
+  );
+  const wanted = missing.flat();
+  if (wanted.length === 0) return;
+  onProgress(`to get once, into ${cacheFolder()} (about 6 minutes if it is all on 2 cores):`);
+  for (const tool of wanted) onProgress(`  ${tool.name}: ${tool.cost}`);
+  const failures: unknown[] = [];
+  const runLane = async (lane: readonly Tool[]): Promise<void> => {
+    for (const tool of lane) {
+      const started = performance.now();
+      try {
+        await tool.ensure(onProgress);
+        onProgress(`${tool.name}: there, ${Math.round((performance.now() - started) / 1000)} s`);
+      } catch (error) {
+        onProgress(`${tool.name}: ${error instanceof Error ? error.message : String(error)}`);
+        failures.push(error);
+      }
+    }
+  };
+  await Promise.all(missing.map(runLane));
+  if (failures.length > 0) throw new AggregateError(failures, 'not every tool could be had');
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
