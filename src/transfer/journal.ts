@@ -35,6 +35,11 @@ const fetchedSchema = z.object({
   entry: manifestEntrySchema,
   bytesFetched: z.number().default(0),
 });
+const publishingSchema = z.object({
+  kind: z.literal('publishing'),
+  planId: z.string(),
+  entry: manifestEntrySchema,
+});
 const failedSchema = z.object({
   kind: z.literal('failed'),
   planId: z.string(),
@@ -47,17 +52,29 @@ const warningSchema = z.object({
   planId: z.string(),
   message: z.string(),
 });
+const recordSchema = z.object({
+  kind: z.literal('skipped record'),
+  planId: z.string(),
+  path: z.string(),
+});
 const durableSchema = z.object({ kind: z.literal('durable') });
 const lineSchema = z.discriminatedUnion('kind', [
   headSchema,
   fetchedSchema,
+  publishingSchema,
   failedSchema,
   warningSchema,
+  recordSchema,
   durableSchema,
 ]);
 
 /** A file that is in place. */
 export type FetchedLine = z.infer<typeof fetchedSchema>;
+/**
+ * A file that is flushed and about to get its name. After a kill between the two, the file under that name is
+ * recognised by inode, time and size as ours, and not taken for somebody else's.
+ */
+export type PublishingLine = z.infer<typeof publishingSchema>;
 /** A file that finally failed. */
 export type FailedLine = z.infer<typeof failedSchema>;
 type Line = z.infer<typeof lineSchema>;
@@ -79,7 +96,7 @@ export interface PlannedVersion {
  * Whether a line is of the planned version: path, pin and size equal. A file without a pin counts only within the
  * plan that fetched it: nothing tells whether the source changed since.
  */
-export function isOfPlan(line: FetchedLine, planned: PlannedVersion): boolean {
+export function isOfPlan(line: FetchedLine | PublishingLine, planned: PlannedVersion): boolean {
   if (planned.sizeBytes !== undefined && planned.sizeBytes !== line.entry.sizeBytes) return false;
   if (line.planId === planned.planId) {
     return planned.pin === undefined || samePin(planned.pin, line.entry.pin);
@@ -90,8 +107,10 @@ export function isOfPlan(line: FetchedLine, planned: PlannedVersion): boolean {
 /** All journals of a record folder, read; and the one that this process appends to. */
 export class Journal {
   private readonly fetchedByPath = new Map<string, JournalEntry>();
+  private readonly publishingByPath = new Map<string, PublishingLine>();
   private readonly failedByPath = new Map<string, FailedLine>();
   private readonly warningTexts = new Set<string>();
+  private readonly skippedRecordPaths = new Set<string>();
   private appending: Promise<unknown> = Promise.resolve();
   private file: FileHandle | undefined;
 
@@ -117,6 +136,16 @@ export class Journal {
     return this.fetchedByPath.get(path);
   }
 
+  /** What was about to be published under a path, when no line says that it was. */
+  publishing(path: string): PublishingLine | undefined {
+    return this.publishingByPath.get(path);
+  }
+
+  /** The final failure of a file, unless a later attempt brought it. */
+  failed(path: string): FailedLine | undefined {
+    return this.failedByPath.get(path);
+  }
+
   /** Every line of a file in place, by path. */
   allFetched(): ReadonlyMap<string, JournalEntry> {
     return this.fetchedByPath;
@@ -138,6 +167,12 @@ export class Journal {
     for (const line of lines) this.take(line, true);
   }
 
+  /** Announces files that get their names next. When this resolves, the lines survive a power cut. */
+  async addPublishing(lines: readonly PublishingLine[]): Promise<void> {
+    await this.append(lines);
+    for (const line of lines) this.take(line, true);
+  }
+
   async addFailed(line: FailedLine): Promise<void> {
     await this.append([line]);
     this.take(line, true);
@@ -147,6 +182,18 @@ export class Journal {
     if (this.warningTexts.has(message)) return;
     this.warningTexts.add(message);
     await this.append([{ kind: 'warning', planId, message }]);
+  }
+
+  /** Records that a file below a `.waybill` folder of the source was left out (rule 23). */
+  async addSkippedRecord(planId: string, path: string): Promise<void> {
+    if (this.skippedRecordPaths.has(path)) return;
+    this.skippedRecordPaths.add(path);
+    await this.append([{ kind: 'skipped record', planId, path }]);
+  }
+
+  /** The files that `addSkippedRecord` named. */
+  skippedRecords(): string[] {
+    return [...this.skippedRecordPaths];
   }
 
   async close(): Promise<void> {
@@ -203,9 +250,12 @@ export class Journal {
     if (line.kind === 'fetched') {
       this.fetchedByPath.set(line.entry.path, { ...line, isTrusted });
       this.failedByPath.delete(line.entry.path);
-    } else if (line.kind === 'failed') {
+      this.publishingByPath.delete(line.entry.path);
+    } else if (line.kind === 'publishing') this.publishingByPath.set(line.entry.path, line);
+    else if (line.kind === 'failed') {
       this.failedByPath.set(line.path, line);
     } else if (line.kind === 'warning') this.warningTexts.add(line.message);
+    else if (line.kind === 'skipped record') this.skippedRecordPaths.add(line.path);
   }
 }
 

@@ -1,0 +1,172 @@
+/** Which digests files are expected to have, and who says so. */
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { collectSums, decodeManifest, decodeReceipt, decodeSeal } from '../../manifest/index.js';
+import { WaybillError } from '../../model/errors.js';
+import { RECORD_FOLDER } from '../../model/object-path.js';
+import type { PullRequest } from '../../model/pull.js';
+import type { Store } from '../../stores/store.js';
+
+/** An expected SHA-256 and where it came from. */
+export interface Expected {
+  readonly sha256: string;
+  /** `caller` lifts to level `digest`, the others to `published`. */
+  readonly from: 'caller' | 'seal at the source' | 'SHA256SUMS at the source';
+}
+
+/** All expectations of a pull. */
+export interface Expectations {
+  of(path: string): Expected | undefined;
+  /** Paths that a list names although the source need not have them; absent ones are failures. */
+  readonly required: ReadonlyMap<string, Expected['from']>;
+  /** The digest that the whole tree must have. */
+  readonly treeDigest?: string;
+}
+
+/** Reads a list of digests at a place that the caller named. */
+export type ReadLocation = (location: string) => Promise<Readable>;
+
+/** Lists of digests beyond this size are not believed to be lists. */
+const MAX_LIST_BYTES = 256 * 1024 * 1024;
+
+/** Gathers what the caller, a seal at the source and a SHA256SUMS at the source expect. */
+export async function readExpectations(
+  request: PullRequest,
+  store: Store,
+  kind: 'file' | 'tree',
+  name: string,
+  readLocation: ReadLocation,
+  signal: AbortSignal,
+): Promise<Expectations> {
+  const given = await givenBy(request, kind, name, readLocation);
+  const [sealed, listed] =
+    kind === 'tree'
+      ? await Promise.all([sealAt(store, signal), sumsAt(store, 'SHA256SUMS', signal)])
+      : [undefined, undefined];
+  const required = new Map<string, Expected['from']>();
+  for (const path of sealed?.keys() ?? []) required.set(path, 'seal at the source');
+  if (request.expect?.kind === 'list') {
+    for (const path of given.keys()) required.set(path, 'caller');
+  }
+  return {
+    required,
+    ...(request.expect?.kind === 'digest' && kind === 'tree'
+      ? { treeDigest: request.expect.sha256 }
+      : {}),
+    of: (path) => {
+      const byCaller = given.get(path);
+      if (byCaller !== undefined) return { sha256: byCaller, from: 'caller' };
+      const bySeal = sealed?.get(path);
+      if (bySeal !== undefined) return { sha256: bySeal, from: 'seal at the source' };
+      const bySums = listed?.get(path);
+      return bySums === undefined ? undefined : { sha256: bySums, from: 'SHA256SUMS at the source' };
+    },
+  };
+}
+
+async function givenBy(
+  request: PullRequest,
+  kind: 'file' | 'tree',
+  name: string,
+  readLocation: ReadLocation,
+): Promise<ReadonlyMap<string, string>> {
+  if (request.expect === undefined) return new Map();
+  if (request.expect.kind === 'digest') {
+    return new Map(kind === 'file' ? [[name, request.expect.sha256]] : []);
+  }
+  const { location } = request.expect;
+  const body = await readLocation(location);
+  if (!location.endsWith('.ndjson')) return collectSums(body, { name: location });
+  const sums = new Map<string, string>();
+  for await (const entry of decodeManifest(body, { name: location })) {
+    sums.set(entry.path, entry.sha256);
+  }
+  return sums;
+}
+
+/**
+ * The manifest that `waybill seal`, or an earlier pull, left at the source. A record folder without a seal or a
+ * receipt is what an unfinished pull leaves: publishing that is an error (rule 23).
+ */
+async function sealAt(
+  store: Store,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const sums = await textAt(store, `${RECORD_FOLDER}/SHA256SUMS`, signal);
+  if (sums === undefined) return undefined;
+  const [seal, receipt] = await Promise.all([
+    textAt(store, `${RECORD_FOLDER}/seal.json`, signal),
+    textAt(store, `${RECORD_FOLDER}/receipt.json`, signal),
+  ]);
+  const promised =
+    seal !== undefined
+      ? decodeSeal(seal, 'seal.json at the source').treeDigest
+      : receipt !== undefined
+        ? decodeReceipt(receipt, 'receipt.json at the source').treeDigest
+        : undefined;
+  if (promised === undefined) {
+    throw new WaybillError(
+      'WB_MISSING_FILE',
+      `the source has a ${RECORD_FOLDER} folder with neither seal nor receipt: it was published before it was complete`,
+      { operation: 'plan', scope: 'source', retryable: false },
+    );
+  }
+  if (createHash('sha256').update(sums).digest('hex') !== promised) {
+    throw new WaybillError(
+      'WB_DIGEST_MISMATCH',
+      `${RECORD_FOLDER}/SHA256SUMS at the source is not the one that its seal names: it was edited or damaged`,
+      { operation: 'plan', scope: 'source', retryable: false },
+    );
+  }
+  return collectSums([sums], { name: `${RECORD_FOLDER}/SHA256SUMS`, code: 'WB_LOCAL_DAMAGE' });
+}
+
+/** A SHA256SUMS at the root is data: what is no list raises no level and is no error (rule 25). */
+async function sumsAt(
+  store: Store,
+  path: string,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  try {
+    const text = await textAt(store, path, signal);
+    return text === undefined ? undefined : await collectSums([text]);
+  } catch (error) {
+    if (error instanceof WaybillError && error.scope !== 'source') return undefined;
+    throw error;
+  }
+}
+
+/** The text of a small file at the source; undefined if there is none, or it cannot be one. */
+async function textAt(
+  store: Store,
+  path: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const entry = await store.stat(path, { signal });
+    if (entry.kind !== 'file' || (entry.sizeBytes ?? 0) > MAX_LIST_BYTES) return undefined;
+    const opened = await store.openRead(path, { signal });
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of opened.body as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > MAX_LIST_BYTES) return undefined;
+      chunks.push(chunk);
+    }
+    const known = entry.sizeBytes ?? opened.sizeBytes;
+    if (known !== undefined && known !== bytes) {
+      throw new WaybillError('WB_SIZE_MISMATCH', `${path} arrived cut`, {
+        operation: 'plan',
+        path,
+        scope: 'source',
+      });
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } catch (error) {
+    const isAbsent =
+      error instanceof WaybillError &&
+      ['WB_NOT_FOUND', 'WB_PERMISSION_DENIED', 'WB_SIGN_IN_PAGE', 'WB_UNSUPPORTED'].includes(error.code);
+    if (isAbsent) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,114 @@
+/** A page of the plan on disk: what is to be done with each entry, and how the work is cut into units. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { manifestEntrySchema } from '../../manifest/manifest.js';
+import { WaybillError } from '../../model/errors.js';
+import type { PlannedPage, UnitLabel } from '../api.js';
+import { readTextIfThere, writeFileDurably } from '../durable-file.js';
+import { RECORD_NAMES } from '../layout.js';
+import { checkedLine, readCheckedLines } from '../thread/sidecar.js';
+
+const digests = z.record(z.string(), z.string());
+const pin = z.object({ strength: z.enum(['strong', 'weak']), value: z.string() });
+
+const planEntrySchema = z.object({
+  /** Path below the destination's files root. */
+  path: z.string(),
+  /** Path at the source; absent where it is the same. */
+  sourcePath: z.string().exactOptional(),
+  kind: z.enum(['file', 'directory']),
+  /**
+   * `fetch`: in a unit. `keep`: in place already, as `kept` says. `skip`: left alone (`--if-exists skip`).
+   * `make`: a folder. `conflict`: something is there that Waybill did not write.
+   */
+  action: z.enum(['fetch', 'keep', 'skip', 'make', 'conflict']),
+  sizeBytes: z.number().exactOptional(),
+  pin: pin.exactOptional(),
+  modifiedAt: z.string().exactOptional(),
+  isExecutable: z.boolean().exactOptional(),
+  digests: digests.exactOptional(),
+  expected: z
+    .object({
+      sha256: z.string(),
+      from: z.enum(['caller', 'seal at the source', 'SHA256SUMS at the source']),
+    })
+    .exactOptional(),
+  kept: manifestEntrySchema.exactOptional(),
+  /** Why, for `--dry-run`. */
+  reason: z.string(),
+});
+
+/** One entry of the plan. */
+export type PlanEntry = z.infer<typeof planEntrySchema>;
+
+const unitSchema = z.object({
+  kind: z.enum(['file', 'pack']),
+  /** Indices of the entries in this page. */
+  entries: z.array(z.number()),
+  bytes: z.number(),
+});
+
+/** A unit of work: indices into the page. */
+export type PlanUnit = z.infer<typeof unitSchema>;
+
+const sealSchema = z.object({ units: z.array(unitSchema), summary: z.custom<PlannedPage>() });
+
+/** A sealed page, read. */
+export interface PlanPage {
+  readonly entries: readonly PlanEntry[];
+  readonly units: readonly PlanUnit[];
+  readonly summary: PlannedPage;
+}
+
+/** The folder of one plan. */
+export function planDirOf(recordDir: string, planId: string): string {
+  return join(recordDir, RECORD_NAMES.plan, planId);
+}
+
+const fileOf = (planDir: string, page: number): string =>
+  join(planDir, `${String(page).padStart(6, '0')}.page`);
+
+/** Seals a page: entries first, the units and the summary as its last line. */
+export async function writePage(planDir: string, page: PlanPage): Promise<void> {
+  const lines = page.entries.map((entry) => checkedLine(JSON.stringify(entry)));
+  lines.push(checkedLine(JSON.stringify({ units: page.units, summary: page.summary })));
+  await writeFileDurably(fileOf(planDir, page.summary.page), lines);
+}
+
+/** A sealed page; undefined if it was not sealed. Throws WB_LOCAL_DAMAGE if it was changed since. */
+export async function readPage(planDir: string, page: number): Promise<PlanPage | undefined> {
+  const path = fileOf(planDir, page);
+  const text = await readTextIfThere(path, { maxBytes: 256 * 1024 * 1024 });
+  if (text === undefined) return undefined;
+  const lines = [...readCheckedLines(text)];
+  const last = lines.pop();
+  const seal = last === undefined ? undefined : sealSchema.safeParse(JSON.parse(last));
+  const entries = z.array(planEntrySchema).safeParse(lines.map((line) => JSON.parse(line) as unknown));
+  if (seal?.success !== true || !entries.success || text.split('\n').length !== lines.length + 2) {
+    throw new WaybillError('WB_LOCAL_DAMAGE', `the plan ${path} is damaged`, { operation: 'read' });
+  }
+  return { entries: entries.data, units: seal.data.units, summary: seal.data.summary };
+}
+
+/** All pages of a complete plan, in order. */
+export async function* readPages(planDir: string): AsyncGenerator<PlanPage> {
+  for (let number = 0; ; number += 1) {
+    const page = await readPage(planDir, number);
+    if (page === undefined) {
+      throw new WaybillError('WB_LOCAL_DAMAGE', `the plan in ${planDir} is not complete`, {
+        operation: 'read',
+      });
+    }
+    yield page;
+    if (page.summary.isLast) return;
+  }
+}
+
+/** The label of a unit, for people. */
+export function labelOf(page: PlanPage, unit: PlanUnit): UnitLabel {
+  const first = page.entries[unit.entries[0] ?? 0]?.path ?? '';
+  const files = unit.entries.length;
+  const label = unit.kind === 'file' || files === 1 ? first : `${files} files from ${first}`;
+  const cut = label.length > 118 ? `…${label.slice(-117)}` : label;
+  return { kind: unit.kind, label: cut, files, bytes: unit.bytes };
+}

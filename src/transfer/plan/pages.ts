@@ -1,0 +1,175 @@
+/** Planning page by page: each is sealed on disk, only counts go back to the caller. */
+import { statfs } from 'node:fs/promises';
+import { WaybillError } from '../../model/errors.js';
+import type { Failure } from '../../model/pull.js';
+import type { CallContext, PlannedPage } from '../api.js';
+import { toDestinationError } from '../destination-error.js';
+import type { Journal } from '../journal.js';
+import { planDirOf, readPage, writePage, type PlanEntry } from './page.js';
+import type { Planned } from './planner.js';
+import { cutUnits } from './units.js';
+
+/** Entries of the first page, so that the first bytes flow early, and of every other one. */
+const FIRST_PAGE_ENTRIES = 1_024;
+const PAGE_ENTRIES = 4_096;
+
+/** Names and characters that a summary carries at most: it enters Temporal's history (rule 29). */
+const SHOWN_FAILURES = 3;
+const SHOWN_CHARACTERS = 160;
+const SHOWN_CONFLICTS = 10;
+
+/** What page planning needs. */
+export interface PagesInput {
+  readonly planId: string;
+  readonly recordDir: string;
+  readonly filesRoot: string;
+  readonly journal: Journal;
+  /** The decisions, from the entry on that no sealed page has. */
+  readonly planned: AsyncIterator<Planned>;
+  /** How many pages are sealed already. */
+  readonly sealedPages: number;
+  /** Bytes to fetch and conflicts in the sealed pages. */
+  readonly bytesSoFar: number;
+  readonly conflictsSoFar: readonly string[];
+}
+
+/** Turns decisions into sealed pages, one a call. */
+export class PageWriter {
+  private nextPage: number;
+  private bytesToFetch: number;
+  private readonly conflicts: string[];
+  private freeBytes: number | undefined;
+
+  constructor(private readonly input: PagesInput) {
+    this.nextPage = input.sealedPages;
+    this.bytesToFetch = input.bytesSoFar;
+    this.conflicts = [...input.conflictsSoFar];
+  }
+
+  /** The number of the page that `write` makes next. */
+  get next(): number {
+    return this.nextPage;
+  }
+
+  /** Makes and seals the next page. The last one throws where the whole plan shows a conflict. */
+  async write(context: CallContext): Promise<PlannedPage> {
+    const entries: PlanEntry[] = [];
+    const failures: Failure[] = [];
+    let failedFiles = 0;
+    let isLast = false;
+    const limit = this.nextPage === 0 ? FIRST_PAGE_ENTRIES : PAGE_ENTRIES;
+    while (entries.length < limit) {
+      context.signal.throwIfAborted();
+      const step = await this.input.planned.next();
+      if (step.done === true) {
+        isLast = true;
+        break;
+      }
+      if (step.value.kind === 'entry') this.take(step.value.entry, entries);
+      else if (step.value.kind === 'refused') {
+        failedFiles += 1;
+        const failure = await this.refuse(step.value);
+        if (failures.length < SHOWN_FAILURES) failures.push(failure);
+      } else await this.input.journal.addSkippedRecord(this.input.planId, step.value.path);
+    }
+    await this.checkSpace();
+    if (isLast) this.refuseConflicts();
+    const fetched = entries.filter((entry) => entry.action === 'fetch');
+    const kept = entries.filter((entry) => entry.action === 'keep');
+    const units = cutUnits(entries, this.nextPage === 0 && isLast);
+    const summary: PlannedPage = {
+      page: this.nextPage,
+      units: units.length,
+      files: fetched.length,
+      bytes: sum(fetched),
+      keptFiles: kept.length,
+      keptBytes: sum(kept),
+      failedFiles,
+      failures,
+      isLast,
+    };
+    await writePage(planDirOf(this.input.recordDir, this.input.planId), { entries, units, summary });
+    this.nextPage += 1;
+    return summary;
+  }
+
+  private take(entry: PlanEntry, entries: PlanEntry[]): void {
+    entries.push(entry);
+    if (entry.action === 'fetch') this.bytesToFetch += entry.sizeBytes ?? 0;
+    if (entry.action === 'conflict') this.conflicts.push(`${entry.path} (${entry.reason})`);
+  }
+
+  private async refuse(refused: Extract<Planned, { kind: 'refused' }>): Promise<Failure> {
+    const { code, message } = refused.error;
+    const line = { kind: 'failed' as const, planId: this.input.planId, path: refused.path, code, message };
+    await this.input.journal.addFailed(line);
+    return {
+      path: refused.path.slice(0, SHOWN_CHARACTERS),
+      code,
+      message: message.slice(0, SHOWN_CHARACTERS),
+    };
+  }
+
+  /** Refuses early what cannot fit; what was fetched meanwhile was free when the plan began. */
+  private async checkSpace(): Promise<void> {
+    try {
+      if (this.freeBytes === undefined) {
+        const { bavail, bsize } = await statfs(this.input.recordDir);
+        this.freeBytes = bavail * bsize;
+      }
+    } catch (error) {
+      throw toDestinationError(error, 'measure the free space of', this.input.filesRoot);
+    }
+    if (this.bytesToFetch <= this.freeBytes) return;
+    throw new WaybillError(
+      'WB_NO_SPACE',
+      `${this.input.filesRoot} has ${this.freeBytes} bytes free, the pull needs ${this.bytesToFetch} so far`,
+      { operation: 'plan' },
+    );
+  }
+
+  private refuseConflicts(): void {
+    if (this.conflicts.length === 0) return;
+    const shown = this.conflicts.slice(0, SHOWN_CONFLICTS).join('\n  ');
+    const more = this.conflicts.length - SHOWN_CONFLICTS;
+    throw new WaybillError(
+      'WB_CONFLICT',
+      `${this.conflicts.length} files at the destination are in the way, and nothing was touched:\n  ${shown}` +
+        (more > 0 ? `\n  and ${more} more` : '') +
+        '\nUse --if-exists overwrite or skip, or another destination.',
+      { operation: 'plan' },
+    );
+  }
+}
+
+function sum(entries: readonly PlanEntry[]): number {
+  return entries.reduce((total, entry) => total + (entry.sizeBytes ?? 0), 0);
+}
+
+/** What the sealed pages of an interrupted planning hold. */
+export interface SealedSoFar {
+  readonly pages: number;
+  readonly isComplete: boolean;
+  readonly planned: ReadonlySet<string>;
+  readonly bytes: number;
+  readonly conflicts: readonly string[];
+}
+
+/** Reads the sealed pages of a plan, to go on behind them. */
+export async function readSealedSoFar(recordDir: string, planId: string): Promise<SealedSoFar> {
+  const planned = new Set<string>();
+  const conflicts: string[] = [];
+  let bytes = 0;
+  for (let number = 0; ; number += 1) {
+    const page = await readPage(planDirOf(recordDir, planId), number);
+    if (page === undefined) return { pages: number, isComplete: false, planned, bytes, conflicts };
+    for (const entry of page.entries) {
+      planned.add(entry.kind === 'directory' ? `${entry.path}/` : entry.path);
+      if (entry.action === 'fetch') bytes += entry.sizeBytes ?? 0;
+      if (entry.action === 'conflict') conflicts.push(`${entry.path} (${entry.reason})`);
+    }
+    if (page.summary.isLast) {
+      return { pages: number + 1, isComplete: true, planned, bytes, conflicts };
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/** The listing of a source as a stream of decisions: what to fetch, keep, skip, and what is refused. */
+import { asWaybillError, WaybillError, type PlainError, toPlainError } from '../../model/errors.js';
+import { guardPath, isRecordPath } from '../../model/object-path.js';
+import type { ObjectEntry } from '../../model/object-entry.js';
+import type { PullRequest } from '../../model/pull.js';
+import type { Store } from '../../stores/store.js';
+import type { CallContext, ResolvedSource } from '../api.js';
+import { decide, type ExistingContext } from './existing.js';
+import type { Expectations } from './expectations.js';
+import { filterOf, isFiltered } from './filters.js';
+import { collision, NameTable, type Folding } from './names.js';
+import type { PlanEntry } from './page.js';
+
+/** Entries that a listing may have before it counts as endless (rule 24). */
+const MAX_ENTRIES = 20_000_000;
+
+/** What comes out of planning, one by one. */
+export type Planned =
+  | { readonly kind: 'entry'; readonly entry: PlanEntry }
+  | { readonly kind: 'refused'; readonly path: string; readonly error: PlainError }
+  /** A file below a folder called `.waybill` at the source (rule 23). */
+  | { readonly kind: 'record'; readonly path: string };
+
+/** What a plan is made from. */
+export interface PlanInput {
+  readonly request: PullRequest;
+  readonly resolved: ResolvedSource;
+  readonly store: Store;
+  readonly expectations: Expectations;
+  readonly existing: ExistingContext;
+  readonly folding: Folding;
+  /** The name of a single file at the destination. */
+  readonly singleName: string | undefined;
+  /** Paths at the source that an earlier, interrupted planning has sealed already. */
+  readonly planned: ReadonlySet<string>;
+}
+
+/**
+ * Plans a source entry by entry; memory grows with the names only. After the last entry come the refusals that
+ * only the whole listing shows. Throws WB_LIMIT_EXCEEDED, WB_NOTHING_MATCHES and what the store throws.
+ */
+export async function* planEntries(input: PlanInput, context: CallContext): AsyncGenerator<Planned> {
+  const { request } = input;
+  const isWanted = filterOf(request.filters);
+  const names = new NameTable(input.folding);
+  const seen = new Set<string>();
+  let files = 0;
+  let bytes = 0;
+  let entries = 0;
+  for await (const entry of listed(input, context)) {
+    entries += 1;
+    if (entries > MAX_ENTRIES) {
+      throw limit(`the source lists more than ${MAX_ENTRIES} entries: is it endless?`);
+    }
+    context.progress.name = entry.path;
+    const path = input.singleName ?? entry.path;
+    if (isRecordPath(path)) {
+      if (entry.kind === 'file') yield { kind: 'record', path };
+      continue;
+    }
+    if (entry.kind === 'directory') {
+      if (!isFiltered(request.filters)) yield* planFolder(input, path);
+      continue;
+    }
+    if (!isWanted(path)) continue;
+    const refused = refusals(names, path);
+    if (refused.length > 0) {
+      for (const refusal of refused) yield refusal;
+      continue;
+    }
+    seen.add(path);
+    files += 1;
+    bytes += entry.sizeBytes ?? 0;
+    if (request.maxFiles !== undefined && files > request.maxFiles) {
+      throw limit(`the source has more than ${request.maxFiles} files (--max-files)`);
+    }
+    if (request.maxBytes !== undefined && bytes > request.maxBytes) {
+      throw limit(`the source has more than ${request.maxBytes} bytes (--max-bytes)`);
+    }
+    context.progress.filesDone = files;
+    context.progress.bytesDone = bytes;
+    if (input.planned.has(path)) continue;
+    yield { kind: 'entry', entry: await planFile(input, path, entry) };
+  }
+  if (files === 0 && isFiltered(request.filters)) {
+    throw new WaybillError(
+      'WB_NOTHING_MATCHES',
+      `no file of ${request.source.uri} matches the filters (${entries} entries were listed)`,
+      { operation: 'plan' },
+    );
+  }
+  yield* missing(input, isWanted, seen);
+}
+
+function limit(message: string): WaybillError {
+  return new WaybillError('WB_LIMIT_EXCEEDED', message, { operation: 'plan' });
+}
+
+async function* listed(input: PlanInput, context: CallContext): AsyncGenerator<ObjectEntry> {
+  const { signal } = context;
+  if (input.resolved.kind === 'file') {
+    yield { ...(await input.store.stat('', { signal })), path: '' };
+    return;
+  }
+  for await (const entry of input.store.list('', { recursive: true, signal })) {
+    signal.throwIfAborted();
+    yield entry;
+  }
+}
+
+function refusals(names: NameTable, path: string): Planned[] {
+  try {
+    guardPath(path);
+  } catch (error) {
+    return [{ kind: 'refused', path: path.slice(0, 400), error: toPlainError(asWaybillError(error)) }];
+  }
+  const clashing = names.addFile(path);
+  return clashing.map((clash) => ({
+    kind: 'refused',
+    path: clash,
+    error: toPlainError(collision(clash, clashing)),
+  }));
+}
+
+function* planFolder(input: PlanInput, path: string): Generator<Planned> {
+  if (path === '' || input.planned.has(`${path}/`)) return;
+  try {
+    guardPath(path);
+  } catch (error) {
+    // The files in it are refused one by one; an empty folder with a hostile name is worth a line of its own.
+    yield { kind: 'refused', path: path.slice(0, 400), error: toPlainError(error) };
+    return;
+  }
+  yield { kind: 'entry', entry: { path, kind: 'directory', action: 'make', reason: 'a folder' } };
+}
+
+async function planFile(input: PlanInput, path: string, entry: ObjectEntry): Promise<PlanEntry> {
+  const expected = input.expectations.of(path);
+  const decision = await decide(input.existing, path, entry, expected);
+  return {
+    path,
+    ...(entry.path === path ? {} : { sourcePath: entry.path }),
+    kind: 'file',
+    ...decision,
+    ...(entry.sizeBytes === undefined ? {} : { sizeBytes: entry.sizeBytes }),
+    ...(entry.pin === undefined ? {} : { pin: entry.pin }),
+    ...(entry.modifiedAt === undefined ? {} : { modifiedAt: entry.modifiedAt }),
+    ...(entry.isExecutable === undefined ? {} : { isExecutable: entry.isExecutable }),
+    ...(entry.digests === undefined ? {} : { digests: { ...entry.digests } }),
+    ...(expected === undefined ? {} : { expected }),
+  };
+}
+
+/** Files that somebody promised and the source does not have. */
+function* missing(
+  input: PlanInput,
+  isWanted: (path: string) => boolean,
+  seen: ReadonlySet<string>,
+): Generator<Planned> {
+  for (const [path, from] of input.expectations.required) {
+    if (seen.has(path) || isRecordPath(path) || !isWanted(path)) continue;
+    const message = `${path.slice(0, 200)} is listed (${from}) and is not at the source`;
+    const error = new WaybillError('WB_MISSING_FILE', message, { operation: 'plan', path });
+    yield { kind: 'refused', path, error: toPlainError(error) };
+  }
+  for (const path of input.request.filters.files ?? []) {
+    if (seen.has(path) || input.expectations.required.has(path)) continue;
+    const message = `${path.slice(0, 200)} is in --files-from and is not at the source`;
+    const error = new WaybillError('WB_NOT_FOUND', message, { operation: 'plan', path });
+    yield { kind: 'refused', path, error: toPlainError(error) };
+  }
+}
