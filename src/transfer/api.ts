@@ -24,11 +24,15 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** Written by the engine, read by the caller. */
   readonly progress: UnitProgress;
+  /** Which attempt this is, from 1; recorded with each file. */
+  readonly attempt: number;
 }
 
 /** A claimed pull: all that later calls need to find the rest on disk. Under 2 KiB. */
 export interface PullRef {
   readonly pullId: string;
+  /** The workflow run that claimed it; the plan carries the same name. */
+  readonly runId: string;
   /** Absolute path of the record folder, `DEST/.waybill` or `.<name>.waybill` beside a single file. */
   readonly recordDir: string;
   /** The random id in destination.json (rule 7). */
@@ -121,15 +125,19 @@ export interface TransferEngine {
    * disk. The last page throws WB_CONFLICT, WB_LIMIT_EXCEEDED or WB_NOTHING_MATCHES where the whole plan shows it.
    */
   planPage(input: { ref: PullRef; page: number }, context: CallContext): Promise<PlannedPage>;
-  /** Labels of up to 16 units from `from` on. */
+  /** Labels of the next units from `from` on: as many as fit into an activity's result, at least one. */
   nameUnits(input: { ref: PullRef; page: number; from: number }): Promise<readonly UnitLabel[]>;
   /**
    * Fetches, proves and publishes one unit, skipping what the journal has. Throws a file-scoped error for a
-   * single file, and for a pack only source- and destination-scoped ones.
+   * single file, and for a pack where more than ten of its files fail (rule 26); else source- and destination-scoped
+   * ones only.
    */
   fetchUnit(input: UnitRef, context: CallContext): Promise<UnitResult>;
-  /** Records that a file has finally failed, so that `seal` reports it. */
-  recordFailure(input: UnitRef & { failure: Failure }): Promise<void>;
+  /**
+   * Records that a unit has finally failed, so that `seal` reports it: every file of it that is not in place, with
+   * the same failure. Answers how many.
+   */
+  recordFailure(input: UnitRef & { failure: Failure }): Promise<{ readonly files: number }>;
   /**
    * Ends the pull: compares plan and journal, writes SHA256SUMS, manifest and receipt (or receipt.partial.json), releases
    * the destination. Cannot be cancelled from its first write on (rule 20).

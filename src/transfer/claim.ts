@@ -65,7 +65,13 @@ export async function claimDestination(input: ClaimRequest): Promise<Claim> {
   }
   const { maxFiles, maxBytes } = input.request;
   return {
-    ref: { pullId: input.pullId, recordDir: layout.recordDir, destinationId, epoch },
+    ref: {
+      pullId: input.pullId,
+      runId: input.runId,
+      recordDir: layout.recordDir,
+      destinationId,
+      epoch,
+    },
     destination: layout.destination,
     needsWholePlan: holdsFiles || maxFiles !== undefined || maxBytes !== undefined,
   };

@@ -42,7 +42,8 @@ export async function decide(
   const absolute = join(context.filesRoot, path);
   const found = await look(absolute);
   if (found === undefined) return fetchBecause('not there yet');
-  if (found === 'other') return { action: 'conflict', reason: 'a folder or a link is in its place' };
+  if (found === 'other')
+    return { action: 'conflict', reason: 'a folder or a link is in its place' };
   const { ifExists } = context.request;
   if (ifExists === 'overwrite') return fetchBecause('--if-exists overwrite');
 
@@ -52,12 +53,15 @@ export async function decide(
     return { action: 'keep', reason: 'in place already', kept };
   }
   if (ifExists === 'skip') return { action: 'skip', reason: '--if-exists skip' };
-  if (known !== undefined) return fetchBecause('the source has another version, or none that can be told');
-  if (ifExists === 'fail') return { action: 'conflict', reason: 'it is there, and --if-exists fail was given' };
+  if (known !== undefined)
+    return fetchBecause('the source has another version, or none that can be told');
+  if (ifExists === 'fail')
+    return { action: 'conflict', reason: 'it is there, and --if-exists fail was given' };
   const earlier = context.last.get(path) ?? context.journal.fetched(path)?.entry;
   return {
     action: 'conflict',
-    reason: earlier === undefined ? 'Waybill did not write it' : 'it was changed since Waybill wrote it',
+    reason:
+      earlier === undefined ? 'Waybill did not write it' : 'it was changed since Waybill wrote it',
   };
 }
 
@@ -86,7 +90,8 @@ async function knownOf(
     if (candidate?.sizeBytes !== found.sizeBytes) continue;
     const mustHash = context.request.checksum || (candidate === line?.entry && !line.isTrusted);
     if (mustHash) {
-      if ((await context.hashFile(absolute, found.sizeBytes)) === candidate.sha256) return candidate;
+      if ((await context.hashFile(absolute, found.sizeBytes)) === candidate.sha256)
+        return candidate;
     } else if (sameLocalStamp(candidate.local, found.stamp)) return candidate;
   }
   const publishing = context.journal.publishing(path)?.entry;
@@ -94,10 +99,7 @@ async function knownOf(
 }
 
 /** A rename changes the ctime: between announcement and journal line, inode, mtime and size tell. */
-function isThePublished(
-  entry: ManifestEntry | undefined,
-  found: Found,
-): entry is ManifestEntry {
+function isThePublished(entry: ManifestEntry | undefined, found: Found): entry is ManifestEntry {
   return (
     entry?.sizeBytes === found.sizeBytes &&
     entry.local?.inode === found.stamp.inode &&

@@ -59,7 +59,9 @@ export async function readExpectations(
       const bySeal = sealed?.get(path);
       if (bySeal !== undefined) return { sha256: bySeal, from: 'seal at the source' };
       const bySums = listed?.get(path);
-      return bySums === undefined ? undefined : { sha256: bySums, from: 'SHA256SUMS at the source' };
+      return bySums === undefined
+        ? undefined
+        : { sha256: bySums, from: 'SHA256SUMS at the source' };
     },
   };
 }
@@ -165,7 +167,9 @@ async function textAt(
   } catch (error) {
     const isAbsent =
       error instanceof WaybillError &&
-      ['WB_NOT_FOUND', 'WB_PERMISSION_DENIED', 'WB_SIGN_IN_PAGE', 'WB_UNSUPPORTED'].includes(error.code);
+      ['WB_NOT_FOUND', 'WB_PERMISSION_DENIED', 'WB_SIGN_IN_PAGE', 'WB_UNSUPPORTED'].includes(
+        error.code,
+      );
     if (isAbsent) return undefined;
     throw error;
   }

@@ -83,7 +83,9 @@ export async function readPage(planDir: string, page: number): Promise<PlanPage 
   const lines = [...readCheckedLines(text)];
   const last = lines.pop();
   const seal = last === undefined ? undefined : sealSchema.safeParse(JSON.parse(last));
-  const entries = z.array(planEntrySchema).safeParse(lines.map((line) => JSON.parse(line) as unknown));
+  const entries = z
+    .array(planEntrySchema)
+    .safeParse(lines.map((line) => JSON.parse(line) as unknown));
   if (seal?.success !== true || !entries.success || text.split('\n').length !== lines.length + 2) {
     throw new WaybillError('WB_LOCAL_DAMAGE', `the plan ${path} is damaged`, { operation: 'read' });
   }

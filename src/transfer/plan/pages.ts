@@ -88,7 +88,11 @@ export class PageWriter {
       failures,
       isLast,
     };
-    await writePage(planDirOf(this.input.recordDir, this.input.planId), { entries, units, summary });
+    await writePage(planDirOf(this.input.recordDir, this.input.planId), {
+      entries,
+      units,
+      summary,
+    });
     this.nextPage += 1;
     return summary;
   }
@@ -101,7 +105,13 @@ export class PageWriter {
 
   private async refuse(refused: Extract<Planned, { kind: 'refused' }>): Promise<Failure> {
     const { code, message } = refused.error;
-    const line = { kind: 'failed' as const, planId: this.input.planId, path: refused.path, code, message };
+    const line = {
+      kind: 'failed' as const,
+      planId: this.input.planId,
+      path: refused.path,
+      code,
+      message,
+    };
     await this.input.journal.addFailed(line);
     return {
       path: refused.path.slice(0, SHOWN_CHARACTERS),

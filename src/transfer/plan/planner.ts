@@ -39,7 +39,10 @@ export interface PlanInput {
  * Plans a source entry by entry; memory grows with the names only. After the last entry come the refusals that
  * only the whole listing shows. Throws WB_LIMIT_EXCEEDED, WB_NOTHING_MATCHES and what the store throws.
  */
-export async function* planEntries(input: PlanInput, context: CallContext): AsyncGenerator<Planned> {
+export async function* planEntries(
+  input: PlanInput,
+  context: CallContext,
+): AsyncGenerator<Planned> {
   const { request } = input;
   const isWanted = filterOf(request.filters);
   const names = new NameTable(input.folding);
@@ -112,7 +115,9 @@ function refusals(names: NameTable, path: string): Planned[] {
   try {
     guardPath(path);
   } catch (error) {
-    return [{ kind: 'refused', path: path.slice(0, 400), error: toPlainError(asWaybillError(error)) }];
+    return [
+      { kind: 'refused', path: path.slice(0, 400), error: toPlainError(asWaybillError(error)) },
+    ];
   }
   const clashing = names.addFile(path);
   return clashing.map((clash) => ({

@@ -1,5 +1,5 @@
 /** Fetches whole files, several at a time, each hashed as it streams and flushed before the answer. */
-import { closeSync, fsync, futimesSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, fsync, futimesSync, openSync, unlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { samePin, type Pin } from '../../model/object-entry.js';
 import { toPlainError, WaybillError } from '../../model/errors.js';
@@ -106,7 +106,9 @@ async function stream(
   } catch (error) {
     throw toDestinationError(error, 'flush', file.partialPath);
   }
-  return { kind: 'fetched', sizeBytes, digests: digests.finish(), observed };
+  const { ino, mtimeNs } = fstatSync(fd, { bigint: true });
+  const stamp = { inode: String(ino), mtimeNs: String(mtimeNs) };
+  return { kind: 'fetched', sizeBytes, digests: digests.finish(), observed, stamp };
 }
 
 /** A file whose size only the answer told, and that is worth parallel ranges. */

@@ -18,7 +18,20 @@ export function observedOf(opened: OpenObject): Observed {
     ...(opened.sizeBytes === undefined ? {} : { sizeBytes: opened.sizeBytes }),
     ...(opened.modifiedAt === undefined ? {} : { modifiedAt: opened.modifiedAt }),
     ...(opened.digests === undefined ? {} : { digests: opened.digests }),
+    ...(opened.answeredAt === undefined ? {} : { answeredAt: opened.answeredAt }),
   };
+}
+
+/** A weak pin cannot tell two versions of the same two seconds apart, by the service's own clock (rule 12). */
+const WEAK_PIN_MS = 2_000;
+
+/** Whether what is fetched now may be continued later: never after a young weak pin. */
+export function isResumable(observed: Observed): boolean {
+  if (observed.pin === undefined) return false;
+  if (observed.pin.strength === 'strong') return true;
+  const modifiedMs = Date.parse(observed.modifiedAt ?? '');
+  const answeredMs = Date.parse(observed.answeredAt ?? '');
+  return answeredMs - modifiedMs >= WEAK_PIN_MS;
 }
 
 /** Whether a broken stream may be opened again at its offset: only a passing fault of the network. */
@@ -32,6 +45,8 @@ class PartWriter {
   private hash: Hash = createHash('sha256');
   private partStart: number;
   private readonly writer: PositionedWriter;
+  /** False: parts are hashed for nobody, and a kill means from the start again. */
+  isRecording = true;
 
   constructor(
     fd: number,
@@ -64,7 +79,8 @@ class PartWriter {
     this.writer.flush();
     const sha256 = this.hash.digest('hex');
     try {
-      appendExtent(this.task.sidecarPath, { offsetBytes: this.partStart, lengthBytes, sha256 });
+      if (this.isRecording)
+        appendExtent(this.task.sidecarPath, { offsetBytes: this.partStart, lengthBytes, sha256 });
     } catch (error) {
       throw toDestinationError(error, 'record a part', this.task.sidecarPath);
     }
@@ -99,6 +115,7 @@ export async function fetchRange(task: FetchRangeTask, store: Store): Promise<Fe
       try {
         const opened = await openAt(store, task, openedAt, end - openedAt);
         observed ??= observedOf(opened);
+        parts.isRecording = isResumable(observed);
         const ended = await consume(opened.body, cell, (chunk) => {
           const left = end - parts.positionBytes;
           if (left > 0) parts.push(chunk.length > left ? chunk.subarray(0, left) : chunk);

@@ -1,9 +1,10 @@
 /** Hashing of what is on disk, in a thread of its own: file calls here are synchronous on purpose. */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { toPlainError } from '../../model/errors.js';
 import { Cell } from './cell.js';
 import { toDestinationError } from '../destination-error.js';
+import { setModifiedAt } from './fetch-files.js';
 import { DigestSet } from './hashes.js';
 import type { FollowOutcome, FollowTask, HashExtentsOutcome, HashExtentsTask } from './tasks.js';
 
@@ -40,8 +41,11 @@ export async function follow(task: FollowTask): Promise<FollowOutcome> {
       digests.update(buffer.subarray(0, read));
       position += read;
     }
+    setModifiedAt(fd, task.modifiedAt);
     fsyncSync(fd);
-    return { kind: 'hashed', digests: digests.finish() };
+    const { ino, mtimeNs } = fstatSync(fd, { bigint: true });
+    const stamp = { inode: String(ino), mtimeNs: String(mtimeNs) };
+    return { kind: 'hashed', digests: digests.finish(), stamp };
   } catch (error) {
     return {
       kind: 'failed',

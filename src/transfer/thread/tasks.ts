@@ -10,6 +10,8 @@ export interface Observed {
   readonly modifiedAt?: string;
   readonly digests?: Digests;
   readonly ending: 'length' | 'framing' | 'close';
+  /** The service's clock when it answered. */
+  readonly answeredAt?: string;
 }
 
 /** One file to fetch from its first byte to its last. */
@@ -43,6 +45,8 @@ export type WholeFileOutcome =
       readonly sizeBytes: number;
       readonly digests: Digests & { readonly sha256: string };
       readonly observed: Observed;
+      /** Of the flushed partial; a rename keeps both. */
+      readonly stamp: { readonly inode: string; readonly mtimeNs: string };
     }
   | { readonly kind: 'large'; readonly observed: Observed }
   | { readonly kind: 'failed'; readonly error: PlainError }
@@ -80,10 +84,16 @@ export interface FollowTask {
   readonly partialPath: string;
   readonly sizeBytes: number;
   readonly digests: readonly (keyof Digests)[];
+  /** Set before the flush. */
+  readonly modifiedAt?: string;
 }
 
 export type FollowOutcome =
-  | { readonly kind: 'hashed'; readonly digests: Digests & { readonly sha256: string } }
+  | {
+      readonly kind: 'hashed';
+      readonly digests: Digests & { readonly sha256: string };
+      readonly stamp: { readonly inode: string; readonly mtimeNs: string };
+    }
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'stopped' };
 

@@ -1,0 +1,220 @@
+/** The engine put together: see api.ts for what each call promises. */
+import { asWaybillError, WaybillError } from '../model/errors.js';
+import type { PullRequest } from '../model/pull.js';
+import type { ConnectionSecrets, Resolution, StoreAddress } from '../stores/store.js';
+import type { CallContext, PullRef, ResolvedSource, TransferEngine } from './api.js';
+import { claimDestination } from './claim.js';
+import { fetchUnit, missingOf } from './fetch-unit.js';
+import type { AskOwner } from './owner.js';
+import { labelOf } from './plan/page.js';
+import { planPage } from './plan-pull.js';
+import { ThreadPool } from './pool.js';
+import { PullContext, type StoreOpener } from './pull-context.js';
+import { parseRequest, type PullRecord } from './pull-record.js';
+import { releasePull } from './release.js';
+import { sealedResult, sealPull } from './seal.js';
+
+/** Labels that one call of `nameUnits` answers: together they stay under 2 KiB (rule 29). */
+const LABELS = 12;
+
+/** What opens and resolves sources: the registry of the stores. */
+export interface SourceOpener extends StoreOpener {
+  isReference(uri: string): boolean;
+  resolve(address: StoreAddress, options: { signal?: AbortSignal }): Promise<Resolution>;
+  factoryOf(uri: string): { localName(uri: string): string | undefined };
+}
+
+/** What the engine is made of. */
+export interface EngineDeps {
+  readonly sources: SourceOpener;
+  /** Secrets by the fingerprint in a request; undefined: they are needed and gone. */
+  readonly credentials: (fingerprint: string) => Promise<ConnectionSecrets | undefined>;
+  /** Which Temporal this engine works for; it goes into owner.json. */
+  readonly engineId: string;
+  /** Whether another pull is running; asked before its destination is taken. */
+  readonly ask: AskOwner;
+  /** Module of a fetching thread. */
+  readonly threadEntry: URL;
+  /** Waybill's version, for the receipt. */
+  readonly version: string;
+  /** ISO 8601. */
+  readonly now: () => string;
+}
+
+/** Makes the engine. Threads start with the first byte. */
+export function createTransferEngine(deps: EngineDeps): TransferEngine {
+  return new Engine(deps);
+}
+
+class Engine implements TransferEngine {
+  private pool: ThreadPool | undefined;
+  private readonly pulls = new Map<string, Promise<PullContext>>();
+
+  constructor(private readonly deps: EngineDeps) {}
+
+  async resolve(input: { request: PullRequest }, context: CallContext): Promise<ResolvedSource> {
+    context.progress.phase = 'resolving';
+    const request = parseRequest(input.request);
+    context.progress.name = request.source.uri;
+    const { sources } = this.deps;
+    const asked: StoreAddress = {
+      uri: request.source.uri,
+      settings: request.source.settings,
+      secrets: await this.secretsOf(request),
+    };
+    const { signal } = context;
+    const resolution: Resolution = sources.isReference(asked.uri)
+      ? await sources.resolve(asked, { signal })
+      : { uri: asked.uri };
+    const settings = { ...asked.settings, ...resolution.settings };
+    const store = await sources.open(
+      this.addressOf(request, resolution.uri, settings, asked.secrets),
+    );
+    try {
+      const root = await store.stat('', { signal });
+      const name =
+        sources.factoryOf(asked.uri).localName(asked.uri) ??
+        sources.factoryOf(resolution.uri).localName(resolution.uri);
+      return {
+        uri: resolution.uri,
+        settings,
+        kind: root.kind === 'file' ? 'file' : 'tree',
+        name: name ?? 'download',
+        ...(resolution.revision === undefined ? {} : { revision: resolution.revision }),
+        ...(resolution.transport === undefined ? {} : { transport: resolution.transport }),
+        ...(resolution.facts === undefined ? {} : { facts: resolution.facts }),
+      };
+    } finally {
+      await store.close();
+    }
+  }
+
+  async claim(
+    input: { pullId: string; runId: string; request: PullRequest; resolved: ResolvedSource },
+    context: CallContext,
+  ): ReturnType<TransferEngine['claim']> {
+    context.progress.phase = 'resolving';
+    const { engineId, ask, now } = this.deps;
+    const request = parseRequest(input.request);
+    return claimDestination({ ...input, request, engineId, ask, now: now() });
+  }
+
+  async planPage(
+    input: { ref: PullRef; page: number },
+    context: CallContext,
+  ): ReturnType<TransferEngine['planPage']> {
+    return planPage(await this.pull(input.ref), input.page, this.deps.sources, context);
+  }
+
+  async nameUnits(input: {
+    ref: PullRef;
+    page: number;
+    from: number;
+  }): ReturnType<TransferEngine['nameUnits']> {
+    const page = await (await this.pull(input.ref)).page(input.page);
+    return page.units.slice(input.from, input.from + LABELS).map((unit) => labelOf(page, unit));
+  }
+
+  async fetchUnit(
+    input: Parameters<TransferEngine['fetchUnit']>[0],
+    context: CallContext,
+  ): ReturnType<TransferEngine['fetchUnit']> {
+    return fetchUnit(await this.pull(input.ref), input, context);
+  }
+
+  async recordFailure(
+    input: Parameters<TransferEngine['recordFailure']>[0],
+  ): ReturnType<TransferEngine['recordFailure']> {
+    const pull = await this.pull(input.ref);
+    const missing = await missingOf(pull, input);
+    const { code, message } = input.failure;
+    for (const { path } of missing) {
+      await pull.journal.addFailed({ kind: 'failed', planId: pull.planId, path, code, message });
+    }
+    return { files: missing.length };
+  }
+
+  async seal(input: { ref: PullRef }, context: CallContext): ReturnType<TransferEngine['seal']> {
+    const sealed = await sealedResult(input.ref.recordDir, input.ref.runId);
+    if (sealed !== undefined) return sealed;
+    // Other workers have journals too: all of them are read again.
+    await this.forget(input.ref);
+    const result = await sealPull(
+      await this.pull(input.ref),
+      context,
+      this.deps.version,
+      this.deps.now,
+    );
+    await this.forget(input.ref);
+    return result;
+  }
+
+  async release(input: { ref: PullRef }): Promise<void> {
+    await this.forget(input.ref);
+    await releasePull(input.ref);
+  }
+
+  async close(): Promise<void> {
+    for (const pull of this.pulls.values()) await pull.then((open) => open.close());
+    this.pulls.clear();
+    await this.pool?.close();
+  }
+
+  private async pull(ref: PullRef): Promise<PullContext> {
+    const key = `${ref.recordDir}\n${ref.epoch}`;
+    const known = this.pulls.get(key);
+    if (known !== undefined) return known;
+    this.pool ??= new ThreadPool(this.deps.threadEntry);
+    const opened = PullContext.open(
+      ref,
+      (record) => this.addressOfRecord(record),
+      this.deps.sources,
+      this.pool,
+    );
+    this.pulls.set(key, opened);
+    opened.catch(() => this.pulls.delete(key));
+    return opened;
+  }
+
+  private async forget(ref: PullRef): Promise<void> {
+    const key = `${ref.recordDir}\n${ref.epoch}`;
+    const known = this.pulls.get(key);
+    this.pulls.delete(key);
+    await known?.then(
+      (pull) => pull.close(),
+      () => undefined,
+    );
+  }
+
+  private async addressOfRecord({ request, resolved }: PullRecord): Promise<StoreAddress> {
+    return this.addressOf(request, resolved.uri, resolved.settings, await this.secretsOf(request));
+  }
+
+  /** What came inside the asked URI (userinfo, presigned query) belongs to that URI alone. */
+  private addressOf(
+    request: PullRequest,
+    uri: string,
+    settings: StoreAddress['settings'],
+    secrets: ConnectionSecrets,
+  ): StoreAddress {
+    if (uri === request.source.uri) return { uri, settings, secrets };
+    const kept = Object.entries(secrets).filter(
+      ([name]) => !['username', 'password', 'query'].includes(name),
+    );
+    return { uri, settings, secrets: Object.fromEntries(kept) };
+  }
+
+  private async secretsOf(request: PullRequest): Promise<ConnectionSecrets> {
+    const { credentials } = request.source;
+    if (credentials === undefined) return {};
+    const secrets = await this.deps.credentials(credentials).catch((error: unknown) => {
+      throw asWaybillError(error);
+    });
+    if (secrets !== undefined) return secrets;
+    throw new WaybillError(
+      'WB_UNAUTHENTICATED',
+      'the credentials of this pull are gone from memory: run the same command again from a shell that has them',
+      { operation: 'open' },
+    );
+  }
+}

@@ -1,0 +1,271 @@
+/** One unit of work: what the journal lacks is fetched, proven and published. */
+import { rm } from 'node:fs/promises';
+import { asWaybillError, fromPlainError, WaybillError } from '../model/errors.js';
+import type { CallContext, UnitRef, UnitResult } from './api.js';
+import { dropPartial, fetchLarge, type LargeFile } from './fetch-large.js';
+import { fetchSmall } from './fetch-small.js';
+import { fetchedLine, isOfPlan } from './journal.js';
+import type { PlanEntry } from './plan/page.js';
+import { LARGE_FROM_BYTES } from './plan/units.js';
+import { prove, type Arrived } from './prove.js';
+import { publish, type Publishable } from './publish.js';
+import type { PullContext } from './pull-context.js';
+import type { Observed } from './thread/tasks.js';
+
+/** More file-scoped errors than this in one pack, and it stays whole (rule 26). */
+const MAX_EXPELLED = 10;
+
+/** How a unit stands, while it is worked on. */
+interface Tally {
+  readonly ready: Publishable[];
+  /** Errors of single files, by their index in the page. */
+  readonly failed: Map<number, WaybillError>;
+  /** The error that concerns more than a file. */
+  wide: WaybillError | undefined;
+  bytesFetched: number;
+}
+
+/** Runs a unit; see TransferEngine.fetchUnit. */
+export async function fetchUnit(
+  pull: PullContext,
+  unit: UnitRef,
+  context: CallContext,
+): Promise<UnitResult> {
+  const { attempt } = context;
+  const page = await pull.page(unit.page);
+  const planned = page.units[unit.unit];
+  if (planned === undefined)
+    throw new WaybillError('WB_UNEXPECTED', `no unit ${unit.unit} in the plan`);
+  const indices = unit.entry === undefined ? planned.entries : [unit.entry];
+  const wanted = indices.flatMap((index) => {
+    const entry = page.entries[index];
+    return entry?.action === 'fetch' ? [{ index, entry }] : [];
+  });
+  const { progress } = context;
+  progress.phase = 'fetching';
+  progress.filesTotal = wanted.length;
+  progress.bytesTotal = wanted.reduce((total, { entry }) => total + (entry.sizeBytes ?? 0), 0);
+  progress.name = wanted[0]?.entry.path ?? '';
+  const missing: typeof wanted = [];
+  for (const file of wanted) {
+    if (await isDone(pull, file.entry)) {
+      progress.filesDone += 1;
+      progress.bytesDone += file.entry.sizeBytes ?? 0;
+    } else if (!isRefused(pull, file.entry)) missing.push(file);
+  }
+  const tally: Tally = { ready: [], failed: new Map(), wide: undefined, bytesFetched: 0 };
+  const isLarge = ({ entry }: { entry: PlanEntry }): boolean =>
+    (entry.sizeBytes ?? 0) >= LARGE_FROM_BYTES;
+  await fetchWhole(
+    pull,
+    missing.filter((file) => !isLarge(file)),
+    attempt,
+    tally,
+    context,
+  );
+  for (const file of missing.filter(isLarge)) {
+    if (tally.wide === undefined)
+      await fetchOneLarge(pull, file, undefined, attempt, tally, context);
+  }
+  await publishReady(pull, wanted, tally, context);
+  return resultOf(pull, wanted, tally);
+}
+
+/** Whether planning refused the name after its page was sealed. */
+function isRefused(pull: PullContext, entry: PlanEntry): boolean {
+  const failed = pull.journal.failed(entry.path);
+  return failed?.code === 'WB_NAME_COLLISION' && failed.planId === pull.planId;
+}
+
+function sizeOf(pull: PullContext, entry: PlanEntry): number {
+  return pull.journal.fetched(entry.path)?.entry.sizeBytes ?? entry.sizeBytes ?? 0;
+}
+
+/** The files of a unit that are neither in place nor refused. */
+export async function missingOf(pull: PullContext, unit: UnitRef): Promise<PlanEntry[]> {
+  const page = await pull.page(unit.page);
+  const indices = unit.entry === undefined ? (page.units[unit.unit]?.entries ?? []) : [unit.entry];
+  const missing: PlanEntry[] = [];
+  for (const index of indices) {
+    const entry = page.entries[index];
+    if (entry?.action === 'fetch' && !isRefused(pull, entry) && !(await isDone(pull, entry))) {
+      missing.push(entry);
+    }
+  }
+  return missing;
+}
+
+/** Whether the journal has the planned version of a file and it is still there. */
+async function isDone(pull: PullContext, entry: PlanEntry): Promise<boolean> {
+  const planned = { ...entry, planId: pull.planId };
+  const line = pull.journal.fetched(entry.path);
+  if (line !== undefined && line.isTrusted && isOfPlan(line, planned)) {
+    return pull.isInPlace(entry.path, line.entry.local?.inode, line.entry.sizeBytes);
+  }
+  const publishing = pull.journal.publishing(entry.path);
+  if (publishing === undefined || !isOfPlan(publishing, planned)) return false;
+  const { local, sizeBytes } = publishing.entry;
+  if (!(await pull.isInPlace(entry.path, local?.inode, sizeBytes))) return false;
+  await pull.journal.addFetched([fetchedLine(pull.planId, publishing.entry, 0)]);
+  return true;
+}
+
+type Wanted = readonly { readonly index: number; readonly entry: PlanEntry }[];
+
+async function fetchWhole(
+  pull: PullContext,
+  files: Wanted,
+  attempt: number,
+  tally: Tally,
+  context: CallContext,
+): Promise<void> {
+  if (files.length === 0) return;
+  const outcomes = await fetchSmall(
+    pull,
+    files.map(({ entry }) => entry),
+    context,
+  );
+  const indexOf = new Map(files.map(({ index, entry }) => [entry, index]));
+  for (const { plan, partialPath, outcome } of outcomes) {
+    const index = indexOf.get(plan) ?? -1;
+    if (outcome.kind === 'fetched') {
+      tally.bytesFetched += outcome.sizeBytes;
+      const arrived = { ...outcome, attempts: attempt };
+      await take(pull, index, plan, partialPath, arrived, outcome.sizeBytes, tally);
+    } else if (outcome.kind === 'failed') note(tally, index, fromPlainError(outcome.error));
+    else if (outcome.kind === 'large') {
+      await fetchOneLarge(pull, { index, entry: plan }, outcome.observed, attempt, tally, context);
+    }
+  }
+}
+
+/** Proves what arrived; a file that is refused leaves nothing behind (rule 17). */
+async function take(
+  pull: PullContext,
+  index: number,
+  plan: PlanEntry,
+  partialPath: string,
+  arrived: Arrived & { readonly stamp: { readonly inode: string; readonly mtimeNs: string } },
+  bytesFetched: number,
+  tally: Tally,
+): Promise<void> {
+  try {
+    const proven = prove(plan, arrived, pull.record.request);
+    for (const warning of proven.warnings) await pull.journal.addWarning(pull.planId, warning);
+    const local = { ...arrived.stamp, ctimeNs: '0' };
+    tally.ready.push({ partialPath, entry: { ...proven.entry, local }, bytesFetched });
+  } catch (error) {
+    await dropPartial(partialPath);
+    note(tally, index, asWaybillError(error));
+  }
+}
+
+function note(tally: Tally, index: number, error: WaybillError): void {
+  if (error.scope === 'file') tally.failed.set(index, error);
+  else tally.wide ??= error;
+}
+
+/** Fetches one large file, in parts if its version can be told, else as one stream. */
+async function fetchOneLarge(
+  pull: PullContext,
+  file: { readonly index: number; readonly entry: PlanEntry },
+  answered: Observed | undefined,
+  attempt: number,
+  tally: Tally,
+  context: CallContext,
+): Promise<void> {
+  const plan = file.entry;
+  try {
+    const large = await describe(pull, plan, answered, context);
+    if (large !== undefined) {
+      const arrived = await fetchLarge(pull, large, context);
+      tally.bytesFetched += arrived.bytesFetched;
+      const { partialPath, bytesFetched } = arrived;
+      const taken = { ...arrived, attempts: attempt };
+      await take(pull, file.index, plan, partialPath, taken, bytesFetched, tally);
+      return;
+    }
+  } catch (error) {
+    if (context.signal.aborted) throw context.signal.reason;
+    const known = asWaybillError(error);
+    if (known.code !== 'WB_UNSUPPORTED') {
+      note(tally, file.index, known);
+      return;
+    }
+  }
+  const [single] = await fetchSmall(pull, [plan], context, { takesLarge: true });
+  if (single === undefined || single.outcome.kind === 'stopped') return;
+  const { outcome, partialPath } = single;
+  if (outcome.kind === 'failed') note(tally, file.index, fromPlainError(outcome.error));
+  if (outcome.kind !== 'fetched') return;
+  tally.bytesFetched += outcome.sizeBytes;
+  const taken = { ...outcome, attempts: attempt };
+  await take(pull, file.index, plan, partialPath, taken, outcome.sizeBytes, tally);
+}
+
+/** What the source says of a large file now; undefined where its version cannot be pinned, or it takes no ranges. */
+async function describe(
+  pull: PullContext,
+  plan: PlanEntry,
+  answered: Observed | undefined,
+  context: CallContext,
+): Promise<LargeFile | undefined> {
+  const store = await pull.store();
+  if (store.capabilities.ranges === 'no') return undefined;
+  let observed = answered;
+  if (observed === undefined) {
+    const entry = await store.stat(plan.sourcePath ?? plan.path, { signal: context.signal });
+    observed = {
+      ending: 'length',
+      ...(entry.pin === undefined ? {} : { pin: entry.pin }),
+      ...(entry.sizeBytes === undefined ? {} : { sizeBytes: entry.sizeBytes }),
+      ...(entry.modifiedAt === undefined ? {} : { modifiedAt: entry.modifiedAt }),
+      ...(entry.digests === undefined ? {} : { digests: entry.digests }),
+    };
+  }
+  const pin = plan.pin ?? observed.pin;
+  const sizeBytes = plan.sizeBytes ?? observed.sizeBytes;
+  if (pin === undefined || sizeBytes === undefined) return undefined;
+  if (observed.sizeBytes !== undefined && observed.sizeBytes !== sizeBytes) {
+    throw new WaybillError(
+      'WB_SOURCE_CHANGED',
+      `${plan.path} had ${sizeBytes} bytes when it was listed and has ${observed.sizeBytes} now`,
+      { operation: 'stat', path: plan.path },
+    );
+  }
+  return { plan, sizeBytes, pin, observed };
+}
+
+/** Publishes what is proven, also when something else failed: it need not be fetched again. */
+async function publishReady(
+  pull: PullContext,
+  wanted: Wanted,
+  tally: Tally,
+  context: CallContext,
+): Promise<void> {
+  const { phase } = context.progress;
+  context.progress.phase = 'flushing';
+  const refused = await publish(pull.publishing, tally.ready);
+  context.progress.phase = phase;
+  for (const { partialPath, entry } of tally.ready) {
+    if (!refused.has(entry.path)) await rm(`${partialPath}.parts`, { force: true });
+  }
+  for (const { index, entry } of wanted) {
+    const error = refused.get(entry.path);
+    if (error !== undefined) note(tally, index, error);
+  }
+  context.signal.throwIfAborted();
+}
+
+function resultOf(pull: PullContext, wanted: Wanted, tally: Tally): UnitResult {
+  if (tally.wide !== undefined) throw tally.wide;
+  const [first] = tally.failed.values();
+  if (first !== undefined && (wanted.length === 1 || tally.failed.size > MAX_EXPELLED)) throw first;
+  const done = wanted.filter(({ index }) => !tally.failed.has(index));
+  return {
+    files: done.length,
+    bytes: done.reduce((total, { entry }) => total + sizeOf(pull, entry), 0),
+    bytesFetched: tally.bytesFetched,
+    expelled: [...tally.failed.keys()],
+  };
+}

@@ -1,0 +1,131 @@
+/** What the calls of one pull share inside a process: read once, kept until the pull ends. */
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WaybillError } from '../model/errors.js';
+import type { Store, StoreAddress } from '../stores/store.js';
+import type { PullRef } from './api.js';
+import { Journal } from './journal.js';
+import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
+import { checkOwnership } from './owner.js';
+import { Permits } from './permits.js';
+import { planDirOf, readPage, type PlanPage } from './plan/page.js';
+import type { PageWriter } from './plan/pages.js';
+import type { ThreadPool } from './pool.js';
+import { thisProcess } from './process-identity.js';
+import type { PublishContext } from './publish.js';
+import { readPullRecord, type PullRecord } from './pull-record.js';
+
+/** Connections of one pull where the user gave no --concurrency. */
+const DEFAULT_CONNECTIONS = 16;
+
+/** Pages that are kept parsed. */
+const KEPT_PAGES = 4;
+
+/** Opens sources; the registry of the stores is one. */
+export interface StoreOpener {
+  open(address: StoreAddress): Promise<Store>;
+}
+
+/** One pull, as this process works on it. */
+export class PullContext {
+  /** The listing in progress, between two calls of `planPage`. */
+  pageWriter: PageWriter | undefined;
+  private openStore: Promise<Store> | undefined;
+  private readonly pages = new Map<number, Promise<PlanPage>>();
+
+  private constructor(
+    readonly ref: PullRef,
+    readonly record: PullRecord,
+    readonly layout: Layout,
+    readonly journal: Journal,
+    readonly address: StoreAddress,
+    readonly permits: Permits,
+    readonly pool: ThreadPool,
+    private readonly opener: StoreOpener,
+  ) {}
+
+  /** Reads the records of a claimed destination. Throws WB_DESTINATION_NOT_HERE, WB_DESTINATION_OWNED. */
+  static async open(
+    ref: PullRef,
+    addressOf: (record: PullRecord) => Promise<StoreAddress>,
+    opener: StoreOpener,
+    pool: ThreadPool,
+  ): Promise<PullContext> {
+    await checkOwnership(ref);
+    const record = await readPullRecord(ref.recordDir);
+    if (record === undefined) {
+      throw new WaybillError(
+        'WB_DESTINATION_NOT_HERE',
+        `${ref.recordDir} has no pull.json any more`,
+        {
+          operation: 'open',
+        },
+      );
+    }
+    const layout = layoutOf(record.request, record.resolved);
+    const journal = await Journal.open(join(ref.recordDir, RECORD_NAMES.journal), thisProcess());
+    const permits = new Permits(record.request.concurrency ?? DEFAULT_CONNECTIONS);
+    const address = await addressOf(record);
+    return new PullContext(ref, record, layout, journal, address, permits, pool, opener);
+  }
+
+  get planId(): string {
+    return this.record.runId;
+  }
+
+  get partialDir(): string {
+    return join(this.ref.recordDir, RECORD_NAMES.partial);
+  }
+
+  get publishing(): PublishContext {
+    return {
+      filesRoot: this.layout.filesRoot,
+      recordDir: this.ref.recordDir,
+      planId: this.planId,
+      journal: this.journal,
+      proof: this.ref,
+    };
+  }
+
+  /** The store on this thread, for listing and describing. */
+  store(): Promise<Store> {
+    const opened = this.openStore ?? this.opener.open(this.address);
+    this.openStore = opened;
+    return opened;
+  }
+
+  /** A sealed page of the plan. Throws WB_LOCAL_DAMAGE if it is not there. */
+  async page(number: number): Promise<PlanPage> {
+    const kept = this.pages.get(number) ?? this.readPage(number);
+    this.pages.delete(number);
+    this.pages.set(number, kept);
+    const oldest = this.pages.keys().next().value;
+    if (this.pages.size > KEPT_PAGES && oldest !== undefined) this.pages.delete(oldest);
+    return kept;
+  }
+
+  private async readPage(number: number): Promise<PlanPage> {
+    const page = await readPage(planDirOf(this.ref.recordDir, this.planId), number);
+    if (page !== undefined) return page;
+    this.pages.delete(number);
+    throw new WaybillError('WB_LOCAL_DAMAGE', `page ${number} of the plan is gone`, {
+      operation: 'read',
+    });
+  }
+
+  /** Whether a published file is still the one that the journal names, by size and inode. */
+  async isInPlace(path: string, inode: string | undefined, sizeBytes: number): Promise<boolean> {
+    try {
+      const stats = await lstat(join(this.layout.filesRoot, path), { bigint: true });
+      return stats.isFile() && Number(stats.size) === sizeBytes && String(stats.ino) === inode;
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.journal.close();
+    if (this.openStore !== undefined) await (await this.openStore).close();
+  }
+}

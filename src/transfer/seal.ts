@@ -1,0 +1,362 @@
+/** Ending a pull: plan and journal become SHA256SUMS, manifest and receipt (rule 20). */
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, rm, rmdir, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import {
+  capNames,
+  encodeReceipt,
+  howToCheck,
+  RecordWriter,
+  recordFolderBeside,
+  type ManifestEntry,
+  type Receipt,
+} from '../manifest/index.js';
+import { errorRow, exitCodeOf } from '../model/errors.js';
+import { compareByBytes, RECORD_FOLDER } from '../model/object-path.js';
+import type { Failure, PullResult } from '../model/pull.js';
+import type { CallContext } from './api.js';
+import { toDestinationError } from './destination-error.js';
+import { fsyncDir, makeFolderDurably, readTextIfThere, writeFileDurably } from './durable-file.js';
+import { isOfPlan } from './journal.js';
+import { readLastManifest, readReceipt } from './last-manifest.js';
+import { RECORD_NAMES } from './layout.js';
+import { checkOwnership, releaseOwner } from './owner.js';
+import { isFiltered } from './plan/filters.js';
+import { planDirOf, readPages } from './plan/page.js';
+import type { PullContext } from './pull-context.js';
+
+/** Failures that a result carries; the journal has all of them (rule 29). */
+const SHOWN_FAILURES = 10;
+const SHOWN_CHARACTERS = 200;
+
+/** What the plan and the journal say together. */
+interface Outcome {
+  readonly entries: ManifestEntry[];
+  readonly failures: Failure[];
+  readonly filesFetched: number;
+  readonly bytesFetched: number;
+  readonly filesKept: number;
+  readonly filesSkipped: number;
+  readonly planned: ReadonlySet<string>;
+}
+
+/** Seals a pull; see TransferEngine.seal. `version` is Waybill's own. */
+export async function sealPull(
+  pull: PullContext,
+  context: CallContext,
+  version: string,
+  now: () => string,
+): Promise<PullResult> {
+  context.progress.phase = 'sealing';
+  await checkOwnership(pull.ref);
+  const outcome = await gather(pull, context);
+  const stale = await staleOf(pull, outcome, context);
+  const all = [...outcome.entries, ...stale].sort((a, b) => compareByBytes(a.path, b.path));
+  const writer = new RecordWriter(() => createHash('sha256'));
+  const lines = all.map((entry) => writer.add(entry));
+  const totals = writer.result();
+  checkTreeDigest(pull, outcome, totals.treeDigest);
+  const { request, resolved } = pull.record;
+  const failures = capFailures(outcome.failures);
+  const codes = outcome.failures.map((failure) => failure.code);
+  // A tree that is not the expected one is an integrity failure, although its files are in place.
+  const isOtherTree = outcome.failures.some((failure) => failure.path === '');
+  const published = isOtherTree ? 0 : outcome.filesFetched + outcome.filesKept;
+  const exitCode = exitCodeOf(codes, published);
+  const receipt: Receipt = {
+    v: 1,
+    howToCheck: howToCheck(
+      pull.layout.singleName === undefined
+        ? RECORD_FOLDER
+        : recordFolderBeside(pull.layout.singleName),
+    ),
+    waybill: version,
+    kind: resolved.kind,
+    counts: {
+      files: totals.files,
+      filesFetched: outcome.filesFetched,
+      filesKept: outcome.filesKept,
+      ...(codes.length === 0 ? {} : { filesFailed: codes.length }),
+    },
+    bytes: totals.bytes,
+    bytesFetched: outcome.bytesFetched,
+    treeDigest: totals.treeDigest,
+    omsDigest: totals.omsDigest,
+    manifestDigest: totals.manifestDigest,
+    source: {
+      asked: request.source.uri,
+      resolved: resolved.uri,
+      ...(resolved.revision === undefined ? {} : { revision: resolved.revision }),
+      ...(resolved.transport === undefined ? {} : { transport: resolved.transport }),
+      ...(resolved.facts === undefined ? {} : { facts: resolved.facts }),
+    },
+    destination: pull.layout.destination,
+    ...filtersOf(pull),
+    requireLevel: request.requireLevel,
+    levels: totals.levels,
+    stale: capNames(stale.map((entry) => entry.path)),
+    skipped: {
+      records: capNames(pull.journal.skippedRecords()),
+      special: capNames([]),
+    },
+    ...(codes.length === 0 ? {} : { failures: outcome.failures.slice(0, 1_000) }),
+    warnings: pull.journal.warnings().slice(0, 1_000),
+    pull: { workflowId: pull.record.pullId, runId: pull.record.runId },
+    startedAt: pull.record.startedAt,
+    endedAt: now(),
+  };
+  const result: PullResult = {
+    ok: exitCode === 0,
+    exitCode,
+    ...(codes.length === 0 ? {} : failureOf(outcome, published)),
+    destination: pull.layout.destination,
+    treeDigest: totals.treeDigest,
+    omsDigest: totals.omsDigest,
+    files: totals.files,
+    bytes: totals.bytes,
+    filesFetched: outcome.filesFetched,
+    bytesFetched: outcome.bytesFetched,
+    filesKept: outcome.filesKept,
+    filesStale: stale.length,
+    filesSkipped: outcome.filesSkipped + pull.journal.skippedRecords().length,
+    levels: totals.levels,
+    failures,
+    filesFailed: codes.length,
+    warnings: receipt.warnings
+      .slice(0, SHOWN_FAILURES)
+      .map((text) => text.slice(0, SHOWN_CHARACTERS)),
+  };
+  const { recordDir } = pull.ref;
+  if (codes.length > 0) {
+    const text = encodeReceipt(receipt);
+    await writeFileDurably(join(recordDir, RECORD_NAMES.partialReceipt), text);
+    await releaseOwner(pull.ref);
+    return result;
+  }
+  await makeFolders(pull);
+  const isUnchanged = await isSealedAlready(
+    pull,
+    lines.map((line) => line.manifest),
+  );
+  if (!isUnchanged) {
+    await writeFileDurably(
+      join(recordDir, RECORD_NAMES.sums),
+      lines.map((line) => line.sums),
+    );
+    await writeFileDurably(
+      join(recordDir, RECORD_NAMES.manifest),
+      lines.map((line) => line.manifest),
+    );
+    await writeFileDurably(join(recordDir, RECORD_NAMES.receipt), encodeReceipt(receipt));
+  }
+  await cleanUp(pull);
+  return result;
+}
+
+/** Joins plan and journal. Whatever is planned and neither in place nor failed is a failure too. */
+async function gather(pull: PullContext, context: CallContext): Promise<Outcome> {
+  const entries: ManifestEntry[] = [];
+  const failures: Failure[] = [];
+  const planned = new Set<string>();
+  let filesFetched = 0;
+  let bytesFetched = 0;
+  let filesKept = 0;
+  let filesSkipped = 0;
+  for await (const page of readPages(planDirOf(pull.ref.recordDir, pull.planId))) {
+    for (const entry of page.entries) {
+      if (entry.kind === 'directory') continue;
+      context.progress.name = entry.path;
+      planned.add(entry.path);
+      if (entry.action === 'skip') filesSkipped += 1;
+      if (entry.action === 'keep' && entry.kept !== undefined) {
+        entries.push(entry.kept);
+        filesKept += 1;
+      }
+      if (entry.action !== 'fetch') continue;
+      if (pull.journal.failed(entry.path)?.planId === pull.planId) continue;
+      const line = pull.journal.fetched(entry.path);
+      if (line === undefined || !isOfPlan(line, { ...entry, planId: pull.planId })) {
+        failures.push({ path: entry.path, code: 'WB_UNEXPECTED', message: 'it was never fetched' });
+        continue;
+      }
+      if (!(await pull.isInPlace(entry.path, line.entry.local?.inode, line.entry.sizeBytes))) {
+        const message = `${entry.path} was changed or removed while the pull ran`;
+        failures.push({ path: entry.path, code: 'WB_LOCAL_DAMAGE', message });
+        continue;
+      }
+      entries.push(line.entry);
+      filesFetched += 1;
+      bytesFetched += line.bytesFetched;
+    }
+  }
+  for (const { path, code, message } of pull.journal.failures(pull.planId)) {
+    failures.push({ path, code, message });
+  }
+  return { entries, failures, filesFetched, bytesFetched, filesKept, filesSkipped, planned };
+}
+
+/** Files of the last manifest that the source no longer has. `--prune` removes those that still hash to it. */
+async function staleOf(
+  pull: PullContext,
+  outcome: Outcome,
+  context: CallContext,
+): Promise<ManifestEntry[]> {
+  const stale: ManifestEntry[] = [];
+  const last = await readLastManifest(pull.ref.recordDir);
+  const { request } = pull.record;
+  const mayPrune = request.prune && !isFiltered(request.filters) && outcome.failures.length === 0;
+  for (const entry of last.values()) {
+    if (outcome.planned.has(entry.path)) continue;
+    const path = join(pull.layout.filesRoot, entry.path);
+    const stats = await lstat(path).catch(() => undefined);
+    if (stats?.isFile() !== true) continue;
+    if (mayPrune && (await hasDigest(pull, path, stats.size, entry.sha256, context))) {
+      await unlink(path);
+      await removeEmptyParents(pull.layout.filesRoot, dirname(path));
+    } else stale.push({ ...entry, isStale: true });
+  }
+  return stale;
+}
+
+async function hasDigest(
+  pull: PullContext,
+  path: string,
+  sizeBytes: number,
+  sha256: string,
+  context: CallContext,
+): Promise<boolean> {
+  context.signal.throwIfAborted();
+  const cell = new SharedArrayBuffer(32);
+  const extents = [{ offsetBytes: 0, lengthBytes: sizeBytes }];
+  const hashed = await pull.pool.hashExtents({ cell, path, extents });
+  return hashed.kind === 'hashed' && hashed.sha256[0] === sha256;
+}
+
+async function removeEmptyParents(filesRoot: string, folder: string): Promise<void> {
+  for (let current = folder; current.startsWith(`${filesRoot}/`); current = dirname(current)) {
+    const isGone = await rmdir(current).then(
+      () => true,
+      () => false,
+    );
+    if (!isGone) return;
+  }
+}
+
+function checkTreeDigest(pull: PullContext, outcome: Outcome, actual: string): void {
+  const { request, resolved } = pull.record;
+  if (request.expect?.kind !== 'digest' || resolved.kind !== 'tree') return;
+  if (request.expect.sha256 === actual || outcome.failures.length > 0) return;
+  outcome.failures.push({
+    path: '',
+    code: 'WB_DIGEST_MISMATCH',
+    message: `the tree should have the digest ${request.expect.sha256} and has ${actual}`,
+  });
+}
+
+function capFailures(failures: readonly Failure[]): Failure[] {
+  return failures.slice(0, SHOWN_FAILURES).map(({ path, code, message }) => ({
+    path: path.slice(0, SHOWN_CHARACTERS),
+    code,
+    message: message.slice(0, SHOWN_CHARACTERS),
+  }));
+}
+
+/** The code and the words that decide how the pull ended. */
+function failureOf(outcome: Outcome, published: number): Pick<PullResult, 'code' | 'message'> {
+  const exitCode = exitCodeOf(
+    outcome.failures.map((failure) => failure.code),
+    published,
+  );
+  const decisive = outcome.failures.find((failure) => errorRow(failure.code).exitCode === exitCode);
+  const [first] = outcome.failures;
+  const told = decisive ?? first;
+  const count = outcome.failures.length;
+  return {
+    code: decisive?.code ?? 'WB_PARTIAL',
+    message:
+      published > 0
+        ? `${count} of ${count + published} files failed; the first: ${told?.message ?? ''}`.slice(
+            0,
+            500,
+          )
+        : (told?.message ?? '').slice(0, 500),
+  };
+}
+
+function filtersOf(pull: PullContext): Pick<Receipt, 'filters'> {
+  const { filters } = pull.record.request;
+  if (!isFiltered(filters)) return {};
+  return {
+    filters: {
+      include: [...filters.include],
+      exclude: [...filters.exclude],
+      ...(filters.files === undefined ? {} : { filesFrom: true as const }),
+    },
+  };
+}
+
+/** Folders that the source has, empty ones above all. */
+async function makeFolders(pull: PullContext): Promise<void> {
+  for await (const page of readPages(planDirOf(pull.ref.recordDir, pull.planId))) {
+    for (const entry of page.entries) {
+      if (entry.action !== 'make') continue;
+      const path = join(pull.layout.filesRoot, entry.path);
+      await mkdir(path, { recursive: true }).catch((error: unknown) => {
+        throw toDestinationError(error, 'make', path);
+      });
+    }
+  }
+  await makeFolderDurably(pull.layout.filesRoot);
+  await fsyncDir(pull.layout.filesRoot);
+}
+
+/** A pull that found everything in place leaves the record as it is: nothing new is true. */
+async function isSealedAlready(pull: PullContext, manifest: readonly string[]): Promise<boolean> {
+  if ((await readReceipt(pull.ref.recordDir)) === undefined) return false;
+  const path = join(pull.ref.recordDir, RECORD_NAMES.manifest);
+  const text = await readTextIfThere(path, { maxBytes: Number.MAX_SAFE_INTEGER });
+  return text === manifest.join('');
+}
+
+/** The record stays, the scaffolding goes; the owner last, so that a kill in between leads here again. */
+async function cleanUp(pull: PullContext): Promise<void> {
+  const { recordDir } = pull.ref;
+  await pull.journal.close();
+  const names = [
+    RECORD_NAMES.partialReceipt,
+    RECORD_NAMES.plan,
+    RECORD_NAMES.journal,
+    RECORD_NAMES.partial,
+    RECORD_NAMES.previous,
+    RECORD_NAMES.pull,
+  ];
+  for (const name of names) await rm(join(recordDir, name), { recursive: true, force: true });
+  await releaseOwner(pull.ref);
+}
+
+/** The result of a pull that was sealed before, for the same run; undefined if it was not. */
+export async function sealedResult(
+  recordDir: string,
+  runId: string,
+): Promise<PullResult | undefined> {
+  const receipt = await readReceipt(recordDir);
+  if (receipt?.pull.runId !== runId) return undefined;
+  return {
+    ok: true,
+    exitCode: 0,
+    destination: receipt.destination,
+    treeDigest: receipt.treeDigest,
+    omsDigest: receipt.omsDigest,
+    files: receipt.counts.files,
+    bytes: receipt.bytes,
+    filesFetched: receipt.counts.filesFetched ?? 0,
+    bytesFetched: receipt.bytesFetched ?? 0,
+    filesKept: receipt.counts.filesKept ?? 0,
+    filesStale: receipt.stale.count,
+    filesSkipped: receipt.skipped.records.count,
+    levels: receipt.levels,
+    failures: [],
+    filesFailed: 0,
+    warnings: receipt.warnings.slice(0, SHOWN_FAILURES),
+  };
+}
