@@ -97,6 +97,8 @@ export const receiptSchema = z.object({
     records: cappedSchema,
     /** Sockets, FIFOs and devices at the source (rule 24). */
     special: cappedSchema,
+    /** Files that were there already and were left alone (`--if-exists skip`). */
+    existing: cappedSchema.exactOptional(),
   }),
   /** Only in receipt.partial.json. */
   failures: z

@@ -17,7 +17,7 @@ export async function releasePull(ref: PullRef): Promise<void> {
   const hasPast = (await readLastManifest(ref.recordDir)).size > 0;
   await releaseOwner(ref);
   if (hasTraces || hasPast) return;
-  const left = await readdir(ref.recordDir).catch(() => []);
+  const left: string[] = await readdir(ref.recordDir).catch(() => []);
   if (left.includes(RECORD_NAMES.owner) || left.includes(RECORD_NAMES.partialReceipt)) return;
   await rm(ref.recordDir, { recursive: true, force: true });
   // Only an empty folder goes; anything else in it is not ours.

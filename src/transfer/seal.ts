@@ -4,6 +4,7 @@ import { lstat, mkdir, rm, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   capNames,
+  decodeReceipt,
   encodeReceipt,
   howToCheck,
   RecordWriter,
@@ -36,7 +37,7 @@ interface Outcome {
   readonly filesFetched: number;
   readonly bytesFetched: number;
   readonly filesKept: number;
-  readonly filesSkipped: number;
+  readonly skipped: string[];
   readonly planned: ReadonlySet<string>;
 }
 
@@ -57,12 +58,7 @@ export async function sealPull(
   const totals = writer.result();
   checkTreeDigest(pull, outcome, totals.treeDigest);
   const { request, resolved } = pull.record;
-  const failures = capFailures(outcome.failures);
   const codes = outcome.failures.map((failure) => failure.code);
-  // A tree that is not the expected one is an integrity failure, although its files are in place.
-  const isOtherTree = outcome.failures.some((failure) => failure.path === '');
-  const published = isOtherTree ? 0 : outcome.filesFetched + outcome.filesKept;
-  const exitCode = exitCodeOf(codes, published);
   const receipt: Receipt = {
     v: 1,
     howToCheck: howToCheck(
@@ -98,6 +94,7 @@ export async function sealPull(
     skipped: {
       records: capNames(pull.journal.skippedRecords()),
       special: capNames([]),
+      ...(outcome.skipped.length === 0 ? {} : { existing: capNames(outcome.skipped) }),
     },
     ...(codes.length === 0 ? {} : { failures: outcome.failures.slice(0, 1_000) }),
     warnings: pull.journal.warnings().slice(0, 1_000),
@@ -105,27 +102,7 @@ export async function sealPull(
     startedAt: pull.record.startedAt,
     endedAt: now(),
   };
-  const result: PullResult = {
-    ok: exitCode === 0,
-    exitCode,
-    ...(codes.length === 0 ? {} : failureOf(outcome, published)),
-    destination: pull.layout.destination,
-    treeDigest: totals.treeDigest,
-    omsDigest: totals.omsDigest,
-    files: totals.files,
-    bytes: totals.bytes,
-    filesFetched: outcome.filesFetched,
-    bytesFetched: outcome.bytesFetched,
-    filesKept: outcome.filesKept,
-    filesStale: stale.length,
-    filesSkipped: outcome.filesSkipped + pull.journal.skippedRecords().length,
-    levels: totals.levels,
-    failures,
-    filesFailed: codes.length,
-    warnings: receipt.warnings
-      .slice(0, SHOWN_FAILURES)
-      .map((text) => text.slice(0, SHOWN_CHARACTERS)),
-  };
+  const result = resultOf(receipt);
   const { recordDir } = pull.ref;
   if (codes.length > 0) {
     const text = encodeReceipt(receipt);
@@ -161,13 +138,13 @@ async function gather(pull: PullContext, context: CallContext): Promise<Outcome>
   let filesFetched = 0;
   let bytesFetched = 0;
   let filesKept = 0;
-  let filesSkipped = 0;
+  const skipped: string[] = [];
   for await (const page of readPages(planDirOf(pull.ref.recordDir, pull.planId))) {
     for (const entry of page.entries) {
       if (entry.kind === 'directory') continue;
       context.progress.name = entry.path;
       planned.add(entry.path);
-      if (entry.action === 'skip') filesSkipped += 1;
+      if (entry.action === 'skip') skipped.push(entry.path);
       if (entry.action === 'keep' && entry.kept !== undefined) {
         entries.push(entry.kept);
         filesKept += 1;
@@ -192,7 +169,7 @@ async function gather(pull: PullContext, context: CallContext): Promise<Outcome>
   for (const { path, code, message } of pull.journal.failures(pull.planId)) {
     failures.push({ path, code, message });
   }
-  return { entries, failures, filesFetched, bytesFetched, filesKept, filesSkipped, planned };
+  return { entries, failures, filesFetched, bytesFetched, filesKept, skipped, planned };
 }
 
 /** Files of the last manifest that the source no longer has. `--prune` removes those that still hash to it. */
@@ -262,24 +239,21 @@ function capFailures(failures: readonly Failure[]): Failure[] {
 }
 
 /** The code and the words that decide how the pull ended. */
-function failureOf(outcome: Outcome, published: number): Pick<PullResult, 'code' | 'message'> {
-  const exitCode = exitCodeOf(
-    outcome.failures.map((failure) => failure.code),
-    published,
-  );
-  const decisive = outcome.failures.find((failure) => errorRow(failure.code).exitCode === exitCode);
-  const [first] = outcome.failures;
-  const told = decisive ?? first;
-  const count = outcome.failures.length;
+function failureOf(
+  failures: readonly Failure[],
+  count: number,
+  published: number,
+  exitCode: number,
+): Pick<PullResult, 'code' | 'message'> {
+  const decisive = failures.find((failure) => errorRow(failure.code).exitCode === exitCode);
+  const told = decisive ?? failures[0];
+  const words = told?.message ?? '';
   return {
     code: decisive?.code ?? 'WB_PARTIAL',
     message:
       published > 0
-        ? `${count} of ${count + published} files failed; the first: ${told?.message ?? ''}`.slice(
-            0,
-            500,
-          )
-        : (told?.message ?? '').slice(0, 500),
+        ? `${count} of ${count + published} files failed; the first: ${words}`.slice(0, 500)
+        : words.slice(0, 500),
   };
 }
 
@@ -310,7 +284,7 @@ async function makeFolders(pull: PullContext): Promise<void> {
   await fsyncDir(pull.layout.filesRoot);
 }
 
-/** A pull that found everything in place leaves the record as it is: nothing new is true. */
+/** A pull that found everything in place leaves the lists as they are. */
 async function isSealedAlready(pull: PullContext, manifest: readonly string[]): Promise<boolean> {
   if ((await readReceipt(pull.ref.recordDir)) === undefined) return false;
   const path = join(pull.ref.recordDir, RECORD_NAMES.manifest);
@@ -339,24 +313,47 @@ export async function sealedResult(
   recordDir: string,
   runId: string,
 ): Promise<PullResult | undefined> {
-  const receipt = await readReceipt(recordDir);
-  if (receipt?.pull.runId !== runId) return undefined;
+  for (const name of [RECORD_NAMES.receipt, RECORD_NAMES.partialReceipt]) {
+    const path = join(recordDir, name);
+    const text = await readTextIfThere(path);
+    const receipt = text === undefined ? undefined : decodeReceipt(text, path);
+    if (receipt?.pull.runId === runId) return resultOf(receipt);
+  }
+  return undefined;
+}
+
+/** What a receipt says, as the result of its pull. */
+function resultOf(receipt: Receipt): PullResult {
+  const all = receipt.failures ?? [];
+  const filesFailed = receipt.counts.filesFailed ?? 0;
+  // A tree that is not the expected one is an integrity failure, although its files are in place.
+  const isOtherTree = all.some((failure) => failure.path === '');
+  const filesFetched = receipt.counts.filesFetched ?? 0;
+  const filesKept = receipt.counts.filesKept ?? 0;
+  const published = isOtherTree ? 0 : filesFetched + filesKept;
+  const exitCode = exitCodeOf(
+    all.map((failure) => failure.code),
+    published,
+  );
   return {
-    ok: true,
-    exitCode: 0,
+    ok: exitCode === 0,
+    exitCode,
+    ...(exitCode === 0 ? {} : failureOf(all, filesFailed, published, exitCode)),
     destination: receipt.destination,
     treeDigest: receipt.treeDigest,
     omsDigest: receipt.omsDigest,
     files: receipt.counts.files,
     bytes: receipt.bytes,
-    filesFetched: receipt.counts.filesFetched ?? 0,
+    filesFetched,
     bytesFetched: receipt.bytesFetched ?? 0,
-    filesKept: receipt.counts.filesKept ?? 0,
+    filesKept,
     filesStale: receipt.stale.count,
-    filesSkipped: receipt.skipped.records.count,
+    filesSkipped: receipt.skipped.records.count + (receipt.skipped.existing?.count ?? 0),
     levels: receipt.levels,
-    failures: [],
-    filesFailed: 0,
-    warnings: receipt.warnings.slice(0, SHOWN_FAILURES),
+    failures: capFailures(all),
+    filesFailed,
+    warnings: receipt.warnings
+      .slice(0, SHOWN_FAILURES)
+      .map((text) => text.slice(0, SHOWN_CHARACTERS)),
   };
 }
