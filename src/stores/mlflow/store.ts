@@ -24,6 +24,9 @@ import { walk } from './tree.js';
 /** A Python server with one worker answers about 200 requests a second, whatever the number of connections. */
 export const MAX_CONNECTIONS = 16;
 
+/** Up to this size a file is opened for its pin although the server may have to fetch it whole. */
+const MAX_GLANCE_BYTES = 1_048_576;
+
 /** What a store needs beside its location. */
 export interface MlflowStoreParts {
   readonly location: ArtifactLocation;
@@ -161,8 +164,10 @@ export class MlflowStore implements Store {
     { sizeBytes = 0 }: Listed,
     options: CallOptions,
   ): Promise<{ pin?: Pin; modifiedAt?: string }> {
-    // Where ranges are not honoured the whole file would be fetched by the server, and nothing learned.
-    if (this.capabilities.ranges === 'no' || unservable(joinPath(this.parts.location.path, path))) {
+    // Where ranges are not honoured the server fetches the whole file first, and nothing is learned.
+    const { ranges } = this.capabilities;
+    const isDear = ranges === 'no' || (ranges === 'unknown' && sizeBytes > MAX_GLANCE_BYTES);
+    if (isDear || unservable(joinPath(this.parts.location.path, path))) {
       return {};
     }
     const opened = await this.openRead(path, {
