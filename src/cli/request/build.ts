@@ -143,6 +143,8 @@ export function buildPullRequest(input: PullInput): BuiltRequest {
     filters: filtersOf(flags),
     ifExists,
     requireLevel,
+    acceptUnprovenLength:
+      requireLevel === 'none' && config.settings.get('require')?.origin !== 'default',
     ...(expect === undefined ? {} : { expect: parseExpectation(expect, cwd) }),
     checksum: settingOf(config, 'checksum') === true,
     prune: settingOf(config, 'prune') === true,

@@ -33,7 +33,8 @@ type Values = Record<string, string>;
 const PATH_VARIABLE = /(_FILE|_DIR|_PATH|_BUNDLE|NODE_EXTRA_CA_CERTS)$/;
 
 function absoluteUri(text: string, cwd: string): string {
-  if (text === '') throw new WaybillError('WB_USAGE', 'the source is empty; is a variable not set?');
+  if (text === '')
+    throw new WaybillError('WB_USAGE', 'the source is empty; is a variable not set?');
   // The worker is another process with another working directory.
   return hasScheme(text) ? text : resolve(cwd, text);
 }
