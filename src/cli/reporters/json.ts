@@ -44,7 +44,7 @@ export class JsonReporter implements Reporter {
   }
 
   finish(result: PullResult): void {
-    this.write(resultEvent(result));
+    this.write({ ...resultEvent(result) });
   }
 
   stopped({ exitCode, code, lines, destination }: Stopped): void {
@@ -64,7 +64,7 @@ export class JsonReporter implements Reporter {
     // Nothing was taken.
   }
 
-  private write(event: PullEvent | { readonly type: 'result' }): void {
+  private write(event: PullEvent | ({ readonly type: 'result' } & Record<string, unknown>)): void {
     const { type, ...rest } = event;
     this.output.json({
       v: EVENT_VERSION,
