@@ -74,7 +74,7 @@ function localSession(client: WaybillClient, handle: ServiceHandle): Session {
 async function openCluster(choice: TemporalChoice & { kind: 'cluster' }): Promise<Session> {
   const [{ WaybillClient: Client }, { clusterOptions }] = await Promise.all([
     import('../client.js'),
-    import('./cluster.js'),
+    import('../client/cluster.js'),
   ]);
   const client = await Client.connect(clusterOptions(choice));
   return {

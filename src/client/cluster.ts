@@ -1,6 +1,6 @@
 /** How a Temporal cluster is reached: namespace, API key, TLS and profile as every Temporal tool reads them. */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import type { ClientOptions } from '../client.js';
+import type { ClientOptions } from './types.js';
 import type { TemporalChoice } from '../config.js';
 import { WaybillError } from '../model/errors.js';
 
