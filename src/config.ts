@@ -71,9 +71,16 @@ export function environmentOf(
   return found;
 }
 
-/** The whole environment, for the local service to scrub (rule 2) and the tools that it runs. */
-export function wholeEnvironment(): Environment {
-  return process.env;
+/** Variables that a background process of ours may inherit: no credential, no address, nothing that changes what node runs. */
+const INHERITED =
+  /^(PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|XDG_(CACHE|CONFIG|DATA|STATE)_HOME|XDG_RUNTIME_DIR)$/;
+
+/** The environment that the local service starts with (rule 2). */
+export function scrubbedEnvironment(env: Environment = process.env): Record<string, string> {
+  return environmentOf(
+    Object.keys(env).filter((name) => INHERITED.test(name)),
+    env,
+  );
 }
 
 /** What the terminal can show, as the environment says. */

@@ -1,7 +1,7 @@
 /** The Temporal of one command: the local service, found or started, or a cluster. */
 import type { WaybillClient } from '../client.js';
 import type { ServiceHandle } from '../service/find-or-start.js';
-import { wholeEnvironment, type Config, type TemporalChoice } from '../config.js';
+import type { Config, TemporalChoice } from '../config.js';
 import { WaybillError } from '../model/errors.js';
 
 /** A way to Temporal. */
@@ -38,7 +38,6 @@ async function openLocal(
       findOrStartService({
         stateDir: config.stateDir,
         cacheDir: config.cacheDir,
-        environment: wholeEnvironment(),
         temporalCli: config.temporalCli,
         mode,
         onProgress,

@@ -1,6 +1,5 @@
 /** `waybill up` and `waybill down`. */
 import { findOrStartService, findService, stopService } from '../../service/find-or-start.js';
-import { wholeEnvironment } from '../../config.js';
 import { WaybillError } from '../../model/errors.js';
 import type { CommandContext } from '../context.js';
 
@@ -15,7 +14,6 @@ export async function runUp({ config, output }: CommandContext): Promise<number>
   const service = await findOrStartService({
     stateDir: config.stateDir,
     cacheDir: config.cacheDir,
-    environment: wholeEnvironment(),
     temporalCli: config.temporalCli,
     // A service that is to stay cannot be this command's child.
     mode: 'background',
