@@ -2,9 +2,9 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { cacheFolder } from './cache.js';
 
 const run = promisify(execFile);
 const VERSION = '1.1.1';
@@ -22,11 +22,6 @@ for item in manifest.resource_descriptors():
     print(item.identifier.replace('\\n', '?'), file=sys.stderr)
 print(whole.hexdigest())
 `;
-
-function cacheFolder(): string {
-  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return process.env['WAYBILL_CACHE_DIR'] ?? join(cache, 'waybill');
-}
 
 /** The Python of the virtual environment, made once; about 30 s and 60 MB the first time. */
 export async function modelSigningPython(): Promise<string> {
