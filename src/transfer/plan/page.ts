@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { manifestEntrySchema } from '../../manifest/manifest.js';
 import { WaybillError } from '../../model/errors.js';
 import type { PlannedPage, UnitLabel } from '../api.js';
-import { readTextIfThere, writeFileDurably } from '../durable-file.js';
+import { makeFolderDurably, readTextIfThere, writeFileDurably } from '../durable-file.js';
 import { RECORD_NAMES } from '../layout.js';
 import { checkedLine, readCheckedLines } from '../thread/sidecar.js';
 
@@ -72,6 +72,7 @@ const fileOf = (planDir: string, page: number): string =>
 export async function writePage(planDir: string, page: PlanPage): Promise<void> {
   const lines = page.entries.map((entry) => checkedLine(JSON.stringify(entry)));
   lines.push(checkedLine(JSON.stringify({ units: page.units, summary: page.summary })));
+  await makeFolderDurably(planDir);
   await writeFileDurably(fileOf(planDir, page.summary.page), lines);
 }
 
