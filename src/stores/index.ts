@@ -1,7 +1,8 @@
 /** The stores that Waybill has, in the order of `waybill stores`. Each is one folder beside this file. */
+import { http } from './http/index.js';
 import { local } from './local/index.js';
 import { mlflowFactory } from './mlflow/index.js';
 import { s3 } from './s3/index.js';
 import type { StoreFactory } from './store.js';
 
-export const STORE_FACTORIES: readonly StoreFactory[] = [mlflowFactory, s3, local];
+export const STORE_FACTORIES: readonly StoreFactory[] = [mlflowFactory, s3, http, local];

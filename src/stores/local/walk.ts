@@ -4,7 +4,9 @@ import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WaybillError } from '../../model/errors.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
-import { compareByBytes, MAX_DEPTH } from '../../model/object-path.js';
+import { MAX_DEPTH } from '../../model/object-path.js';
+import { nameOfBytes } from '../lib/byte-names.js';
+import { walkOrder } from '../lib/path-order.js';
 import { entryOf } from './entry.js';
 import { errorOfFileSystem, localError } from './errors.js';
 import { isInside } from './resolve-inside.js';
@@ -18,13 +20,6 @@ export interface Walk {
 
 /** Files described at once; more only queue up in Node's four file system threads. */
 const BATCH = 64;
-
-/** A name of a folder, or the content of a subfolder: `a` and its content `a/` sort apart, around `a.txt`. */
-interface Item {
-  readonly key: string;
-  readonly name: string;
-  readonly isContent: boolean;
-}
 
 /**
  * Yields what is in a folder. Links inside the root are followed; one that leads out, in circles or nowhere is yielded as
@@ -43,12 +38,13 @@ export async function* walkFolder(
     throw localError('WB_LIMIT_EXCEEDED', message, place);
   }
   walk.signal?.throwIfAborted();
-  let items: Item[];
+  let names: Dirent[];
   try {
-    items = itemsOf(await readNames(realFolder), walk.recursive);
+    names = (await readNames(realFolder)).filter((entry) => !isSpecial(entry));
   } catch (error) {
     throw errorOfFileSystem(error, place);
   }
+  const items = walkOrder(names, (entry) => !entry.isFile(), walk.recursive);
   const folders = new Map<string, string>();
   for (let from = 0; from < items.length; from += BATCH) {
     const batch = items.slice(from, from + BATCH);
@@ -70,17 +66,8 @@ export async function* walkFolder(
   }
 }
 
-function itemsOf(entries: readonly Dirent[], recursive: boolean): Item[] {
-  const items: Item[] = [];
-  for (const entry of entries) {
-    if (entry.isFIFO() || entry.isSocket() || entry.isBlockDevice() || entry.isCharacterDevice()) {
-      continue;
-    }
-    const { name } = entry;
-    items.push({ key: name, name, isContent: false });
-    if (recursive && !entry.isFile()) items.push({ key: `${name}/`, name, isContent: true });
-  }
-  return items.sort((a, b) => compareByBytes(a.key, b.key));
+function isSpecial(entry: Dirent): boolean {
+  return entry.isFIFO() || entry.isSocket() || entry.isBlockDevice() || entry.isCharacterDevice();
 }
 
 async function readNames(folder: string): Promise<Dirent[]> {
@@ -90,14 +77,8 @@ async function readNames(folder: string): Promise<Dirent[]> {
   const raw = await readdir(folder, { withFileTypes: true, encoding: 'buffer' });
   return raw.map((entry) => {
     const bytes = entry.name as unknown as Buffer;
-    const text = bytes.toString('utf8');
-    const isUtf8 = Buffer.from(text, 'utf8').equals(bytes);
-    return Object.assign(entry, { name: isUtf8 ? text : escapeBytes(bytes) }) as unknown as Dirent;
+    return Object.assign(entry, { name: nameOfBytes(bytes) }) as unknown as Dirent;
   });
-}
-
-function escapeBytes(bytes: Buffer): string {
-  return [...bytes].map((byte) => String.fromCharCode(byte < 0x80 ? byte : 0xdc00 + byte)).join('');
 }
 
 interface Described {

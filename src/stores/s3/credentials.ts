@@ -62,9 +62,6 @@ class ProvidedCredentials implements CredentialSource {
       return this.known;
     } catch (cause) {
       this.provider = undefined;
-      if (this.known?.expiration !== undefined && this.known.expiration.getTime() > Date.now()) {
-        return this.known;
-      }
       throw notFound(this.config, cause);
     }
   }
@@ -95,8 +92,7 @@ async function loadProvider({ profile, region }: S3Config): Promise<Provider> {
     });
   }
   const provide = fromNodeProviderChain(shared);
-  // The chain's own memory would hand out the old keys once more while it looks for new ones.
-  return () => provide({ forceRefresh: true });
+  return () => provide();
 }
 
 /** The chain warns on the console where it is given no logger; its words would stand in the middle of a result. */

@@ -1,0 +1,84 @@
+/** Files behind HTTP: one, those of a directory index, or those of a list. */
+import { WaybillError } from '../../model/errors.js';
+import type { ObjectEntry } from '../../model/object-entry.js';
+import type {
+  CallOptions,
+  ListOptions,
+  OpenObject,
+  ReadOptions,
+  Store,
+  StoreCapabilities,
+} from '../store.js';
+import { urlBelow, type HttpAddress } from './address.js';
+import { describeFile, openFile, type HttpSource } from './requests.js';
+import type { HttpTree } from './tree.js';
+
+/** More connections than a browser's six are impolite to a server that nobody tuned for downloads. */
+export const MAX_CONNECTIONS = 8;
+
+/** Reads over HTTP; holds connections until it is closed. */
+export class HttpStore implements Store {
+  readonly name = 'http';
+  readonly capabilities: StoreCapabilities;
+
+  /**
+   * @param root the address without secrets
+   * @param tree absent for a single file
+   */
+  constructor(
+    readonly root: string,
+    private readonly source: HttpSource,
+    private readonly address: HttpAddress,
+    private readonly tree: HttpTree | undefined,
+  ) {
+    this.capabilities = {
+      canList: tree !== undefined,
+      ranges: 'unknown',
+      pin: 'unknown',
+      knowsSizes: tree?.knowsSizes ?? false,
+      nativeDigests: ['sha256', 'sha1', 'md5', 'crc32c'],
+      listsInOrder: true,
+      maxConnections: MAX_CONNECTIONS,
+    };
+  }
+
+  async stat(path: string, options: CallOptions = {}): Promise<ObjectEntry> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const trimmed = path.replace(/\/+$/, '');
+    if (this.tree) return this.tree.stat(trimmed, options);
+    const url = this.urlOf(trimmed, 'stat');
+    return describeFile(this.source, { url, path: trimmed, operation: 'stat', signal });
+  }
+
+  async *list(prefix: string, options: ListOptions): AsyncGenerator<ObjectEntry> {
+    options.signal?.throwIfAborted();
+    if (!this.tree) {
+      const message = `${this.root} is a single file: end the address with / to list a folder`;
+      throw new WaybillError('WB_UNSUPPORTED', message, { operation: 'list', store: 'http' });
+    }
+    yield* this.tree.list(prefix.replace(/\/+$/, ''), options);
+  }
+
+  async openRead(path: string, options: ReadOptions = {}): Promise<OpenObject> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const entry = await this.tree?.lookUp(path, options);
+    const url = this.urlOf(path, 'openRead');
+    const asked = { url, path, operation: 'openRead' as const, signal };
+    const { headers: _headers, url: _url, ...opened } = await openFile(this.source, asked, options);
+    if (!entry?.digests) return opened;
+    return { ...opened, digests: { ...opened.digests, ...entry.digests } };
+  }
+
+  async close(): Promise<void> {
+    await this.source.client.close();
+  }
+
+  private urlOf(path: string, operation: string): URL {
+    if (this.tree) return urlBelow(this.address.folder, path, operation);
+    if (path === '') return this.address.url;
+    const message = `${this.root} is a single file and holds no ${JSON.stringify(path)}`;
+    throw new WaybillError('WB_NOT_FOUND', message, { operation, store: 'http', path });
+  }
+}
