@@ -1,4 +1,6 @@
 /** How a command, or the worker, talks to the local service. */
+import { Stats } from 'node:fs';
+import { lstat } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import type { z } from 'zod';
 import { WaybillError } from '../model/errors.js';
@@ -41,12 +43,14 @@ const ANSWER_TIMEOUT_MS = 5_000;
 
 /**
  * Connects to a control socket.
- * @throws WaybillError WB_TEMPORAL_UNREACHABLE when nothing listens there
+ * @throws WaybillError WB_TEMPORAL_UNREACHABLE when nothing listens there; WB_PERMISSION_DENIED when the socket is
+ *   another user's: secrets go to nobody else (rule 1)
  */
 export async function connectControl(
   path: string,
-  options: { readonly timeoutMs?: number } = {},
+  options: { readonly timeoutMs?: number; readonly uid?: number | undefined } = {},
 ): Promise<ControlClient> {
+  await refuseForeign(path, options.uid ?? process.getuid?.());
   const socket = await connect(path);
   return new SocketControlClient(socket, path, options.timeoutMs ?? ANSWER_TIMEOUT_MS);
 }
@@ -155,6 +159,19 @@ class SocketControlClient implements ControlClient {
   #failAll(error: WaybillError): void {
     for (const waiting of [...this.#waiting.values()]) waiting.reject(error);
   }
+}
+
+/** Where the path is too long, the socket lies in the temp folder, and a neighbour may have been there first. */
+async function refuseForeign(path: string, uid: number | undefined): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => error);
+  if (!(found instanceof Stats)) throw gone(path, 'nothing listens there', found);
+  if (uid === undefined || found.uid === uid) return;
+  throw new WaybillError(
+    'WB_PERMISSION_DENIED',
+    `The socket ${path} belongs to user ${found.uid}, not to you (${uid}). ` +
+      'Name a state folder of your own with WAYBILL_STATE_DIR.',
+    { operation: 'ask the service' },
+  );
 }
 
 function connect(path: string): Promise<Socket> {

@@ -1,4 +1,5 @@
 /** Whether an error is the operating system's error with this code, such as `ENOENT`. */
 export function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  // By its shape, not its class: an error that crosses realms is no instance of this realm's Error.
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === code;
 }

@@ -181,8 +181,9 @@ function makeHandle(
 async function tryConnect(controlSocket: string): Promise<ControlClient | undefined> {
   try {
     return await connectControl(controlSocket);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof WaybillError && error.code === 'WB_TEMPORAL_UNREACHABLE') return undefined;
+    throw error;
   }
 }
 

@@ -2,15 +2,21 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { WaybillError } from '../model/errors.js';
 import { isErrno } from './errno.js';
+import { networkFileSystem } from './file-system.js';
 
 /** A Unix socket's path ends at 107 bytes on Linux and 103 on macOS. */
 const MAX_SOCKET_PATH_BYTES = 100;
 
 /** The files of one state folder. */
 export interface ServiceFiles {
+  /**
+   * Where they lie: the state folder itself, or a local one in its place where that is on a network file system
+   * (rule 8).
+   */
+  readonly folder: string;
   /** `service.json`, mode 0600. */
   readonly record: string;
   readonly controlSocket: string;
@@ -26,16 +32,32 @@ export interface ServiceFiles {
 
 /** Names the files of a state folder; creates nothing. */
 export function serviceFiles(stateDir: string): ServiceFiles {
+  const folder = localFolder(stateDir);
   return {
-    record: join(stateDir, 'service.json'),
-    controlSocket: controlSocketPath(stateDir),
-    serviceLog: join(stateDir, 'service.log'),
-    temporalLog: join(stateDir, 'temporal.log'),
-    workerLog: join(stateDir, 'worker.log'),
-    fingerprintKey: join(stateDir, 'credentials.key'),
-    database: (serverVersion) => join(stateDir, `temporal-${serverVersion}.db`),
-    ports: (serverVersion) => join(stateDir, `temporal-${serverVersion}.ports.json`),
+    folder,
+    record: join(folder, 'service.json'),
+    controlSocket: controlSocketPath(folder),
+    serviceLog: join(folder, 'service.log'),
+    temporalLog: join(folder, 'temporal.log'),
+    workerLog: join(folder, 'worker.log'),
+    fingerprintKey: join(folder, 'credentials.key'),
+    database: (serverVersion) => join(folder, `temporal-${serverVersion}.db`),
+    ports: (serverVersion) => join(folder, `temporal-${serverVersion}.ports.json`),
   };
+}
+
+/**
+ * A local, per-user folder in the place of one on a network file system: SQLite's log and locks, and Unix sockets,
+ * belong to one host. Where there is no local folder either (everything is a network, or FUSE), the first stays.
+ * @param networkOf tells the network file system of a path; undefined for a local one
+ */
+export function localFolder(
+  stateDir: string,
+  networkOf: (path: string) => string | undefined = networkFileSystem,
+): string {
+  if (networkOf(stateDir) === undefined) return stateDir;
+  const base = ['/var/tmp', tmpdir()].find((path) => networkOf(path) === undefined);
+  return base === undefined ? stateDir : join(base, perUserName(stateDir));
 }
 
 /**
@@ -64,10 +86,10 @@ export function writePrivateFile(path: string, text: string): void {
   renameSync(beside, path);
 }
 
-/** Creates the folder that the control socket lies in, where that is not the state folder itself. */
-export function makeSocketFolder(stateDir: string): void {
-  const folder = shortSocketFolder(stateDir);
-  if (controlSocketPath(stateDir).startsWith(`${folder}/`)) makePrivateFolder(folder);
+/** Makes the state folder and, where they lie elsewhere, the folders of its files and of its socket. */
+export function makeServiceFolders(stateDir: string): void {
+  const { folder, controlSocket } = serviceFiles(stateDir);
+  for (const path of new Set([stateDir, folder, dirname(controlSocket)])) makePrivateFolder(path);
 }
 
 /** Removes a file that may not be there. */
@@ -79,17 +101,17 @@ export function removeFile(path: string): void {
   }
 }
 
-function controlSocketPath(stateDir: string): string {
-  const inside = join(stateDir, 'control.sock');
+function controlSocketPath(folder: string): string {
+  const inside = join(folder, 'control.sock');
   if (Buffer.byteLength(inside) <= MAX_SOCKET_PATH_BYTES) return inside;
-  return join(shortSocketFolder(stateDir), 'control.sock');
-}
-
-function shortSocketFolder(stateDir: string): string {
-  const hash = createHash('sha256').update(stateDir).digest('hex').slice(0, 16);
   const temporary = tmpdir();
   const base = Buffer.byteLength(temporary) <= 40 ? temporary : '/tmp';
-  return join(base, `waybill-${process.getuid?.() ?? 'user'}-${hash}`);
+  return join(base, perUserName(folder), 'control.sock');
+}
+
+function perUserName(folder: string): string {
+  const hash = createHash('sha256').update(folder).digest('hex').slice(0, 16);
+  return `waybill-${process.getuid?.() ?? 'user'}-${hash}`;
 }
 
 function notOurs(path: string, why: string, cause?: unknown): WaybillError {

@@ -4,7 +4,7 @@
  */
 import { toPlainError } from '../model/errors.js';
 import { parseServiceArguments } from './service-arguments.js';
-import { makePrivateFolder, makeSocketFolder } from './service-files.js';
+import { makeServiceFolders } from './service-files.js';
 import type { StartReport } from './starter-ipc.js';
 import { startSupervisor } from './supervisor.js';
 import { takeOver } from './take-over.js';
@@ -14,8 +14,7 @@ async function main(): Promise<void> {
   // The command that started it may be gone before the first report.
   process.on('error', () => undefined);
   const args = parseServiceArguments(process.argv.slice(2));
-  makePrivateFolder(args.stateDir);
-  makeSocketFolder(args.stateDir);
+  makeServiceFolders(args.stateDir);
   const taken = await takeOver(args.stateDir, (line) => {
     log(line);
     report({ type: 'progress', line });

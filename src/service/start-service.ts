@@ -1,6 +1,6 @@
 /** Starting the service process, from the side of the command that needs it. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { scrubbedEnvironment } from '../config.js';
 import { WaybillError } from '../model/errors.js';
@@ -8,7 +8,7 @@ import { replyError } from './control-protocol.js';
 import { MEMORY_SETTINGS } from './memory-settings.js';
 import { openLog, readLogEnd } from './log-file.js';
 import { formatServiceArguments, type ServiceArguments } from './service-arguments.js';
-import { makePrivateFolder, serviceFiles } from './service-files.js';
+import { makeServiceFolders, serviceFiles } from './service-files.js';
 import { parseStartReport } from './starter-ipc.js';
 
 export interface StartServiceOptions {
@@ -35,8 +35,13 @@ export async function startService(
   options: StartServiceOptions,
 ): Promise<StartedService | undefined> {
   const { args, signal } = options;
-  makePrivateFolder(args.stateDir);
-  const log = serviceFiles(args.stateDir).serviceLog;
+  const { folder, serviceLog: log } = serviceFiles(args.stateDir);
+  if (folder !== args.stateDir && !existsSync(folder)) {
+    options.onProgress(
+      `${args.stateDir} is on a network file system: the local service keeps its database in ${folder}`,
+    );
+  }
+  makeServiceFolders(args.stateDir);
   const logFd = openLog(log);
   const script = fileURLToPath(new URL('service-main.js', import.meta.url));
   const child = spawn(process.execPath, [script, ...formatServiceArguments(args)], {

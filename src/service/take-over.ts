@@ -65,11 +65,12 @@ async function waitForLock(
 ): Promise<StartLock | undefined> {
   let waitingFor: number | undefined;
   let deadlineMs = 0;
+  const { folder, controlSocket } = serviceFiles(stateDir);
   for (;;) {
-    const attempt = tryStartLock(stateDir, own);
+    const attempt = tryStartLock(folder, own);
     if (attempt.lock !== undefined) return attempt.lock;
     const { holder } = attempt;
-    if (await answers(serviceFiles(stateDir).controlSocket)) return undefined;
+    if (await answers(controlSocket)) return undefined;
     if (holder.pid !== waitingFor) {
       waitingFor = holder.pid;
       deadlineMs = performance.now() + HUNG_AFTER_MS;

@@ -233,6 +233,15 @@ describe('what the local service knows', () => {
     }
   });
 
+  it('rule 1: nothing is told to a socket of another user', async () => {
+    open();
+    const { controlSocket } = await bed.start();
+    const uid = (process.getuid?.() ?? 0) + 1;
+    await expect(connectControl(controlSocket, { uid })).rejects.toMatchObject({
+      code: 'WB_PERMISSION_DENIED',
+    });
+  });
+
   it('rule 2: after a restart the secrets are gone and come back under the same name', async () => {
     open();
     const first = await bed.start();
