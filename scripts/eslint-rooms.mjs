@@ -89,6 +89,8 @@ const ROOMS = [
       'transfer',
       'store list',
       'store contract',
+      // The names of the network variables, which the command line collects for every store.
+      'store lib',
       'manifest',
       'model',
       'workers',

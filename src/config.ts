@@ -3,7 +3,7 @@
  * the user's waybill.toml > default.
  */
 import { hostname, tmpdir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   defaultCacheDir,
   defaultStateDir,
@@ -26,7 +26,7 @@ export interface ResolvedSetting {
 
 /** Which Temporal is used, and what chose it. */
 export type TemporalChoice =
-  | { readonly kind: 'local'; readonly mode: 'shared' | 'inline'; readonly why: string }
+  | { readonly kind: 'local'; readonly mode: 'background' | 'inline'; readonly why: string }
   | {
       readonly kind: 'cluster';
       readonly address: string;
@@ -47,7 +47,8 @@ export interface Config {
   readonly temporalCli: string | undefined;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** A process environment. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What `readConfig` depends on beside the flags; a test gives its own. */
 export interface ConfigInput {
@@ -70,9 +71,9 @@ export function environmentOf(
   return found;
 }
 
-/** Variables that a background process of ours may inherit (rule 2): no credential, no address of a service. */
+/** Variables that a background process of ours may inherit: no credential, no address, nothing that changes what node runs. */
 const INHERITED =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_[A-Z]+|TZ|TMPDIR|XDG_[A-Z_]+|TERM|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR))$/;
+  /^(PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR|XDG_(CACHE|CONFIG|DATA|STATE)_HOME|XDG_RUNTIME_DIR)$/;
 
 /** The environment that the local service starts with (rule 2). */
 export function scrubbedEnvironment(env: Environment = process.env): Record<string, string> {
@@ -86,6 +87,8 @@ export function scrubbedEnvironment(env: Environment = process.env): Record<stri
 export interface TerminalHints {
   readonly hasColor: boolean;
   readonly isUnicode: boolean;
+  /** Lines can be drawn over. */
+  readonly hasCursor: boolean;
 }
 
 /** Reads NO_COLOR, FORCE_COLOR, TERM and the locale. */
@@ -96,6 +99,7 @@ export function terminalHints(isTerminal: boolean, env: Environment = process.en
   return {
     hasColor: !isRefused && (isTerminal || isForced),
     isUnicode: /utf-?8/i.test(locale),
+    hasCursor: env['TERM'] !== 'dumb',
   };
 }
 
@@ -172,19 +176,19 @@ function chooseTemporal(
     return { kind: 'cluster', address, namespace, why };
   }
   const service = settings.get('service');
-  if (service?.value === 'inline' || service?.value === 'shared') {
+  if (service?.value === 'inline' || service?.value === 'background') {
     return { kind: 'local', mode: service.value, why: service.origin };
   }
   const why = inlineReason(thisMachine(env));
   if (why !== undefined) return { kind: 'local', mode: 'inline', why };
-  return { kind: 'local', mode: 'shared', why: 'default' };
+  return { kind: 'local', mode: 'background', why: 'default' };
 }
 
 /** A folder setting; relative to the working directory where a flag or a variable said it. */
 function folder(setting: ResolvedSetting | undefined, cwd: string): string | undefined {
   const text = setting?.text;
   if (text === undefined) return undefined;
-  return isAbsolute(text) ? text : resolve(cwd, text);
+  return resolve(cwd, text);
 }
 
 /** Reads the configuration. A wrong value is WB_USAGE (a flag) or WB_CONFIG_INVALID, naming where it stands. */

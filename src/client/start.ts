@@ -105,10 +105,11 @@ async function meet(
 ): Promise<StartedPull | undefined> {
   const { pullId, runId, memo } = running;
   if (memo.requestFingerprint === requestFingerprint(request)) {
+    const wasPaused = (await phaseOf(client, pullId)) === 'paused';
     await reach('go on with the pull', () =>
       client.workflow.getHandle(pullId, runId).signal(SIGNALS.resume),
     );
-    return { pullId, runId, joined: true };
+    return { pullId, runId, joined: true, wasPaused };
   }
   const isSameSource = memo.source === cutText(redactUri(request.source.uri), 500);
   const phase = isSameSource ? await phaseOf(client, pullId) : undefined;
@@ -155,7 +156,7 @@ async function startNew(
     staticSummary: cutText(`${source} → ${request.destination.path}`, MAX_SUMMARY_BYTES),
     staticDetails: detailsOf(request),
   });
-  return { pullId, runId: handle.firstExecutionRunId, joined: false };
+  return { pullId, runId: handle.firstExecutionRunId, joined: false, wasPaused: false };
 }
 
 /**

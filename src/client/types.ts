@@ -34,6 +34,8 @@ export interface StartedPull {
   readonly runId: string;
   /** An equal request was running already: it goes on (if it was paused too), and nothing new was started. */
   readonly joined: boolean;
+  /** It was joined, and stood still until now: who goes on with a paused pull may pause it again. */
+  readonly wasPaused: boolean;
 }
 
 /** One line of `waybill pulls`. */

@@ -83,7 +83,7 @@ export const SETTINGS: readonly Setting[] = [
     default: 'false',
     ...userOnly,
   }),
-  setting('service', oneOf(['auto', 'shared', 'inline']), 'where the local service lives', {
+  setting('service', oneOf(['auto', 'background', 'inline']), 'where the local service lives', {
     default: 'auto',
     file: 'service.mode',
     ...userOnly,

@@ -1,11 +1,64 @@
+/** `waybill up` and `waybill down`. */
+import { findOrStartService, findService, stopService } from '../../service/find-or-start.js';
 import { WaybillError } from '../../model/errors.js';
+import type { CommandContext } from '../context.js';
 
-/** `waybill up`. */
-export function runUp(): Promise<number> {
-  return Promise.reject(new WaybillError('WB_UNSUPPORTED', 'waybill up is not built yet'));
+/** Starts the local service, or finds it, and keeps it until `down`. */
+export async function runUp({ config, output }: CommandContext): Promise<number> {
+  if (config.temporal.kind === 'cluster') {
+    throw new WaybillError(
+      'WB_USAGE',
+      `${config.temporal.why} chooses a cluster, which nobody starts from here; add --local`,
+    );
+  }
+  const service = await findOrStartService({
+    stateDir: config.stateDir,
+    cacheDir: config.cacheDir,
+    temporalCli: config.temporalCli,
+    // A service that is to stay cannot be this command's child.
+    mode: 'background',
+    onProgress: (line) => output.say(line),
+  });
+  try {
+    await service.control.keep(true);
+    const { address, uiAddress, isStarted } = service;
+    if (output.isJson) {
+      output.json({ ok: true, address, uiAddress, isStarted, stateDir: config.stateDir });
+    } else {
+      output.say(isStarted ? 'The local service runs.' : 'The local service runs already.');
+      output.result(`Temporal ${address}, its pages ${uiAddress}`);
+      output.say('It stays until: waybill down');
+    }
+    return 0;
+  } finally {
+    await service.close();
+  }
 }
 
-/** `waybill down`. */
-export function runDown(): Promise<number> {
-  return Promise.reject(new WaybillError('WB_UNSUPPORTED', 'waybill down is not built yet'));
+/** Stops the local service. One with running pulls is stopped with --force only; the next start goes on with them. */
+export async function runDown({ config, output, flags }: CommandContext): Promise<number> {
+  const control = await findService(config.stateDir);
+  if (!control) {
+    if (output.isJson) output.json({ ok: true, wasRunning: false });
+    else output.say('No local service runs.');
+    return 0;
+  }
+  try {
+    const status = await control.status();
+    const open = status.openPulls ?? 0;
+    if (open > 0 && flags['force'] !== true) {
+      throw new WaybillError(
+        'WB_CONFLICT',
+        `${open === 1 ? 'a pull is' : `${open} pulls are`} running; wait, pause, or add --force: ` +
+          'the next waybill command goes on with what is open',
+        { scope: 'request' },
+      );
+    }
+    await stopService(control, status);
+    if (output.isJson) output.json({ ok: true, wasRunning: true });
+    else output.say('The local service is stopped.');
+    return 0;
+  } finally {
+    control.close();
+  }
 }

@@ -1,6 +1,79 @@
+/** `waybill status [id]`: one pull in full. */
 import { WaybillError } from '../../model/errors.js';
+import type { CommandContext } from '../context.js';
+import { findPull, pathMeant } from '../find-pull.js';
+import { failureLines, provenLine } from '../progress/summary.js';
+import { readRecordAnswer, type RecordAnswer } from '../record-answer.js';
+import { openSession, type Session } from '../session.js';
+import { statusText } from '../status-text.js';
+import { formatColumns } from '../table.js';
 
-/** `waybill status`. */
-export function runStatus(): Promise<number> {
-  return Promise.reject(new WaybillError('WB_UNSUPPORTED', 'waybill status is not built yet'));
+function isNotFound(error: unknown): boolean {
+  return error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
+}
+
+/** Prints what the destination's own record says. */
+export function tellRecord({ output }: CommandContext, path: string, answer: RecordAnswer): number {
+  const note = "from the destination's own record; Temporal no longer knows this pull";
+  if (answer.kind === 'unfinished') {
+    if (output.isJson) {
+      output.json({ state: 'unknown', source: answer.source, destination: path, from: 'record' });
+    } else {
+      output.result(`The pull of ${answer.source} into ${path} did not end (${note}).`);
+      output.result('The same waybill pull command goes on where it stopped.');
+    }
+    return 0;
+  }
+  const { receipt, result } = answer;
+  if (output.isJson) {
+    const state = result.ok ? 'done' : 'failed';
+    const { asked } = receipt.source;
+    output.json({ state, source: asked, destination: path, result, from: 'record' });
+    return 0;
+  }
+  output.result(
+    formatColumns([
+      ['pull', `${receipt.pull.workflowId} (${note})`],
+      ['source', receipt.source.asked],
+      ['destination', receipt.destination],
+      ['ended', receipt.endedAt],
+    ]),
+  );
+  for (const line of [...failureLines(result), provenLine(result)]) output.result(line);
+  return 0;
+}
+
+async function tellStatus(
+  { output }: CommandContext,
+  session: Session,
+  wanted: string | undefined,
+): Promise<number> {
+  const { pullId, runId } = await findPull(session.client, wanted);
+  const status = await session.client.status(pullId);
+  const page =
+    session.uiAddress === undefined
+      ? undefined
+      : `${session.uiAddress}/namespaces/default/workflows/${encodeURIComponent(pullId)}/${runId}`;
+  if (output.isJson) output.json(status);
+  else output.result(statusText(status, page));
+  return 0;
+}
+
+/** Prints the status; when Temporal has forgotten the pull, the destination's record answers. */
+export async function runStatus(
+  context: CommandContext,
+  [wanted]: readonly (string | undefined)[],
+): Promise<number> {
+  const { config, output } = context;
+  const session = await openSession({ config, onProgress: (line) => output.say(line) });
+  try {
+    return await tellStatus(context, session, wanted);
+  } catch (error) {
+    const path = wanted === undefined ? undefined : pathMeant(wanted);
+    const answer = path === undefined || !isNotFound(error) ? undefined : readRecordAnswer(path);
+    if (path === undefined || answer === undefined) throw error;
+    return tellRecord(context, path, answer);
+  } finally {
+    await session.close();
+  }
 }

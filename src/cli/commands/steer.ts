@@ -1,8 +1,54 @@
+/** `waybill pause|resume|cancel|retry [id]`. */
+import type { WaybillClient } from '../../client.js';
 import { WaybillError } from '../../model/errors.js';
-import type { CommandFunction } from '../context.js';
+import type { CommandContext, CommandFunction } from '../context.js';
+import { findPull } from '../find-pull.js';
+import { openSession } from '../session.js';
 
-/** `waybill pause|resume|cancel|retry`. */
-export function steer(verb: 'pause' | 'resume' | 'cancel' | 'retry'): CommandFunction {
-  return () =>
-    Promise.reject(new WaybillError('WB_UNSUPPORTED', `waybill ${verb} is not built yet`));
+/** What can be done to a running pull. */
+export type Verb = 'pause' | 'resume' | 'cancel' | 'retry';
+
+const SAID: Readonly<Record<Verb, string>> = {
+  pause: 'is paused at the next part; what is there is kept. Go on with: waybill resume',
+  resume: 'goes on. Follow it with: waybill watch',
+  cancel: 'is cancelled; what is there is kept, and the same pull command goes on with it',
+  retry: 'tries again now. Follow it with: waybill watch',
+};
+
+async function act(client: WaybillClient, verb: Verb, pullId: string): Promise<void> {
+  switch (verb) {
+    case 'pause':
+      return client.pause(pullId);
+    case 'resume':
+      return client.resume(pullId);
+    case 'cancel':
+      return client.cancel(pullId);
+    case 'retry':
+      return client.retryNow(pullId);
+  }
+}
+
+/** The command of a verb. A pull that has ended is WB_USAGE. */
+export function steer(verb: Verb): CommandFunction {
+  return async ({ config, output }: CommandContext, [wanted]) => {
+    const session = await openSession({ config, onProgress: (line) => output.say(line) });
+    try {
+      const { pullId, state, destination } = await findPull(session.client, wanted);
+      if (state !== 'running') {
+        throw new WaybillError(
+          'WB_USAGE',
+          `the pull ${pullId} into ${destination} has ended (${state}); there is nothing to ${verb}`,
+        );
+      }
+      await act(session.client, verb, pullId);
+      if (output.isJson) output.json({ ok: true, pullId, destination, did: verb });
+      else {
+        const end = SAID[verb].startsWith('is cancelled') ? '' : ` ${pullId}`;
+        output.say(`${pullId} (${destination}) ${SAID[verb]}${end}`);
+      }
+      return 0;
+    } finally {
+      await session.close();
+    }
+  };
 }

@@ -1,6 +1,86 @@
+/** `waybill watch [id]`: one pull, live, with its exit code at the end. */
 import { WaybillError } from '../../model/errors.js';
+import type { CommandContext } from '../context.js';
+import { findPull, pathMeant } from '../find-pull.js';
+import { followPull } from '../follow.js';
+import { listenForKeys } from '../keys.js';
+import { readRecordAnswer } from '../record-answer.js';
+import { chooseReporter, type PullLabel } from '../reporters/index.js';
+import { openSession, type Session } from '../session.js';
+import { STOP_EXIT_CODES, StopSwitch } from '../stop.js';
+import { tellRecord } from './status.js';
 
-/** `waybill watch`. */
-export function runWatch(): Promise<number> {
-  return Promise.reject(new WaybillError('WB_UNSUPPORTED', 'waybill watch is not built yet'));
+async function watchPull(
+  context: CommandContext,
+  first: Session,
+  wanted: string | undefined,
+): Promise<number> {
+  const { config } = context;
+  let session = first;
+  const { pullId, source, destination } = await findPull(session.client, wanted);
+  const reporter = await chooseReporter(context, source, 'Ctrl-C stops watching; the pull goes on');
+  const stop = new StopSwitch((exitCode) => {
+    reporter.close();
+    process.exit(exitCode);
+  });
+  const canKey = process.stdin.isTTY && process.stderr.isTTY;
+  const leave = (): void => stop.stop('interrupt');
+  const stopKeys = canKey
+    ? listenForKeys(process.stdin, { onDetach: leave, onInterrupt: leave })
+    : undefined;
+  const label: PullLabel = {
+    pullId,
+    source,
+    destination,
+    joined: false,
+    temporal: session.label,
+    command: 'the same waybill pull command',
+  };
+  try {
+    reporter.started(label);
+    const followed = await followPull({
+      pullId,
+      session,
+      reporter,
+      signal: stop.signal,
+      reopen: async () => {
+        session = await openSession({ config, onProgress: (line) => reporter.prelude(line) });
+        return session;
+      },
+    });
+    if (followed.result) {
+      reporter.finish(followed.result, label);
+      return followed.result.exitCode;
+    }
+    const exitCode = STOP_EXIT_CODES[stop.reason ?? 'interrupt'];
+    const lines = [`Stopped watching; the pull goes on. Look again: waybill watch ${pullId}`];
+    reporter.stopped({ exitCode, code: 'WB_STOPPED', destination, lines });
+    return exitCode;
+  } finally {
+    stopKeys?.();
+    reporter.close();
+    stop.dispose();
+    if (session !== first) await session.close();
+  }
+}
+
+/** Follows a pull; one that Temporal has forgotten is told from its destination's record. */
+export async function runWatch(
+  context: CommandContext,
+  [wanted]: readonly (string | undefined)[],
+): Promise<number> {
+  const { config, output } = context;
+  const session = await openSession({ config, onProgress: (line) => output.say(line) });
+  try {
+    return await watchPull(context, session, wanted);
+  } catch (error) {
+    const path = wanted === undefined ? undefined : pathMeant(wanted);
+    const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
+    const answer = path === undefined || !isUnknown ? undefined : readRecordAnswer(path);
+    if (path === undefined || answer === undefined) throw error;
+    tellRecord(context, path, answer);
+    return answer.kind === 'ended' ? answer.result.exitCode : 0;
+  } finally {
+    await session.close();
+  }
 }

@@ -62,6 +62,9 @@ class ProvidedCredentials implements CredentialSource {
       return this.known;
     } catch (cause) {
       this.provider = undefined;
+      if (this.known?.expiration !== undefined && this.known.expiration.getTime() > Date.now()) {
+        return this.known;
+      }
       throw notFound(this.config, cause);
     }
   }
@@ -92,7 +95,8 @@ async function loadProvider({ profile, region }: S3Config): Promise<Provider> {
     });
   }
   const provide = fromNodeProviderChain(shared);
-  return () => provide();
+  // The chain's own memory would hand out the old keys once more while it looks for new ones.
+  return () => provide({ forceRefresh: true });
 }
 
 /** The chain warns on the console where it is given no logger; its words would stand in the middle of a result. */

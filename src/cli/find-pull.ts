@@ -1,0 +1,29 @@
+/** What `[id]` means: an id, a unique prefix, a destination's path, nothing for the latest. */
+import { existsSync } from 'node:fs';
+import { WaybillError } from '../model/errors.js';
+import type { PullSummary, WaybillClient } from '../client.js';
+import { realPathOf } from './request/destination.js';
+
+/** The absolute path that the text may mean, or undefined where it can only be an id. */
+export function pathMeant(text: string): string | undefined {
+  return text.includes('/') || text === '.' || text === '..' || existsSync(text)
+    ? realPathOf(text)
+    : undefined;
+}
+
+/** Finds the pull. Throws WB_NOT_FOUND, or WB_USAGE where a prefix fits several. */
+export async function findPull(
+  client: Pick<WaybillClient, 'find'>,
+  wanted: string | undefined,
+): Promise<PullSummary> {
+  const path = wanted === undefined ? undefined : pathMeant(wanted);
+  if (path === undefined) return client.find(wanted);
+  try {
+    return await client.find(path);
+  } catch (error) {
+    const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
+    // A folder of that name may be here by chance.
+    if (!isUnknown || wanted === undefined || wanted.includes('/')) throw error;
+    return client.find(wanted);
+  }
+}

@@ -1,0 +1,76 @@
+/** What happens to a pull when the person who started it leaves. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PullStatus } from '../model/pull.js';
+import { formatBytes } from '../model/sizes.js';
+import { asWaybillError } from '../model/errors.js';
+import type { Stopped } from './reporters/reporter.js';
+import type { Session } from './session.js';
+import { STOP_EXIT_CODES, type StopReason } from './stop.js';
+
+/** The next part boundary is about a second away; a stuck disk may take longer than anyone wants to wait. */
+const PAUSE_LIMIT_MS = 15_000;
+const LOOK_MS = 150;
+
+/** What is left behind. */
+export interface LeaveOptions {
+  readonly session: Session;
+  readonly pullId: string;
+  readonly destination: string;
+  readonly reason: StopReason;
+  /** The pull is this command's own: it started it, or went on with it. */
+  readonly isOwn: boolean;
+  /** The service ends with this command. */
+  readonly isInline: boolean;
+  readonly last: PullStatus | undefined;
+  /** What to type to go on. */
+  readonly command: string;
+}
+
+async function waitForPause(session: Session, pullId: string): Promise<PullStatus | undefined> {
+  const deadlineMs = performance.now() + PAUSE_LIMIT_MS;
+  let last: PullStatus | undefined;
+  do {
+    last = await session.client.status(pullId);
+    if (last.progress.phase === 'paused' || last.state !== 'running') return last;
+    await sleep(LOOK_MS);
+  } while (performance.now() < deadlineMs);
+  return last;
+}
+
+function keptLine(status: PullStatus | undefined, destination: string): string {
+  const progress = status?.progress;
+  if (!progress || progress.bytesPlanned === 0) return `Nothing is lost: ${destination}`;
+  const { bytesDone, bytesPlanned, isPlanComplete } = progress;
+  const total = isPlanComplete ? formatBytes(bytesPlanned) : 'what is listed so far';
+  return `Kept: ${formatBytes(bytesDone)} of ${total}, in ${destination}`;
+}
+
+/** Pauses the pull where it is this command's own, leaves it alone where it is not, and says which. */
+export async function leavePull(options: LeaveOptions): Promise<Stopped> {
+  const { session, pullId, reason, isOwn, last, command, destination } = options;
+  const exitCode = STOP_EXIT_CODES[reason];
+  if (reason === 'detach') {
+    const lines = [`It goes on in the background as ${pullId}.`, `Look: waybill watch ${pullId}`];
+    return { exitCode, code: null, destination, lines };
+  }
+  if (!isOwn || !session.isLocal) {
+    const why = session.isLocal ? 'somebody else started it' : 'it runs on the cluster';
+    const lines = [
+      `Stopped watching; the pull goes on, because ${why}.`,
+      `Look: waybill watch ${pullId}   Stop it: waybill pause ${pullId}`,
+    ];
+    return { exitCode, code: 'WB_STOPPED', destination, lines };
+  }
+  try {
+    await session.client.pause(pullId);
+    const status = await waitForPause(session, pullId);
+    const lines = [keptLine(status ?? last, destination), `Go on with: ${command}`];
+    return { exitCode, code: 'WB_STOPPED', destination, lines };
+  } catch (error) {
+    const lines = [
+      `The pull could not be paused: ${asWaybillError(error).message}`,
+      `Go on with: ${command}`,
+    ];
+    return { exitCode, code: 'WB_STOPPED', destination, lines };
+  }
+}

@@ -1,0 +1,75 @@
+/** How a pull ended, for people: what was proven, where it is, how to check it again. */
+import { errorRow } from '../../model/errors.js';
+import { LEVELS } from '../../model/level.js';
+import type { PullResult } from '../../model/pull.js';
+import { formatBytes, formatCount } from '../../model/sizes.js';
+import { shellQuote } from '../shell-quote.js';
+
+/** `412 files, 8.1 GB: 410 published, 2 size`, strongest first; what failed or is stale follows. */
+export function provenLine(result: PullResult): string {
+  const levels = [...LEVELS]
+    .reverse()
+    .map((level) => ({ level, count: result.levels[level] ?? 0 }))
+    .filter(({ count }) => count > 0)
+    .map(({ level, count }) => `${count.toLocaleString('en-US')} ${level}`);
+  const head = `${formatCount(result.files, 'file')}, ${formatBytes(result.bytes)}`;
+  const proven = levels.length === 0 ? '' : `: ${levels.join(', ')}`;
+  const failed =
+    result.filesFailed === 0 ? '' : `; ${result.filesFailed.toLocaleString('en-US')} failed`;
+  return `${head}${proven}${failed}`;
+}
+
+/** Failures that are listed by name. */
+const MAX_LISTED = 10;
+
+/** What failed and what to do about it. */
+export function failureLines(result: PullResult): string[] {
+  const lines: string[] = [];
+  if (result.filesFailed > 0 || result.failures.length > 0) {
+    const count = Math.max(result.filesFailed, result.failures.length);
+    lines.push(`${formatCount(count, 'file')} failed:`);
+    for (const { path, message } of result.failures.slice(0, MAX_LISTED)) {
+      lines.push(message.includes(path) ? `  ${message}` : `  ${path}: ${message}`);
+    }
+    const hidden = count - Math.min(result.failures.length, MAX_LISTED);
+    if (hidden > 0) lines.push(`  and ${hidden.toLocaleString('en-US')} more`);
+  }
+  if (!result.ok) {
+    const code = result.code ?? result.failures[0]?.code ?? 'WB_UNEXPECTED';
+    const message = result.message ?? errorRow(code).summary;
+    if (result.failures.every((failure) => failure.message !== message)) lines.push(message);
+    const { advice } = errorRow(code);
+    if (!message.includes(advice)) lines.push(advice);
+  }
+  return lines;
+}
+
+/** Where the tree is and how to check it again. */
+export function placeLines(result: PullResult, command: string): string[] {
+  const lines: string[] = [];
+  const { filesKept, filesFetched, filesStale, filesSkipped } = result;
+  if (filesKept > 0) {
+    lines.push(
+      filesFetched === 0
+        ? 'Everything was already here.'
+        : `${formatCount(filesFetched, 'file')} fetched, ${filesKept.toLocaleString('en-US')} already here.`,
+    );
+  }
+  if (filesStale > 0) {
+    lines.push(
+      `${formatCount(filesStale, 'file')} of the last pull are no longer at the source; --prune removes them.`,
+    );
+  }
+  if (filesSkipped > 0) {
+    lines.push(
+      `${formatCount(filesSkipped, 'file')} at the source were skipped; the receipt names them.`,
+    );
+  }
+  const place = shellQuote(result.destination);
+  lines.push(
+    result.ok
+      ? `In ${result.destination}; check it again with: waybill verify ${place}`
+      : `In ${result.destination}; go on with: ${command}`,
+  );
+  return lines;
+}

@@ -1,0 +1,50 @@
+/** What the progress of a pull looks like at one moment: the last status, and what was seen before it. */
+import type { PullStatus } from '../../model/pull.js';
+import { addSample, NO_SAMPLES, rateOf, type RateSamples } from './rate-meter.js';
+
+/** All that a frame is made from. */
+export interface View {
+  /** As typed, without secrets. */
+  readonly source: string;
+  readonly status: PullStatus | undefined;
+  readonly samples: RateSamples;
+  /** Said instead of the phase before the first status: `starting the local service`. */
+  readonly prelude: string | undefined;
+  /** Keys that work, for the last line. */
+  readonly hint: string | undefined;
+}
+
+/** The view before anything is known. */
+export function emptyView(source: string): View {
+  return { source, status: undefined, samples: NO_SAMPLES, prelude: undefined, hint: undefined };
+}
+
+const MOVING = ['fetching', 're-checking'];
+
+/** The view after one more look. What was already in place is no speed, so other phases start the samples again. */
+export function addStatus(view: View, status: PullStatus, nowMs: number): View {
+  const before = view.status?.progress;
+  const { phase, bytesDone, isPlanComplete } = status.progress;
+  const isSame = before?.phase === phase && before.isPlanComplete === isPlanComplete;
+  const samples = isSame || !before ? view.samples : NO_SAMPLES;
+  return {
+    ...view,
+    status,
+    prelude: undefined,
+    samples: MOVING.includes(phase) ? addSample(samples, nowMs, bytesDone) : NO_SAMPLES,
+  };
+}
+
+/** The current rate, if there is one to speak of. */
+export function viewRate(view: View, nowMs: number): number | undefined {
+  return rateOf(view.samples, nowMs);
+}
+
+/** How long the rest takes at this rate; undefined while that cannot be said. */
+export function remainingMs(view: View, nowMs: number): number | undefined {
+  const progress = view.status?.progress;
+  const rate = viewRate(view, nowMs);
+  if (!progress?.isPlanComplete || rate === undefined || rate < 1) return undefined;
+  const left = progress.bytesPlanned - progress.bytesDone;
+  return left > 0 ? (left / rate) * 1000 : undefined;
+}

@@ -1,0 +1,77 @@
+/** NDJSON on stdout: one event a line, the result last. */
+import type { PullResult, PullStatus } from '../../model/pull.js';
+import { EVENT_VERSION, progressEvent, resultEvent, type PullEvent } from '../events.js';
+import type { Output } from '../output.js';
+import { addStatus, emptyView, viewRate, type View } from '../progress/view.js';
+import type { PullLabel, Reporter, Stopped } from './reporter.js';
+
+const PROGRESS_MS = 1_000;
+
+/** Writes events. */
+export class JsonReporter implements Reporter {
+  private view: View;
+  private pullId: string | null = null;
+  private lastProgressMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly output: Output,
+    source: string,
+  ) {
+    this.view = emptyView(source);
+  }
+
+  prelude(line: string): void {
+    this.write({ type: 'remark', text: line });
+  }
+
+  started(label: PullLabel): void {
+    const { pullId, source, destination, joined, temporal } = label;
+    this.pullId = pullId;
+    this.write({ type: 'started', source, destination, joined, temporal });
+  }
+
+  update(status: PullStatus, events: readonly PullEvent[]): void {
+    const nowMs = performance.now();
+    this.view = addStatus(this.view, status, nowMs);
+    for (const event of events) this.write(event);
+    if (status.state !== 'running' || nowMs - this.lastProgressMs < PROGRESS_MS) return;
+    this.lastProgressMs = nowMs;
+    this.write(progressEvent(status, viewRate(this.view, nowMs)));
+  }
+
+  remark(text: string): void {
+    this.write({ type: 'remark', text });
+  }
+
+  finish(result: PullResult): void {
+    this.write({ ...resultEvent(result) });
+  }
+
+  stopped({ exitCode, code, lines, destination }: Stopped): void {
+    this.write({
+      type: 'result',
+      ok: code === null,
+      exitCode,
+      code,
+      message: lines.join(' '),
+      destination,
+      treeDigest: null,
+      failures: [],
+    });
+  }
+
+  close(): void {
+    // Nothing was taken.
+  }
+
+  private write(event: PullEvent | ({ readonly type: 'result' } & Record<string, unknown>)): void {
+    const { type, ...rest } = event;
+    this.output.json({
+      v: EVENT_VERSION,
+      type,
+      time: new Date().toISOString(),
+      pullId: this.pullId,
+      ...rest,
+    });
+  }
+}

@@ -1,0 +1,95 @@
+/** A line every few seconds, where there is no terminal: logs of a build, of a container. */
+import type { PullResult, PullStatus } from '../../model/pull.js';
+import { formatBytes, formatCount, formatDuration, formatRate } from '../../model/sizes.js';
+import type { PullEvent } from '../events.js';
+import type { Output } from '../output.js';
+import { addStatus, emptyView, remainingMs, viewRate, type View } from '../progress/view.js';
+import { eventText } from './event-text.js';
+import { tellResult, tellStopped } from './final.js';
+import type { PullLabel, Reporter, Stopped } from './reporter.js';
+
+/** A line at least this far apart while the phase stays the same. */
+const LINE_MS = 5_000;
+
+/** Retries and failures that get a line of their own; after that the counts tell. */
+const MAX_REMARKS = 100;
+
+/** One line about how far a pull is. */
+export function progressLine(view: View, nowMs: number): string {
+  const progress = view.status?.progress;
+  if (!progress) return `starting the pull of ${view.source}`;
+  const { phase, reason, filesDone, filesPlanned, bytesDone, bytesPlanned } = progress;
+  if (phase === 'resolving') return `resolving ${view.source}`;
+  if (phase === 'listing') {
+    return `listing: ${formatCount(filesPlanned, 'file')}, ${formatBytes(bytesPlanned)} so far`;
+  }
+  const label = reason === undefined ? phase : `${phase} (${reason})`;
+  const parts = [
+    `${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}` +
+      (progress.isPlanComplete ? '' : ' so far'),
+    `${filesDone.toLocaleString('en-US')} of ${formatCount(filesPlanned, 'file')}`,
+  ];
+  if (progress.filesFailed > 0) parts.push(`${progress.filesFailed} failed`);
+  if (progress.retries > 0) parts.push(`retries: ${progress.retries}`);
+  const rate = viewRate(view, nowMs);
+  if (rate !== undefined && phase === 'fetching') parts.push(formatRate(rate));
+  const left = remainingMs(view, nowMs);
+  if (left !== undefined) parts.push(`${formatDuration(left)} left`);
+  return `${label}: ${parts.join(', ')}`;
+}
+
+/** Writes lines to stderr. */
+export class PlainReporter implements Reporter {
+  private view: View;
+  private lastLine = { atMs: 0, phase: '', reason: '' };
+  private remarks = 0;
+
+  constructor(
+    private readonly output: Output,
+    source: string,
+  ) {
+    this.view = emptyView(source);
+  }
+
+  prelude(line: string): void {
+    this.output.say(line);
+  }
+
+  started(label: PullLabel): void {
+    const joined = label.joined ? ', joined: it was running already' : '';
+    this.output.say(`${label.source} -> ${label.destination} (${label.temporal}${joined})`);
+    this.lastLine = { atMs: performance.now(), phase: '', reason: '' };
+  }
+
+  update(status: PullStatus, events: readonly PullEvent[]): void {
+    const nowMs = performance.now();
+    this.view = addStatus(this.view, status, nowMs);
+    for (const event of events) {
+      const text = event.type === 'phase' ? undefined : eventText(event);
+      if (text === undefined) continue;
+      this.remarks += 1;
+      if (this.remarks <= MAX_REMARKS) this.output.say(text);
+    }
+    const { phase, reason = '' } = status.progress;
+    const isNews = (reason !== '' && this.lastLine.reason !== reason) || this.lastLine.atMs === 0;
+    if (phase === 'done' || (!isNews && nowMs - this.lastLine.atMs < LINE_MS)) return;
+    this.lastLine = { atMs: nowMs, phase, reason };
+    this.output.say(progressLine(this.view, nowMs));
+  }
+
+  remark(text: string): void {
+    this.output.say(text);
+  }
+
+  finish(result: PullResult, label: PullLabel): void {
+    tellResult(this.output, result, label);
+  }
+
+  stopped(stopped: Stopped): void {
+    tellStopped(this.output, stopped);
+  }
+
+  close(): void {
+    // Nothing was taken.
+  }
+}

@@ -1,0 +1,42 @@
+/** How a pull is told while it runs and when it ends. */
+import type { PullEvent } from '../events.js';
+import type { PullResult, PullStatus } from '../../model/pull.js';
+
+/** What a pull is, for the one who tells of it. */
+export interface PullLabel {
+  /** As asked, without secrets. */
+  readonly source: string;
+  /** Absolute path. */
+  readonly destination: string;
+  readonly pullId: string;
+  readonly joined: boolean;
+  /** Which Temporal. */
+  readonly temporal: string;
+  /** What to type to go on. */
+  readonly command: string;
+}
+
+/** The end of a command that left its pull before it ended. */
+export interface Stopped {
+  readonly exitCode: number;
+  /** One of the error table, or null for a detached pull, which is well. */
+  readonly code: 'WB_STOPPED' | null;
+  /** What is kept, and what to type. */
+  readonly lines: readonly string[];
+  readonly destination: string;
+}
+
+/** Tells of one pull. */
+export interface Reporter {
+  /** Something before the pull runs: the service starts. */
+  prelude(line: string): void;
+  started(label: PullLabel): void;
+  /** One more look; `events` is what happened since the last one. */
+  update(status: PullStatus, events: readonly PullEvent[]): void;
+  /** A sentence in between. */
+  remark(text: string): void;
+  finish(result: PullResult, label: PullLabel): void;
+  stopped(stopped: Stopped): void;
+  /** Gives the terminal back; may be called twice. */
+  close(): void;
+}

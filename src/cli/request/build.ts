@@ -1,0 +1,157 @@
+/** Makes the request of a pull from its command line. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { environmentOf, type Config } from '../../config.js';
+import { hasScheme, splitSecrets } from '../../model/artifact-uri.js';
+import { WaybillError } from '../../model/errors.js';
+import { LEVELS } from '../../model/level.js';
+import { IF_EXISTS, PROTOCOL, type Expectation, type PullRequest } from '../../model/pull.js';
+import { StoreRegistry } from '../../stores/registry.js';
+import type { StoreAddress } from '../../stores/store.js';
+import { listFlag, textFlag, type Flags } from '../context.js';
+import { resolveDestination } from './destination.js';
+import { readFileList } from './files-from.js';
+import { collectSource, type CollectedSource } from './source.js';
+
+/** What a command line asks for. */
+export interface PullInput {
+  readonly config: Config;
+  readonly flags: Flags;
+  readonly source: string;
+  readonly destination: string | undefined;
+  readonly cwd: string;
+  readonly registry?: StoreRegistry;
+}
+
+/** A request with what must not be in it. */
+export interface BuiltRequest {
+  /** Without the fingerprint of the secrets: they are not handed over yet. */
+  readonly request: PullRequest;
+  /** The source with its secrets, for what runs in this process. */
+  readonly address: StoreAddress;
+}
+
+function settingOf(config: Config, name: string): string | number | boolean | undefined {
+  return config.settings.get(name)?.value;
+}
+
+function numberOf(config: Config, name: string): number | undefined {
+  const value = settingOf(config, name);
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** Collects a source for the commands that read one. */
+export function sourceOf(
+  config: Config,
+  text: string,
+  cwd: string,
+  registry = new StoreRegistry(),
+): CollectedSource {
+  return collectSource({
+    text,
+    cwd,
+    registry,
+    environmentOf,
+    connections: config.connections,
+    connectionName: config.settings.get('connection')?.text,
+    trackingUri: config.settings.get('tracking-uri')?.text,
+  });
+}
+
+/** `sha256:HEX`, a URI, or the absolute path of a file that exists. */
+export function parseExpectation(text: string, cwd: string): Expectation {
+  const [, sha256] = /^sha256:([0-9a-f]{64})$/i.exec(text) ?? [];
+  if (sha256 !== undefined) return { kind: 'digest', sha256: sha256.toLowerCase() };
+  if (/^[0-9a-f]{64}$/i.test(text) && !existsSync(resolve(cwd, text))) {
+    return { kind: 'digest', sha256: text.toLowerCase() };
+  }
+  if (hasScheme(text)) {
+    if (Object.keys(splitSecrets(text).secrets).length > 0) {
+      throw new WaybillError('WB_USAGE', '--expect takes no address with a secret in it');
+    }
+    return { kind: 'list', location: text };
+  }
+  const location = resolve(cwd, text);
+  if (existsSync(location)) return { kind: 'list', location };
+  throw new WaybillError(
+    'WB_USAGE',
+    `--expect ${text}: there is no such file; write sha256:HEX, a file or a URI`,
+  );
+}
+
+function filtersOf(flags: Flags): PullRequest['filters'] {
+  const filesFrom = textFlag(flags, 'filesFrom');
+  return {
+    include: listFlag(flags, 'include'),
+    exclude: listFlag(flags, 'exclude'),
+    ...(filesFrom === undefined ? {} : { files: readFileList(filesFrom) }),
+  };
+}
+
+function limitsOf(config: Config): Partial<PullRequest> {
+  const concurrency = numberOf(config, 'concurrency');
+  const giveUpAfterMs = numberOf(config, 'give-up-after');
+  const timeoutMs = numberOf(config, 'timeout');
+  const maxFiles = numberOf(config, 'max-files');
+  const maxBytes = numberOf(config, 'max-bytes');
+  return {
+    ...(concurrency === undefined ? {} : { concurrency }),
+    ...(giveUpAfterMs === undefined ? {} : { giveUpAfterMs }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(maxFiles === undefined ? {} : { maxFiles }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+  };
+}
+
+/** On a cluster the caller's credentials are refused, never silently ignored (rule 2). */
+function refuseSecrets(config: Config, source: CollectedSource): void {
+  const names = Object.keys(source.address.secrets);
+  if (config.temporal.kind !== 'cluster' || names.length === 0) return;
+  const inUri = names.some((name) => ['username', 'password', 'query'].includes(name));
+  throw new WaybillError(
+    'WB_USAGE',
+    inUri
+      ? 'the address of the source holds a secret, and a cluster would keep it; use --connection'
+      : `the workers of a cluster do not take credentials from here (${names.join(', ')}); use --connection, or unset them`,
+  );
+}
+
+/** Builds the request; all that can be wrong with a command line is found here, before anything starts. */
+export function buildPullRequest(input: PullInput): BuiltRequest {
+  const { config, flags, cwd } = input;
+  const source = sourceOf(config, input.source, cwd, input.registry);
+  refuseSecrets(config, source);
+  const { uri, settings } = source.address;
+  const destination = resolveDestination(
+    input.destination,
+    source.factory.localName(uri),
+    uri,
+    cwd,
+  );
+  const ifExists = IF_EXISTS.find((word) => word === settingOf(config, 'if-exists')) ?? 'update';
+  const requireLevel = LEVELS.find((level) => level === settingOf(config, 'require')) ?? 'none';
+  const expect = textFlag(flags, 'expect');
+  const isOnCluster = config.temporal.kind === 'cluster' && source.connection !== undefined;
+  const request: PullRequest = {
+    protocol: PROTOCOL,
+    source: {
+      uri,
+      settings,
+      ...(isOnCluster ? { connection: source.connection } : {}),
+    },
+    destination,
+    filters: filtersOf(flags),
+    ifExists,
+    requireLevel,
+    acceptUnprovenLength:
+      requireLevel === 'none' && config.settings.get('require')?.origin !== 'default',
+    ...(expect === undefined ? {} : { expect: parseExpectation(expect, cwd) }),
+    checksum: settingOf(config, 'checksum') === true,
+    prune: settingOf(config, 'prune') === true,
+    reread: settingOf(config, 'reread') === true,
+    replaceSource: flags['replaceSource'] === true,
+    takeOver: flags['takeOver'] === true,
+    ...limitsOf(config),
+  };
+  return { request, address: source.address };
+}

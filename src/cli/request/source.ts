@@ -1,0 +1,132 @@
+/** What the worker needs to reach a source: its address and settings for the request, its secrets apart (rules 2, 3). */
+import { isAbsolute, resolve } from 'node:path';
+import { hasScheme, splitSecrets } from '../../model/artifact-uri.js';
+import { WaybillError } from '../../model/errors.js';
+import { chooseConnection, readConnection } from '../../config/connection.js';
+import type { ConnectionTable } from '../../config/toml-file.js';
+import { NETWORK_VARIABLES, splitNetworkVariables } from '../../stores/lib/network-variables.js';
+import type { StoreRegistry } from '../../stores/registry.js';
+import type { StoreAddress, StoreFactory } from '../../stores/store.js';
+
+/** What `collectSource` depends on. */
+export interface SourceInput {
+  /** As typed. */
+  readonly text: string;
+  readonly cwd: string;
+  readonly registry: StoreRegistry;
+  readonly environmentOf: (names: readonly string[]) => Record<string, string>;
+  readonly connections: readonly ConnectionTable[];
+  readonly connectionName?: string | undefined;
+  readonly trackingUri?: string | undefined;
+}
+
+/** A source, ready to be asked for. */
+export interface CollectedSource {
+  readonly address: StoreAddress;
+  readonly factory: StoreFactory;
+  /** The name of the connection that its values came from. */
+  readonly connection?: string;
+}
+
+type Values = Record<string, string>;
+
+const PATH_VARIABLE = /(_FILE|_DIR|_PATH|_BUNDLE|NODE_EXTRA_CA_CERTS)$/;
+
+function absoluteUri(text: string, cwd: string): string {
+  if (text === '')
+    throw new WaybillError('WB_USAGE', 'the source is empty; is a variable not set?');
+  // The worker is another process with another working directory.
+  return hasScheme(text) ? text : resolve(cwd, text);
+}
+
+function factoryOf(registry: StoreRegistry, uri: string, text: string): StoreFactory {
+  try {
+    return registry.factoryOf(uri);
+  } catch (error) {
+    if (!(error instanceof WaybillError) || /^[a-z0-9+.-]+:\/\//i.test(uri)) throw error;
+    throw new WaybillError(error.code, `${error.message}; for a local file write ./${text}`, {
+      cause: error,
+    });
+  }
+}
+
+/** A setting that holds an address with a password is split: MLflow takes the parts, others must not have them. */
+function splitSettings(settings: Values, secrets: Values): void {
+  for (const [name, value] of Object.entries(settings)) {
+    const split = splitSecrets(value);
+    if (Object.keys(split.secrets).length === 0) continue;
+    const { username, password } = split.secrets;
+    if (name !== 'MLFLOW_TRACKING_URI' || username === undefined) {
+      throw new WaybillError('WB_CONFIG_INVALID', `${name} holds a secret; take it out`);
+    }
+    settings[name] = split.uri;
+    secrets['MLFLOW_TRACKING_USERNAME'] ??= username;
+    if (password !== undefined) secrets['MLFLOW_TRACKING_PASSWORD'] ??= password;
+  }
+}
+
+function absolutePaths(settings: Values, cwd: string): void {
+  for (const [name, value] of Object.entries(settings)) {
+    if (PATH_VARIABLE.test(name) && !isAbsolute(value)) settings[name] = resolve(cwd, value);
+  }
+}
+
+/** The stores that a source may lead to: its own, or every one for a reference. */
+function storesOf(registry: StoreRegistry, factory: StoreFactory, uri: string): StoreFactory[] {
+  return factory.isReference?.(uri) === true ? [...registry.factories] : [factory];
+}
+
+/**
+ * Collects the settings and secrets of a source: the connection that was named or matches, over the environment.
+ * Unknown scheme: WB_UNSUPPORTED; a wrong connection or setting: WB_CONFIG_INVALID.
+ */
+export function collectSource(input: SourceInput): CollectedSource {
+  const { registry, cwd } = input;
+  const split = splitSecrets(absoluteUri(input.text, cwd));
+  const factory = factoryOf(registry, split.uri, input.text);
+  const stores = storesOf(registry, factory, split.uri);
+  const network =
+    factory.name === 'local'
+      ? { settings: {}, secrets: {} }
+      : splitNetworkVariables(input.environmentOf(NETWORK_VARIABLES.settings));
+  const settings: Values = {};
+  const secrets: Values = {};
+  for (const { environment } of stores) {
+    Object.assign(settings, input.environmentOf(environment.settings));
+    Object.assign(secrets, input.environmentOf(environment.secrets));
+  }
+  Object.assign(settings, network.settings);
+  Object.assign(secrets, network.secrets);
+  const table = chooseConnection(input.connections, split.uri, input.connectionName);
+  if (table) applyConnection(table, input, { settings, secrets });
+  if (input.trackingUri !== undefined) settings['MLFLOW_TRACKING_URI'] = input.trackingUri;
+  splitSettings(settings, secrets);
+  absolutePaths(settings, cwd);
+  return {
+    address: { uri: split.uri, settings, secrets: { ...secrets, ...split.secrets } },
+    factory,
+    ...(table === undefined ? {} : { connection: table.name }),
+  };
+}
+
+function applyConnection(
+  table: ConnectionTable,
+  input: SourceInput,
+  values: { readonly settings: Values; readonly secrets: Values },
+): void {
+  const store = input.registry.factories.find((factory) => factory.name === table.type);
+  if (!store) {
+    const known = input.registry.factories.map((factory) => factory.name).join(', ');
+    throw new WaybillError(
+      'WB_CONFIG_INVALID',
+      `${table.file}: connections.${table.name}.type is "${table.type}"; Waybill has ${known}`,
+    );
+  }
+  const connection = readConnection(table, store.environment, input.environmentOf);
+  // Half of one identity with half of another opens nothing.
+  if (Object.keys(connection.secrets).length > 0) {
+    for (const name of store.environment.secrets) Reflect.deleteProperty(values.secrets, name);
+  }
+  Object.assign(values.settings, connection.settings);
+  Object.assign(values.secrets, connection.secrets);
+}

@@ -1,0 +1,100 @@
+/** The Temporal of one command: the local service, found or started, or a cluster. */
+import type { WaybillClient } from '../client.js';
+import type { ServiceHandle } from '../service/find-or-start.js';
+import type { Config, TemporalChoice } from '../config.js';
+import { WaybillError } from '../model/errors.js';
+
+/** A way to Temporal. */
+export interface Session {
+  readonly client: WaybillClient;
+  readonly isLocal: boolean;
+  /** Said in the first line: `local service` or `Temporal at host:port`. */
+  readonly label: string;
+  /** Of Temporal's web page, where it is known. */
+  readonly uiAddress: string | undefined;
+  /** Hands secrets to the local service; their fingerprint goes into the request (rule 2). */
+  putCredentials(secrets: Readonly<Record<string, string>>): Promise<string>;
+  /** Settles when the local service is gone; never on a cluster. */
+  readonly lost: Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How a session is opened. */
+export interface SessionOptions {
+  readonly config: Config;
+  /** One sentence at a time while the service starts. */
+  readonly onProgress: (line: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+async function openLocal(
+  mode: 'background' | 'inline',
+  { config, onProgress, signal }: SessionOptions,
+): Promise<Session> {
+  // Loading the client takes as long as starting the service: both at once.
+  const [{ WaybillClient: Client }, handle] = await Promise.all([
+    import('../client.js'),
+    import('../service/find-or-start.js').then(({ findOrStartService }) =>
+      findOrStartService({
+        stateDir: config.stateDir,
+        cacheDir: config.cacheDir,
+        temporalCli: config.temporalCli,
+        mode,
+        onProgress,
+        signal,
+      }),
+    ),
+  ]);
+  let client: WaybillClient;
+  try {
+    client = await Client.connect({ address: handle.address });
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  return localSession(client, handle);
+}
+
+function localSession(client: WaybillClient, handle: ServiceHandle): Session {
+  return {
+    client,
+    isLocal: true,
+    label: 'local service',
+    uiAddress: handle.uiAddress,
+    putCredentials: (secrets) => handle.control.putCredentials(secrets),
+    lost: handle.lost,
+    close: async () => {
+      await client.close();
+      await handle.close();
+    },
+  };
+}
+
+async function openCluster(choice: TemporalChoice & { kind: 'cluster' }): Promise<Session> {
+  const [{ WaybillClient: Client }, { clusterOptions }] = await Promise.all([
+    import('../client.js'),
+    import('../client/cluster.js'),
+  ]);
+  const client = await Client.connect(clusterOptions(choice));
+  return {
+    client,
+    isLocal: false,
+    label: `Temporal at ${choice.address}`,
+    uiAddress: undefined,
+    putCredentials: () =>
+      Promise.reject(
+        new WaybillError('WB_USAGE', 'a cluster takes no credentials from here; use --connection'),
+      ),
+    lost: new Promise(() => undefined),
+    close: () => client.close(),
+  };
+}
+
+/**
+ * Opens the way to the Temporal that the configuration chose. Throws WB_TEMPORAL_UNREACHABLE and what the start of
+ * the local service throws.
+ */
+export function openSession(options: SessionOptions): Promise<Session> {
+  const { temporal } = options.config;
+  return temporal.kind === 'cluster' ? openCluster(temporal) : openLocal(temporal.mode, options);
+}
