@@ -6,7 +6,8 @@ import {
   WorkflowFailedError,
   type WorkflowHandle,
 } from '@temporalio/client';
-import { ERRORS, isErrorCode, type ErrorCode } from '../model/errors.js';
+import { resultWithout } from '../model/ended.js';
+import { isErrorCode } from '../model/errors.js';
 import type { PullProgress, PullResult } from '../model/pull.js';
 import { translate } from './translate.js';
 
@@ -19,33 +20,6 @@ function isPullResult(value: unknown): value is PullResult {
     'failures' in value &&
     Array.isArray(value.failures)
   );
-}
-
-/** A result for a pull that left none itself, from what is known of its progress. */
-export function resultWithout(
-  code: ErrorCode,
-  message: string,
-  destination: string,
-  progress: PullProgress | undefined,
-): PullResult {
-  return {
-    ok: false,
-    exitCode: ERRORS[code].exitCode,
-    code,
-    message,
-    destination,
-    files: progress?.filesDone ?? 0,
-    bytes: progress?.bytesDone ?? 0,
-    filesFetched: (progress?.filesDone ?? 0) - (progress?.filesKept ?? 0),
-    bytesFetched: 0,
-    filesKept: progress?.filesKept ?? 0,
-    filesStale: 0,
-    filesSkipped: 0,
-    levels: {},
-    failures: progress?.failures ?? [],
-    filesFailed: progress?.filesFailed ?? 0,
-    warnings: [],
-  };
 }
 
 /**

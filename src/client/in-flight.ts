@@ -1,21 +1,8 @@
 /** What is being moved right now: the pending activities of a workflow, as Temporal's record of it tells them. */
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import type { Beat } from '../model/beat.js';
 import type { InFlight } from '../model/pull.js';
-
-/** What an activity tells of itself in a heartbeat. Short names: it is sent every second, under 1 KiB (rule 29). */
-export interface Beat {
-  /** Phase of the unit. */
-  readonly p: string;
-  /** Name of the file at hand. */
-  readonly n: string;
-  /** Files done, files in all. */
-  readonly f: number;
-  readonly F: number;
-  /** Bytes done, bytes in all. */
-  readonly b: number;
-  readonly B: number;
-}
 
 /** A pending activity, read. */
 export interface PendingUnit {
@@ -24,7 +11,7 @@ export interface PendingUnit {
   readonly isStarted: boolean;
   readonly worker: string;
   readonly attempt: number;
-  readonly beat?: Beat;
+  readonly beat?: Pick<Beat, 'p' | 'n' | 'f' | 'F' | 'b' | 'B'>;
   readonly lastFailure?: string;
   /** Since when it waits for a worker, by Temporal's clock; only while it does. */
   readonly waitingSinceMs?: number;
@@ -40,7 +27,7 @@ function numberOf(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) ? value : 0;
 }
 
-function beatOf(payload: Payload | undefined): Beat | undefined {
+function beatOf(payload: Payload | undefined): PendingUnit['beat'] {
   if (payload === undefined) return undefined;
   let value: unknown;
   try {

@@ -1,0 +1,77 @@
+/** The activities: each unwraps its input, calls the engine once, and keeps what goes back small (rule 29). */
+import { Context } from '@temporalio/activity';
+import { capResult, utf8Bytes } from '../model/caps.js';
+import type { Failure, PullRequest, PullResult } from '../model/pull.js';
+import {
+  MAX_ACTIVITY_PAYLOAD_BYTES,
+  type Claim,
+  type PullRef,
+  type ResolvedSource,
+  type TransferEngine,
+  type UnitLabel,
+  type UnitRef,
+  type UnitResult,
+} from '../transfer/api.js';
+import { attempt, type AttemptDeps } from './attempt.js';
+import { planPages, type PlannedPages } from './plan-pages.js';
+import { parseRequest } from './request-schema.js';
+
+/** What the activities are made of. */
+export interface ActivityDeps extends AttemptDeps {
+  readonly engine: TransferEngine;
+}
+
+/** The answer of a fetch: the engine's, and how often it had to be tried again. */
+export type FetchResult = UnitResult & { readonly retries: number };
+
+/** The activities of a pull, by the name that Temporal shows. */
+export interface Activities {
+  resolve(input: { request: PullRequest }): Promise<ResolvedSource>;
+  claim(input: {
+    pullId: string;
+    runId: string;
+    request: PullRequest;
+    resolved: ResolvedSource;
+  }): Promise<Claim>;
+  planPages(input: { ref: PullRef; from: number; count: number }): Promise<PlannedPages>;
+  nameUnits(input: { ref: PullRef; page: number; from: number }): Promise<readonly UnitLabel[]>;
+  fetchFile(input: UnitRef): Promise<FetchResult>;
+  fetchPack(input: UnitRef): Promise<FetchResult>;
+  recordFailure(input: UnitRef & { failure: Failure }): Promise<void>;
+  seal(input: { ref: PullRef }): Promise<PullResult>;
+  release(input: { ref: PullRef }): Promise<void>;
+}
+
+function capLabels(labels: readonly UnitLabel[]): readonly UnitLabel[] {
+  const capped = labels.slice(0, 16);
+  while (capped.length > 1 && utf8Bytes(JSON.stringify(capped)) > MAX_ACTIVITY_PAYLOAD_BYTES) {
+    capped.pop();
+  }
+  return capped;
+}
+
+/** The activities around an engine. */
+export function createActivities(deps: ActivityDeps): Activities {
+  const { engine } = deps;
+  const fetch = (input: UnitRef): Promise<FetchResult> =>
+    attempt(deps, 'fetching', async (context) => {
+      const result = await engine.fetchUnit(input, context);
+      return { ...result, retries: Context.current().info.attempt - 1 };
+    });
+  return {
+    resolve: ({ request }) =>
+      attempt(deps, 'resolving', (context) =>
+        engine.resolve({ request: parseRequest(request) }, context),
+      ),
+    claim: (input) => attempt(deps, 'resolving', (context) => engine.claim(input, context)),
+    planPages: (input) => attempt(deps, 'listing', (context) => planPages(engine, input, context)),
+    nameUnits: (input) =>
+      attempt(deps, 'listing', async () => capLabels(await engine.nameUnits(input))),
+    fetchFile: fetch,
+    fetchPack: fetch,
+    recordFailure: (input) => attempt(deps, 'flushing', () => engine.recordFailure(input)),
+    seal: (input) =>
+      attempt(deps, 'sealing', async (context) => capResult(await engine.seal(input, context))),
+    release: (input) => attempt(deps, 'flushing', () => engine.release(input)),
+  };
+}

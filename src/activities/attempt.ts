@@ -1,0 +1,67 @@
+/** The one wrapper of every activity: signal, heartbeats, and what an error becomes. */
+import { Context } from '@temporalio/activity';
+import type { CallContext, UnitProgress } from '../transfer/api.js';
+import { countTry, toFailure } from './failures.js';
+import { Pulse, type PulseOptions } from './pulse.js';
+
+/** What attempts share. */
+export interface AttemptDeps {
+  /** How long Temporal has not been reached; absent: always reached. */
+  readonly silentForMs?: () => number;
+  /** Only tests shorten these. */
+  readonly stalledAfterMs?: PulseOptions['stalledAfterMs'];
+  readonly beatEveryMs?: number;
+}
+
+/** Follows a signal without adding listeners to it for each part: the engine gets a signal of its own. */
+function follow(source: AbortSignal, target: AbortController): () => void {
+  const forward = (): void => target.abort(source.reason);
+  if (source.aborted) forward();
+  else source.addEventListener('abort', forward, { once: true });
+  return () => source.removeEventListener('abort', forward);
+}
+
+/**
+ * Runs one attempt. Cancellation, pause and shutdown are thrown as Temporal gave them, before anything is
+ * classified: an AbortError, or a failure that stopping caused, would lose the file (notes on Temporal, 6.1).
+ */
+export async function attempt<T>(
+  deps: AttemptDeps,
+  phase: UnitProgress['phase'],
+  run: (context: CallContext) => Promise<T>,
+): Promise<T> {
+  const activity = Context.current();
+  const controller = new AbortController();
+  const unfollow = follow(activity.cancellationSignal, controller);
+  const progress: UnitProgress = {
+    phase,
+    name: '',
+    filesDone: 0,
+    filesTotal: 0,
+    bytesDone: 0,
+    bytesTotal: 0,
+  };
+  const before: unknown = activity.info.heartbeatDetails;
+  const pulse = new Pulse({
+    before,
+    progress,
+    send: (beat) => activity.heartbeat(beat),
+    stop: (reason) => controller.abort(reason),
+    silentForMs: deps.silentForMs ?? ((): number => 0),
+    ...(deps.stalledAfterMs === undefined ? {} : { stalledAfterMs: deps.stalledAfterMs }),
+    ...(deps.beatEveryMs === undefined ? {} : { beatEveryMs: deps.beatEveryMs }),
+  });
+  try {
+    return await run({ signal: controller.signal, progress });
+  } catch (thrown) {
+    if (activity.cancellationSignal.aborted) throw activity.cancellationSignal.reason;
+    const error: unknown = controller.signal.aborted ? controller.signal.reason : thrown;
+    pulse.tries = countTry(pulse.tries, error, pulse.hasProgressed);
+    // The counts travel to the next attempt with the last heartbeat.
+    pulse.beat();
+    throw toFailure(error, pulse.tries, pulse.hasProgressed);
+  } finally {
+    pulse.end();
+    unfollow();
+  }
+}

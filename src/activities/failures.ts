@@ -1,0 +1,87 @@
+/** The only maker of ApplicationFailures for activities: it decides what Temporal tries again. */
+import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { cutText, MAX_MESSAGE_BYTES } from '../model/caps.js';
+import type { ErrorScope } from '../model/errors.js';
+import { asWaybillError, type WaybillError } from '../model/errors.js';
+import {
+  LONGEST_HIDDEN_WAIT_MS,
+  TRIES_WITHOUT_PROGRESS,
+  TRIES_WITH_WRONG_BYTES,
+} from './limits.js';
+
+/** What the workflow gets to know of a failure beside its code and message. */
+export interface FailureFacts {
+  readonly scope: ErrorScope;
+  /** Whether trying again later may help. */
+  readonly retryable: boolean;
+  readonly retryAfterMs?: number;
+  /** The file, cut. */
+  readonly path?: string;
+  /** The attempt brought bytes that no attempt before it had. */
+  readonly hasProgressed: boolean;
+}
+
+/** How an activity has failed by itself so far; lost workers and shutdowns do not count. */
+export interface Tries {
+  readonly withoutProgress: number;
+  readonly withWrongBytes: number;
+}
+
+function hasWrongBytes(error: WaybillError): boolean {
+  return error.code === 'WB_DIGEST_MISMATCH' || error.code === 'WB_SIZE_MISMATCH';
+}
+
+/** The tries after one more failure. */
+export function countTry(before: Tries, thrown: unknown, hasProgressed: boolean): Tries {
+  const error = asWaybillError(thrown);
+  if (error.code === 'WB_TEMPORAL_UNREACHABLE') return before;
+  return {
+    withoutProgress: hasProgressed ? 1 : before.withoutProgress + 1,
+    withWrongBytes: before.withWrongBytes + (hasWrongBytes(error) ? 1 : 0),
+  };
+}
+
+function isFinal(error: WaybillError, tries: Tries): boolean {
+  if (!error.retryable) return true;
+  // Losing Temporal is nobody's failure: the attempt is made again for as long as it takes.
+  if (error.code === 'WB_TEMPORAL_UNREACHABLE') return false;
+  if (hasWrongBytes(error)) return tries.withWrongBytes >= TRIES_WITH_WRONG_BYTES;
+  // One full disk and one refused sign-in are one event, not one per file and attempt (rule 18).
+  if (error.scope === 'destination' || error.code === 'WB_UNAUTHENTICATED') return true;
+  if ((error.retryAfterMs ?? 0) > LONGEST_HIDDEN_WAIT_MS) return true;
+  return tries.withoutProgress >= TRIES_WITHOUT_PROGRESS;
+}
+
+/**
+ * The failure to throw from an activity. `nonRetryable` means that the workflow decides what comes next, not that
+ * nothing will.
+ * @param tries including this one
+ */
+export function toFailure(
+  thrown: unknown,
+  tries: Tries,
+  hasProgressed: boolean,
+): ApplicationFailure {
+  const error = asWaybillError(thrown);
+  const nonRetryable = isFinal(error, tries);
+  const facts: FailureFacts = {
+    scope: error.scope,
+    retryable: error.retryable,
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    ...(error.path === undefined ? {} : { path: cutText(error.path, 400) }),
+    hasProgressed,
+  };
+  const failure = ApplicationFailure.create({
+    type: error.code,
+    message: cutText(error.message, MAX_MESSAGE_BYTES),
+    nonRetryable,
+    details: [facts],
+    ...(nonRetryable ? {} : { category: ApplicationFailureCategory.BENIGN }),
+    ...(nonRetryable || error.retryAfterMs === undefined
+      ? {}
+      : { nextRetryDelay: Math.max(error.retryAfterMs, 100) }),
+  });
+  // A stack would put paths of the worker's host into every history.
+  failure.stack = '';
+  return failure;
+}

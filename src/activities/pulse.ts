@@ -1,0 +1,115 @@
+/** The pulse of one attempt: heartbeats by a timer, and the watch that ends an attempt which stands still. */
+import { cutText } from '../model/caps.js';
+import { WaybillError } from '../model/errors.js';
+import type { Beat } from '../model/beat.js';
+import type { UnitProgress } from '../transfer/api.js';
+import { BEAT_EVERY_MS, SILENT_AFTER_MS, STALLED_AFTER_MS } from './limits.js';
+import type { Tries } from './failures.js';
+
+/** What the pulse needs from around it. */
+export interface PulseOptions {
+  /** What the attempt before this one left behind. */
+  readonly before: unknown;
+  readonly progress: UnitProgress;
+  readonly send: (beat: Beat) => void;
+  /** Called once, with the reason, when the attempt has to end itself. */
+  readonly stop: (reason: WaybillError) => void;
+  /** How long Temporal has not been reached from here. */
+  readonly silentForMs: () => number;
+  readonly stalledAfterMs?: Partial<Record<UnitProgress['phase'], number>>;
+  readonly beatEveryMs?: number;
+}
+
+function numberIn(value: unknown, key: keyof Beat): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const field = new Map<string, unknown>(Object.entries(value)).get(key);
+  return typeof field === 'number' && Number.isFinite(field) ? field : 0;
+}
+
+/** Beats from construction until `end`. */
+export class Pulse {
+  private readonly timer: NodeJS.Timeout;
+  private readonly highestBefore: number;
+  private highest: number;
+  private seen = '';
+  private changedAt = performance.now();
+  private isStopped = false;
+  tries: Tries;
+
+  constructor(private readonly options: PulseOptions) {
+    this.highestBefore = numberIn(options.before, 'h');
+    this.highest = this.highestBefore;
+    this.tries = {
+      withoutProgress: numberIn(options.before, 't'),
+      withWrongBytes: numberIn(options.before, 'm'),
+    };
+    this.beat();
+    this.timer = setInterval(() => this.tick(), options.beatEveryMs ?? BEAT_EVERY_MS);
+  }
+
+  /** Whether this attempt got past all before it. */
+  get hasProgressed(): boolean {
+    return Math.max(this.highest, this.options.progress.bytesDone) > this.highestBefore;
+  }
+
+  /** Sends the counters as they are now. */
+  beat(): void {
+    const { progress } = this.options;
+    this.highest = Math.max(this.highest, progress.bytesDone);
+    this.options.send({
+      p: progress.phase,
+      n: cutText(progress.name, 200),
+      f: progress.filesDone,
+      F: progress.filesTotal,
+      b: progress.bytesDone,
+      B: progress.bytesTotal,
+      h: this.highest,
+      t: this.tries.withoutProgress,
+      m: this.tries.withWrongBytes,
+    });
+  }
+
+  /** Stops beating. */
+  end(): void {
+    clearInterval(this.timer);
+  }
+
+  private tick(): void {
+    this.beat();
+    if (this.isStopped) return;
+    const { progress } = this.options;
+    const now = `${progress.phase} ${progress.filesDone} ${progress.bytesDone} ${progress.name}`;
+    if (now !== this.seen) {
+      this.seen = now;
+      this.changedAt = performance.now();
+    }
+    const limitMs =
+      this.options.stalledAfterMs?.[progress.phase] ?? STALLED_AFTER_MS[progress.phase];
+    if (performance.now() - this.changedAt > limitMs) this.stopStalled(limitMs);
+    else if (this.options.silentForMs() > SILENT_AFTER_MS) this.stopSilent();
+  }
+
+  private stopStalled(limitMs: number): void {
+    const { phase, name } = this.options.progress;
+    const isLocal = phase === 'flushing' || phase === 'sealing' || phase === 're-checking';
+    const what = name === '' ? phase : `${phase} ${name}`;
+    this.isStopped = true;
+    this.options.stop(
+      new WaybillError(
+        isLocal ? 'WB_DESTINATION_FAILED' : 'WB_TIMEOUT',
+        `nothing moved for ${Math.round(limitMs / 1_000)} s while ${cutText(what, 300)}`,
+        { operation: phase, path: name },
+      ),
+    );
+  }
+
+  private stopSilent(): void {
+    this.isStopped = true;
+    this.options.stop(
+      new WaybillError(
+        'WB_TEMPORAL_UNREACHABLE',
+        `Temporal was not reached for ${SILENT_AFTER_MS / 1_000} s; another attempt may have begun`,
+      ),
+    );
+  }
+}

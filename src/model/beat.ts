@@ -1,0 +1,22 @@
+/**
+ * What an activity tells of itself in a heartbeat. It is sent every second and kept by Temporal for each pending
+ * activity, so the names are short and all of it stays under 1 KiB (rule 29).
+ */
+export interface Beat {
+  /** Phase of the unit. */
+  readonly p: string;
+  /** The file at hand, cut. */
+  readonly n: string;
+  /** Files done, files in all. */
+  readonly f: number;
+  readonly F: number;
+  /** Bytes done, bytes in all. */
+  readonly b: number;
+  readonly B: number;
+  /** Most bytes done in any attempt: an attempt that gets past it has made progress. */
+  readonly h: number;
+  /** Attempts in a row that failed by themselves without progress. */
+  readonly t: number;
+  /** Attempts that ended with wrong bytes. */
+  readonly m: number;
+}

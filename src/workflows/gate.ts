@@ -1,0 +1,80 @@
+/** Decides when lanes may start work: paused, held by the root, or blocked with a probe now and then. */
+import { CancellationScope } from '@temporalio/workflow';
+import type { Block } from './messages.js';
+
+/** The gate of one workflow. It only keeps state; lanes wait for `mayStart` with `condition`. */
+export class Gate {
+  isPaused = false;
+  isHeld = false;
+  block: Block | undefined;
+  /** When the source asked to be left alone until, in workflow time. */
+  quietUntilMs = 0;
+  /** Rises with every `retryNow` and `resume`. */
+  wakes = 0;
+  /** Rises when a probe has come back, however it ended. */
+  probesOver = 0;
+  private isProbeFree = false;
+  private readonly running = new Set<CancellationScope>();
+
+  /** Whether a lane may take a unit now. Blocked, only one may at a time, as a probe. */
+  mayStart(): boolean {
+    if (this.isPaused) return false;
+    return this.block === undefined ? !this.isHeld : this.isProbeFree;
+  }
+
+  /** Takes the right to start; true if what starts is a probe. */
+  take(): boolean {
+    if (this.block === undefined) return false;
+    this.isProbeFree = false;
+    return true;
+  }
+
+  /** Lets one unit through although blocked. */
+  letOneThrough(): void {
+    this.isProbeFree = true;
+  }
+
+  /** Stops all lanes with a reason; again for a probe that failed. */
+  shut(block: Omit<Block, 'probes'>, isProbe: boolean, retryAfterMs = 0): void {
+    const probes = this.block?.probes ?? 0;
+    this.block = { ...block, probes: isProbe ? probes + 1 : probes };
+    this.quietUntilMs = Math.max(this.quietUntilMs, Date.now() + retryAfterMs);
+  }
+
+  /** Lets all lanes go on. */
+  open(): void {
+    this.block = undefined;
+    this.quietUntilMs = 0;
+    this.isProbeFree = false;
+  }
+
+  /** Cancels what runs; it is queued again by whoever ran it. */
+  pause(): void {
+    this.isPaused = true;
+    for (const scope of this.running) scope.cancel();
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    this.wakes += 1;
+    // Whoever resumes a blocked pull has likely mended the cause.
+    if (this.block !== undefined) this.isProbeFree = true;
+  }
+
+  /** Runs something that `pause` stops. */
+  async runStoppable<T>(run: () => Promise<T>): Promise<T> {
+    const scope = new CancellationScope();
+    this.running.add(scope);
+    try {
+      return await scope.run(run);
+    } finally {
+      this.running.delete(scope);
+    }
+  }
+
+  /** How long until the next probe, growing with each that failed. */
+  nextProbeInMs(firstMs: number, maxMs: number): number {
+    const grown = Math.min(maxMs, firstMs * 2 ** Math.min(this.block?.probes ?? 0, 16));
+    return Math.max(grown, this.quietUntilMs - Date.now());
+  }
+}

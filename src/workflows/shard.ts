@@ -1,0 +1,69 @@
+/** A part of a large pull: some pages of its plan, in a history of its own. */
+import {
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  getExternalWorkflowHandle,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { Gate } from './gate.js';
+import {
+  QUERIES,
+  SIGNALS,
+  type Block,
+  type ShardBlocked,
+  type ShardInput,
+  type UnitTotals,
+} from './messages.js';
+import { UnitRunner } from './unit-runner.js';
+
+const pauseSignal = defineSignal(SIGNALS.pause);
+const resumeSignal = defineSignal(SIGNALS.resume);
+const retryNowSignal = defineSignal(SIGNALS.retryNow);
+const holdSignal = defineSignal<[boolean]>(SIGNALS.hold);
+const shardBlockedSignal = defineSignal<[ShardBlocked]>(SIGNALS.shardBlocked);
+const totalsQuery = defineQuery<UnitTotals>(QUERIES.shardTotals);
+
+/** Tells the root why the lanes stand, or that they go on. A root that has ended needs no word. */
+function tellRoot(rootId: string, block: Block | undefined, hasProgressed: boolean): void {
+  const { workflowId } = workflowInfo();
+  const report = { shardId: workflowId, hasProgressed, ...(block === undefined ? {} : { block }) };
+  getExternalWorkflowHandle(rootId)
+    .signal(shardBlockedSignal, report)
+    .catch(() => undefined);
+}
+
+/** Fetches the units of its pages; after about a thousand it goes on in a new run. */
+export async function shard(input: ShardInput): Promise<UnitTotals> {
+  const gate = new Gate();
+  gate.isPaused = input.isPaused;
+  gate.isHeld = input.isHeld;
+  const host = {
+    moved: (): void => undefined,
+    blocked: (block: Block, hasProgressed: boolean): void =>
+      tellRoot(input.rootId, block, hasProgressed),
+    unblocked: (): void => tellRoot(input.rootId, undefined, true),
+  };
+  const isFull = (started: number): boolean =>
+    started >= input.tuning.unitsPerRun || workflowInfo().continueAsNewSuggested;
+  const runner = new UnitRunner({ ...input, isFull }, gate, host);
+  setHandler(pauseSignal, () => gate.pause());
+  setHandler(resumeSignal, () => gate.resume());
+  setHandler(retryNowSignal, () => void (gate.wakes += 1));
+  setHandler(holdSignal, (isHeld) => void (gate.isHeld = isHeld));
+  setHandler(totalsQuery, () => runner.totals);
+  const first = input.pages[0]?.page ?? 0;
+  const last = input.pages[input.pages.length - 1]?.page ?? first;
+  setCurrentDetails(`Pages ${first} to ${last} of ${input.rootId}`);
+  await runner.run();
+  const carried = runner.left;
+  if (carried === undefined) return runner.totals;
+  return continueAsNew<typeof shard>({
+    ...input,
+    isPaused: gate.isPaused,
+    isHeld: gate.isHeld,
+    carried,
+  });
+}
