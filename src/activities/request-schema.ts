@@ -28,6 +28,7 @@ const requestSchema = z.strictObject({
   prune: z.boolean(),
   reread: z.boolean(),
   replaceSource: z.boolean(),
+  acceptUnprovenLength: z.boolean(),
   takeOver: z.boolean(),
   concurrency: z.number().int().positive().exactOptional(),
   giveUpAfterMs: z.number().nonnegative().exactOptional(),

@@ -3,7 +3,7 @@
  * workflows both read this file, so it holds names and shapes only and needs no package.
  */
 import type { ErrorScope, ErrorCode } from '../model/errors.js';
-import type { Failure, PullProgress, PullRequest } from '../model/pull.js';
+import type { Failure, PullRequest } from '../model/pull.js';
 import type { PullRef } from '../transfer/api.js';
 
 /** The names of the workflow types, as Temporal's pages show them. */

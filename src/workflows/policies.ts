@@ -1,5 +1,5 @@
 /** Every number of the workflows, with its reason. */
-import type { ActivityOptions } from '@temporalio/workflow';
+import { ActivityCancellationType, type ActivityOptions } from '@temporalio/workflow';
 import type { Tuning } from './messages.js';
 
 /** What a pull uses where its input says nothing else. */
@@ -37,7 +37,12 @@ const RETRY = {
 /** No heartbeat for this long means that the process is dead (rule 27); cancelling is noticed at a heartbeat. */
 const HEARTBEAT_TIMEOUT = '30s';
 
-const common = { retry: RETRY, heartbeatTimeout: HEARTBEAT_TIMEOUT } satisfies ActivityOptions;
+const common = {
+  retry: RETRY,
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  // Nothing may write any more once the destination is given back; the default would not wait.
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+} satisfies ActivityOptions;
 
 /** Options of each kind of activity. `startToCloseTimeout` only ends what hangs in spite of heartbeats. */
 export const POLICIES = {

@@ -1,0 +1,143 @@
+/** The two Temporal workers of one process: one for the workflows, one for the bytes. */
+import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { fileURLToPath } from 'node:url';
+import { createActivities } from './activities/activities.js';
+import { translate } from './client/translate.js';
+import { WaybillError } from './model/errors.js';
+import type { TransferEngine } from './transfer/api.js';
+
+/** The prebuilt bundle: a worker starts in a quarter of a second with it. */
+const BUNDLE = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+
+/** How often it is tried to reach Temporal again, and how often a reached one is asked. */
+const CONNECT_EVERY_MS = 250;
+const CONTACT_EVERY_MS = 5_000;
+
+/** Units at once. Each is parallel in itself, and the engine bounds connections and threads. */
+const UNITS_AT_ONCE = 24;
+
+/** What a worker is made of. */
+export interface WorkerQueuesOptions {
+  readonly address: string;
+  readonly namespace?: string;
+  readonly tls?: NonNullable<Parameters<typeof NativeConnection.connect>[0]>['tls'];
+  readonly apiKey?: string;
+  readonly identity: string;
+  /** Task queues that it serves. `transfer`: each with the same activities. */
+  readonly queues: { readonly workflows: string; readonly transfer: readonly string[] };
+  readonly engine: TransferEngine;
+  /** Shorter waits, for a Temporal on the same machine that nobody else loads. */
+  readonly isLocal: boolean;
+  /** How long Temporal may be unreachable at the start; default a minute. */
+  readonly connectForMs?: number;
+  readonly workflowBundle?: WorkflowBundleOption;
+}
+
+/** A worker that polls. */
+export interface WorkerQueues {
+  /** Settles when polling has ended: after `stop`, or with the error that ended it. */
+  readonly ended: Promise<void>;
+  /** Drains: what runs is handed back within the grace time. */
+  stop(): Promise<void>;
+}
+
+async function connect(options: WorkerQueuesOptions): Promise<NativeConnection> {
+  const until = performance.now() + (options.connectForMs ?? 60_000);
+  for (;;) {
+    try {
+      return await NativeConnection.connect({
+        address: options.address,
+        ...(options.tls === undefined ? {} : { tls: options.tls }),
+        ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
+      });
+    } catch (error) {
+      if (performance.now() > until) {
+        const known = translate(error, `connect to Temporal at ${options.address}`);
+        throw new WaybillError('WB_TEMPORAL_UNREACHABLE', known.message, { cause: error });
+      }
+      await new Promise((resolve) => setTimeout(resolve, CONNECT_EVERY_MS));
+    }
+  }
+}
+
+/** Asks Temporal now and then, so that attempts can tell whether they are alone (rule 13). */
+function watchContact(connection: NativeConnection): {
+  silentForMs: () => number;
+  end: () => void;
+} {
+  let contactAt = performance.now();
+  const ask = async (): Promise<void> => {
+    try {
+      await connection.withDeadline(Date.now() + CONTACT_EVERY_MS, () =>
+        connection.workflowService.getSystemInfo({}),
+      );
+      contactAt = performance.now();
+    } catch {
+      // The silence itself is the news.
+    }
+  };
+  const timer = setInterval(() => void ask(), CONTACT_EVERY_MS);
+  timer.unref();
+  return {
+    silentForMs: () => performance.now() - contactAt,
+    end: () => clearInterval(timer),
+  };
+}
+
+/**
+ * Connects, and starts to poll.
+ * @throws WB_TEMPORAL_UNREACHABLE when Temporal does not answer for a minute
+ */
+export async function startWorkerQueues(options: WorkerQueuesOptions): Promise<WorkerQueues> {
+  const { engine, isLocal, identity } = options;
+  const namespace = options.namespace ?? 'default';
+  const connection = await connect(options);
+  const contact = watchContact(connection);
+  const activities = createActivities({ engine, silentForMs: contact.silentForMs });
+  // An orchestrator's grace time has to be longer than this.
+  const shutdownGraceTime = isLocal ? '5s' : '20s';
+  const shared = { connection, namespace, identity, shutdownGraceTime } as const;
+  const workers = await Promise.all([
+    Worker.create({
+      ...shared,
+      taskQueue: options.queues.workflows,
+      workflowBundle: options.workflowBundle ?? { codePath: BUNDLE },
+      // How long a task waits for a worker that is gone before any other gets it.
+      stickyQueueScheduleToStartTimeout: isLocal ? '2s' : '5s',
+      maxCachedWorkflows: 100,
+    }),
+    ...options.queues.transfer.map((taskQueue) =>
+      Worker.create({
+        ...shared,
+        taskQueue,
+        activities: { ...activities },
+        maxConcurrentActivityTaskExecutions: UNITS_AT_ONCE,
+        // Cancelling and pausing are noticed at a heartbeat.
+        maxHeartbeatThrottleInterval: isLocal ? '1s' : '5s',
+        defaultHeartbeatThrottleInterval: isLocal ? '1s' : '5s',
+      }),
+    ),
+  ]);
+  const shutdown = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  const runs = workers.map((worker) =>
+    worker.run().finally(() => {
+      // One without the other is no worker.
+      shutdown();
+    }),
+  );
+  const ended = Promise.allSettled(runs).then(async (ends) => {
+    contact.end();
+    await connection.close();
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined) throw translate(failed.reason, 'keep the worker running');
+  });
+  return {
+    ended,
+    stop: async () => {
+      shutdown();
+      await ended;
+    },
+  };
+}

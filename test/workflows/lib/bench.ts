@@ -1,0 +1,111 @@
+/** A real Temporal, a client, and workers around stand-in engines. */
+import { bundleWorkflowCode, Runtime, DefaultLogger } from '@temporalio/worker';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WaybillClient } from '../../../src/client.js';
+import { PROTOCOL, type PullRequest } from '../../../src/model/pull.js';
+import type { TransferEngine } from '../../../src/transfer/api.js';
+import { startWorkerQueues, type WorkerQueues } from '../../../src/worker-queues.js';
+import type { Tuning } from '../../../src/workflows/messages.js';
+import { startTemporal, type Temporal, type TemporalOptions } from '../../helpers/temporal.js';
+
+/** Short waits, so that what takes minutes in earnest takes seconds here. */
+export const QUICK: Partial<Tuning> = {
+  probeFirstMs: 300,
+  probeMaxMs: 600,
+  giveUpUnreachedMs: 3_000,
+  noWorkerMs: 2_000,
+};
+
+export interface Bench {
+  readonly temporal: Temporal;
+  readonly client: WaybillClient;
+  startWorker(engine: TransferEngine, identity?: string): Promise<WorkerQueues>;
+  stop(): Promise<void>;
+}
+
+let isInstalled = false;
+
+function installQuietRuntime(): void {
+  if (isInstalled) return;
+  isInstalled = true;
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    shutdownSignals: [],
+    telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } },
+  });
+}
+
+/** The bundle of the workflows as they were just compiled. */
+export async function workflowBundle(): Promise<{ code: string }> {
+  const workflowsPath = fileURLToPath(new URL('../../../src/workflows/index.js', import.meta.url));
+  const { code } = await bundleWorkflowCode({
+    workflowsPath,
+    logger: new DefaultLogger('ERROR'),
+  });
+  return { code };
+}
+
+export async function startBench(options: TemporalOptions = {}): Promise<Bench> {
+  installQuietRuntime();
+  const [temporal, bundle] = await Promise.all([startTemporal(options), workflowBundle()]);
+  const client = await WaybillClient.connect({ address: temporal.address });
+  const workers: WorkerQueues[] = [];
+  return {
+    temporal,
+    client,
+    startWorker: async (engine, identity = 'bench/worker') => {
+      const { workflows, transfer } = client.queues();
+      const worker = await startWorkerQueues({
+        address: temporal.address,
+        identity,
+        queues: { workflows, transfer: [transfer] },
+        engine,
+        isLocal: true,
+        workflowBundle: bundle,
+      });
+      workers.push(worker);
+      return worker;
+    },
+    stop: async () => {
+      await Promise.all(workers.map((worker) => worker.stop()));
+      await client.close();
+      await temporal.stop();
+    },
+  };
+}
+
+let lastDestination = 0;
+
+/** A request for a destination that no other test uses. */
+export function newRequest(changes: Partial<PullRequest> = {}): PullRequest {
+  lastDestination += 1;
+  return {
+    protocol: PROTOCOL,
+    source: { uri: 'file:///source', settings: {} },
+    destination: { path: `/destination/${lastDestination}`, isFolder: false },
+    filters: { include: [], exclude: [] },
+    ifExists: 'update',
+    requireLevel: 'none',
+    acceptUnprovenLength: false,
+    checksum: false,
+    prune: false,
+    reread: false,
+    replaceSource: false,
+    takeOver: false,
+    ...changes,
+  };
+}
+
+/** Waits until something is so, or fails. */
+export async function until(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  withinMs = 20_000,
+): Promise<void> {
+  const end = performance.now() + withinMs;
+  while (!(await isSo())) {
+    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
+    await sleep(50);
+  }
+}
