@@ -22,9 +22,11 @@ import { handBackWork } from './client/hand-back.js';
 import { Ratchet } from './client/ratchet.js';
 import { queuesOf, startPull } from './client/start.js';
 import { memoOf, readStatus } from './client/status.js';
+import { isRunOpen } from './client/find.js';
 import { reach, translate } from './client/translate.js';
 import type {
   ClientOptions,
+  ListOptions,
   PullSummary,
   StartOptions,
   StartedPull,
@@ -35,6 +37,7 @@ import { SIGNALS } from './workflows/messages.js';
 
 export type {
   ClientOptions,
+  ListOptions,
   PullSummary,
   StartOptions,
   StartedPull,
@@ -132,7 +135,7 @@ export class WaybillClient {
   }
 
   /** The pulls that Temporal knows, latest first. */
-  list(options: { limit?: number; onlyLatest?: boolean } = {}): Promise<PullSummary[]> {
+  list(options: ListOptions = {}): Promise<PullSummary[]> {
     return listPulls(this.client, options);
   }
 
@@ -150,6 +153,22 @@ export class WaybillClient {
    */
   handBack(workerIdentity: string): Promise<number> {
     return handBackWork(this.client, workerIdentity);
+  }
+
+  /** Whether a run of a pull is still open; one that Temporal does not know is not. */
+  isRunOpen(pullId: string, runId: string): Promise<boolean> {
+    return isRunOpen(this.client, pullId, runId);
+  }
+
+  /**
+   * A name of this Temporal that lasts as long as its database: two clients with the same name may ask it about each
+   * other's pulls.
+   */
+  async engineId(): Promise<string> {
+    const { clusterId } = await reach('ask Temporal for its name', () =>
+      this.client.workflowService.getClusterInfo({}),
+    );
+    return `${clusterId ?? ''}/${this.client.options.namespace}`;
   }
 
   /** The names of the task queues of a site; of the local service without one. */

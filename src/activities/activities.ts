@@ -14,7 +14,6 @@ import {
 } from '../transfer/api.js';
 import { attempt, type AttemptDeps } from './attempt.js';
 import { planPages, type PlannedPages } from './plan-pages.js';
-import { parseRequest } from './request-schema.js';
 
 /** What the activities are made of. */
 export interface ActivityDeps extends AttemptDeps {
@@ -37,7 +36,7 @@ export interface Activities {
   nameUnits(input: { ref: PullRef; page: number; from: number }): Promise<readonly UnitLabel[]>;
   fetchFile(input: UnitRef): Promise<FetchResult>;
   fetchPack(input: UnitRef): Promise<FetchResult>;
-  recordFailure(input: UnitRef & { failure: Failure }): Promise<void>;
+  recordFailure(input: UnitRef & { failure: Failure }): Promise<{ readonly files: number }>;
   seal(input: { ref: PullRef }): Promise<PullResult>;
   release(input: { ref: PullRef }): Promise<void>;
 }
@@ -60,9 +59,7 @@ export function createActivities(deps: ActivityDeps): Activities {
     });
   return {
     resolve: ({ request }) =>
-      attempt(deps, 'resolving', (context) =>
-        engine.resolve({ request: parseRequest(request) }, context),
-      ),
+      attempt(deps, 'resolving', (context) => engine.resolve({ request }, context)),
     claim: (input) => attempt(deps, 'resolving', (context) => engine.claim(input, context)),
     planPages: (input) => attempt(deps, 'listing', (context) => planPages(engine, input, context)),
     nameUnits: (input) =>

@@ -52,7 +52,7 @@ export async function attempt<T>(
     ...(deps.beatEveryMs === undefined ? {} : { beatEveryMs: deps.beatEveryMs }),
   });
   try {
-    return await run({ signal: controller.signal, progress });
+    return await run({ signal: controller.signal, progress, attempt: activity.info.attempt });
   } catch (thrown) {
     if (activity.cancellationSignal.aborted) throw activity.cancellationSignal.reason;
     const error: unknown = controller.signal.aborted ? controller.signal.reason : thrown;

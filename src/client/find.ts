@@ -4,8 +4,8 @@ import { isAbsolute } from 'node:path';
 import { WaybillError } from '../model/errors.js';
 import { PULL_WORKFLOW } from '../workflows/messages.js';
 import { memoOf, stateOf } from './status.js';
-import { reach } from './translate.js';
-import type { PullSummary } from './types.js';
+import { reach, translate } from './translate.js';
+import type { ListOptions, PullSummary } from './types.js';
 
 /** Runs that a search looks through, latest first. */
 const MAX_RUNS = 1_000;
@@ -23,15 +23,14 @@ function summaryOf(info: WorkflowExecutionInfo): PullSummary {
   };
 }
 
-/** The runs of all pulls, latest first. `onlyLatest` keeps one run of each pull. */
-export async function listPulls(
-  client: Client,
-  options: { readonly limit?: number; readonly onlyLatest?: boolean } = {},
-): Promise<PullSummary[]> {
+/** The runs of all pulls, latest first. */
+export async function listPulls(client: Client, options: ListOptions = {}): Promise<PullSummary[]> {
   const found: PullSummary[] = [];
   const seen = new Set<string>();
+  const running = options.onlyRunning === true ? ` AND ExecutionStatus = 'Running'` : '';
+  const query = `WorkflowType = '${PULL_WORKFLOW}'${running}`;
   await reach('list the pulls', async () => {
-    for await (const info of client.workflow.list({ query: `WorkflowType = '${PULL_WORKFLOW}'` })) {
+    for await (const info of client.workflow.list({ query })) {
       if (options.onlyLatest === true && seen.has(info.workflowId)) continue;
       seen.add(info.workflowId);
       found.push(summaryOf(info));
@@ -67,4 +66,16 @@ export async function findPull(client: Client, wanted?: string): Promise<PullSum
     throw new WaybillError('WB_USAGE', `${wanted} fits several pulls: ${ids.join(', ')}`);
   }
   return first;
+}
+
+/** Whether a run is open. One that Temporal does not know is not. */
+export async function isRunOpen(client: Client, pullId: string, runId: string): Promise<boolean> {
+  try {
+    const { status } = await client.workflow.getHandle(pullId, runId).describe();
+    return status.name === 'RUNNING';
+  } catch (error) {
+    const known = translate(error, 'ask whether the pull runs');
+    if (known.code === 'WB_NOT_FOUND') return false;
+    throw known;
+  }
 }

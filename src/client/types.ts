@@ -59,3 +59,12 @@ export interface WatchOptions {
   /** Ends the watch without an error. */
   readonly signal?: AbortSignal;
 }
+
+/** Options of `list`. */
+export interface ListOptions {
+  /** Default 1,000. */
+  readonly limit?: number;
+  /** One run of each pull. */
+  readonly onlyLatest?: boolean;
+  readonly onlyRunning?: boolean;
+}

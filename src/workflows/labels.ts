@@ -4,58 +4,63 @@ import type { Activities } from '../activities/activities.js';
 import { cutText, MAX_SUMMARY_BYTES } from '../model/caps.js';
 import type { PullRef, UnitLabel } from '../transfer/api.js';
 import type { Job } from './messages.js';
-import { LABELS_AT_ONCE, POLICIES } from './policies.js';
+import { POLICIES } from './policies.js';
 
 /** A label where none could be had; the fetch itself will say why. */
 function unnamed(job: Job): UnitLabel {
   return { kind: 'pack', label: `page ${job.page}, unit ${job.unit}`, files: 1, bytes: 0 };
 }
 
-/** Blocks of labels that are kept; lanes work on neighbours. */
-const BLOCKS_KEPT = 8;
+const keyOf = (page: number, unit: number): string => `${page}/${unit}`;
 
-/** Asks for labels in blocks and keeps the latest few. */
+/** Labels that are kept; lanes work on neighbours. */
+const LABELS_KEPT = 64;
+
+/** Asks for labels, as many at once as the answer holds, and keeps the latest. */
 export class Labels {
-  private readonly blocks = new Map<string, Promise<readonly UnitLabel[]>>();
-  private readonly single = new Map<string, UnitLabel>();
+  private readonly known = new Map<string, UnitLabel>();
+  private asking: Promise<void> | undefined;
 
   constructor(
     private readonly ref: PullRef,
     private readonly transferQueue: string,
   ) {}
 
-  /** Labels that are known already. */
-  know(page: number, labels: readonly UnitLabel[]): void {
-    labels.forEach((label, unit) => this.single.set(`${page}/${unit}`, label));
+  /** Takes labels of a page from a unit on. */
+  know(page: number, from: number, labels: readonly UnitLabel[]): void {
+    labels.forEach((label, index) => this.known.set(keyOf(page, from + index), label));
+    for (const key of this.known.keys()) {
+      if (this.known.size <= LABELS_KEPT) return;
+      this.known.delete(key);
+    }
   }
 
   /** The label of a unit. Only cancellation is thrown. */
   async of(job: Job): Promise<UnitLabel> {
-    const known = this.single.get(`${job.page}/${job.unit}`);
-    if (known !== undefined) return known;
-    const from = job.unit - (job.unit % LABELS_AT_ONCE);
-    const key = `${job.page}/${from}`;
-    try {
-      const block = this.blocks.get(key) ?? this.ask(key, job.page, from);
-      return (await block)[job.unit - from] ?? unnamed(job);
-    } catch (error) {
-      this.blocks.delete(key);
-      if (isCancellation(error)) throw error;
-      return unnamed(job);
-    }
+    const key = keyOf(job.page, job.unit);
+    // Another lane may be asking for this one too.
+    while (this.asking !== undefined && !this.known.has(key)) await this.asking;
+    if (!this.known.has(key)) await this.ask(job);
+    return this.known.get(key) ?? unnamed(job);
   }
 
-  private ask(key: string, page: number, from: number): Promise<readonly UnitLabel[]> {
+  private async ask(job: Job): Promise<void> {
     const { nameUnits } = proxyActivities<Activities>({
       ...POLICIES.nameUnits,
       taskQueue: this.transferQueue,
-      summary: `names of page ${page}, units ${from} and on`,
+      summary: `names of page ${job.page}, units ${job.unit} and on`,
     });
-    const block = nameUnits({ ref: this.ref, page, from });
-    this.blocks.set(key, block);
-    const oldest = this.blocks.keys().next();
-    if (this.blocks.size > BLOCKS_KEPT && !oldest.done) this.blocks.delete(oldest.value);
-    return block;
+    let settled = (): void => undefined;
+    this.asking = new Promise((resolve) => (settled = resolve));
+    try {
+      const labels = await nameUnits({ ref: this.ref, page: job.page, from: job.unit });
+      this.know(job.page, job.unit, labels);
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+    } finally {
+      this.asking = undefined;
+      settled();
+    }
   }
 }
 

@@ -67,6 +67,3 @@ export const WORKFLOW_TASK_TIMEOUT = '5s';
 
 /** Pages planned in one activity, at most: the first few come one by one so that bytes start to move. */
 export const MAX_PAGES_AT_ONCE = 8;
-
-/** Labels asked for in one activity. */
-export const LABELS_AT_ONCE = 16;

@@ -51,7 +51,7 @@ export class UnitRunner {
     this.queue = new UnitQueue(pages, carried);
     this.labels = new Labels(ref, transferQueue);
     const [first] = pages;
-    if (labels !== undefined && first !== undefined) this.labels.know(first.page, labels);
+    if (labels !== undefined && first !== undefined) this.labels.know(first.page, 0, labels);
   }
 
   /** Where the next run goes on, if units are left; undefined: all are done. */
@@ -171,8 +171,9 @@ export class UnitRunner {
       taskQueue: this.options.transferQueue,
       summary: `failed: ${path}`.slice(0, 100),
     });
+    let files: number;
     try {
-      await recordFailure({ ref: this.options.ref, ...job, failure });
+      ({ files } = await recordFailure({ ref: this.options.ref, ...job, failure }));
     } catch (thrown) {
       const recorded = readOutcome(thrown);
       // Not written down is not settled: the unit comes again, fails again, and is then recorded.
@@ -182,7 +183,6 @@ export class UnitRunner {
       return this.shut(recorded, isProbe);
     }
     if (isProbe) this.reopen();
-    const files = job.entry === undefined && label?.kind === 'pack' ? label.files : 1;
     this.totals = addTotals(this.totals, failedTotals(files, failure));
     this.host.moved();
   }

@@ -81,7 +81,7 @@ describe('a pull', () => {
   });
 
   it('shows progress that never goes back', async () => {
-    await serve({ pages: [20, 20], unit: (_unit, _call, context) => workFor(150, context) });
+    await serve({ pages: [20, 20], unit: (_unit, _call, context) => workFor(500, context) });
     const { pullId } = await bench.client.startPull(newRequest(), { tuning: QUICK });
     const seen: number[] = [];
     for await (const status of bench.client.watch(pullId, { intervalMs: 100 })) {

@@ -51,6 +51,7 @@ export class StandInEngine implements TransferEngine {
     await this.script.claim?.(this.count('claim'));
     const ref: PullRef = {
       pullId: input.pullId,
+      runId: input.runId,
       recordDir: `${input.request.destination.path}/.waybill`,
       destinationId: 'd',
       epoch: 1,
@@ -79,7 +80,7 @@ export class StandInEngine implements TransferEngine {
   async nameUnits(input: { page: number; from: number }): Promise<readonly UnitLabel[]> {
     this.count('nameUnits');
     const units = this.script.pages[input.page] ?? 0;
-    const left = Math.max(0, Math.min(16, units - input.from));
+    const left = Math.max(0, Math.min(12, units - input.from));
     return Array.from({ length: left }, (_, index) => ({
       kind: 'pack' as const,
       label: `1 file: weights-${input.page}-${input.from + index}.bin`,
@@ -106,8 +107,9 @@ export class StandInEngine implements TransferEngine {
     return { files, bytes: files * UNIT_BYTES, bytesFetched: files * UNIT_BYTES, expelled };
   }
 
-  async recordFailure(input: UnitRef & { failure: Failure }): Promise<void> {
+  async recordFailure(input: UnitRef & { failure: Failure }): Promise<{ files: number }> {
     this.recorded.push(input);
+    return { files: 1 };
   }
 
   async seal(): Promise<PullResult> {

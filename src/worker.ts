@@ -1,0 +1,231 @@
+/**
+ * The worker: composition root of stores, engine, activities and Temporal. As a script it serves the local service
+ * (`--local`, see service/worker-ipc.ts) or a cluster (`TEMPORAL_ADDRESS` and the rest of Temporal's own variables).
+ * Its log is JSON on stderr; it writes nothing on stdout. SIGTERM and SIGINT drain it.
+ */
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
+import { realpathSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import pino, { type Logger } from 'pino';
+import { WaybillClient } from './client.js';
+import type { ClientOptions } from './client/types.js';
+import { asWaybillError, WaybillError } from './model/errors.js';
+import { connectControl } from './service/control-client.js';
+import { readWaybillVersion } from './service/version.js';
+import { parseServiceMessage, type WorkerMessage } from './service/worker-ipc.js';
+import { StoreRegistry } from './stores/registry.js';
+import { createTransferEngine, type EngineDeps } from './transfer/engine.js';
+import { startWorkerQueues } from './worker-queues.js';
+
+/** How a worker is started. */
+export interface WorkerConfig {
+  readonly connection: ClientOptions;
+  /** Serves `<prefix>-transfer.<site>` instead of `<prefix>-transfer`. */
+  readonly site?: string;
+  /** Set by the local service. */
+  readonly local?: {
+    readonly stateDir: string;
+    readonly controlSocket: string;
+    readonly previousIdentity?: string;
+  };
+}
+
+/** The command line of the script. Throws WB_USAGE. */
+export function parseWorkerArguments(argv: readonly string[]): WorkerConfig {
+  const options = Object.fromEntries(
+    ['state-dir', 'address', 'control-socket', 'previous-identity', 'namespace', 'site'].map(
+      (name) => [name, { type: 'string' as const }],
+    ),
+  );
+  let values: Record<string, string | boolean | undefined>;
+  try {
+    const all = { ...options, local: { type: 'boolean' as const } };
+    values = parseArgs({ args: [...argv], options: all, strict: true }).values;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new WaybillError('WB_USAGE', `the worker's arguments: ${message}`, { cause: error });
+  }
+  const text = (name: string): string | undefined => {
+    const value = values[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  if (values['local'] !== true) return clusterConfig(text);
+  const [stateDir, address, controlSocket, previousIdentity] = [
+    text('state-dir'),
+    text('address'),
+    text('control-socket'),
+    text('previous-identity'),
+  ];
+  if (stateDir === undefined || address === undefined || controlSocket === undefined) {
+    throw new WaybillError('WB_USAGE', '--local needs --state-dir, --address, --control-socket');
+  }
+  const previous = previousIdentity === undefined ? {} : { previousIdentity };
+  return { connection: { address }, local: { stateDir, controlSocket, ...previous } };
+}
+
+/** Temporal's own variables and profile say where the cluster is; flags say it first. */
+function clusterConfig(text: (name: string) => string | undefined): WorkerConfig {
+  const { connectionOptions, namespace } = loadClientConnectConfig();
+  const { tls, apiKey } = connectionOptions;
+  const address = text('address') ?? connectionOptions.address;
+  if (address === undefined) {
+    throw new WaybillError(
+      'WB_USAGE',
+      'which Temporal? Set TEMPORAL_ADDRESS, or use --address HOST:PORT',
+    );
+  }
+  const site = text('site');
+  const space = text('namespace') ?? namespace;
+  return {
+    connection: {
+      address,
+      ...(space === undefined ? {} : { namespace: space }),
+      ...(tls === undefined || tls === null ? {} : { tls }),
+      ...(typeof apiKey === 'string' ? { apiKey } : {}),
+    },
+    ...(site === undefined ? {} : { site }),
+  };
+}
+
+/** Keeps trying: the local Temporal is started beside the worker, not before it. */
+async function connectPatiently(options: ClientOptions): Promise<WaybillClient> {
+  const until = performance.now() + 60_000;
+  for (;;) {
+    try {
+      return await WaybillClient.connect({ ...options, connectTimeoutMs: 2_000 });
+    } catch (error) {
+      if (performance.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}
+
+function secretsFrom(config: WorkerConfig): EngineDeps['credentials'] {
+  const { local } = config;
+  if (local === undefined) return () => Promise.resolve(undefined);
+  return async (fingerprint) => {
+    const control = await connectControl(local.controlSocket);
+    try {
+      return await control.getCredentials(fingerprint);
+    } catch (error) {
+      if (asWaybillError(error).code === 'WB_UNAUTHENTICATED') return undefined;
+      throw error;
+    } finally {
+      control.close();
+    }
+  };
+}
+
+/** Pulls that are open and not paused; the service does not idle out under them. */
+async function countOpenPulls(client: WaybillClient): Promise<number> {
+  const running = await client.list({ onlyRunning: true });
+  const open = await Promise.all(
+    running.map(async ({ pullId }) => (await client.status(pullId)).progress.phase !== 'paused'),
+  );
+  return open.filter((isOpen) => isOpen).length;
+}
+
+function answerService(client: WaybillClient, log: Logger): void {
+  process.on('message', (value: unknown) => {
+    if (parseServiceMessage(value)?.type !== 'how-busy') return;
+    countOpenPulls(client).then(
+      (openPulls) => tell({ type: 'busy', openPulls }),
+      // Without an answer the service keeps what it knew.
+      (error: unknown) => log.warn({ error: String(error) }, 'how busy is not known'),
+    );
+  });
+}
+
+function tell(message: WorkerMessage): void {
+  if (process.connected) process.send?.(message);
+}
+
+function installRuntime(log: Logger): void {
+  const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' };
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      const name = levels[level];
+      if (name === 'error') log.error(meta ?? {}, message);
+      else log.warn(meta ?? {}, message);
+    }),
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
+  });
+}
+
+/**
+ * Runs a worker until `signal` aborts; resolves once it has drained.
+ * @throws WB_TEMPORAL_UNREACHABLE when Temporal does not answer for a minute
+ */
+export async function runWorker(config: WorkerConfig, signal: AbortSignal): Promise<void> {
+  const log = pino({ base: { pid: process.pid } }, pino.destination({ fd: 2, sync: true }));
+  installRuntime(log);
+  const identity = `${hostname()}/${process.pid}/worker`;
+  const { connection, local, site } = config;
+  const client = await connectPatiently({ ...connection, identity });
+  const { workflows, transfer } = client.queues(site);
+  // The local database may be lost and made anew; the state folder stays the same.
+  const engineId =
+    local === undefined ? await client.engineId() : `${hostname()}:${local.stateDir}`;
+  const engine = createTransferEngine({
+    sources: new StoreRegistry(),
+    credentials: secretsFrom(config),
+    engineId,
+    ask: async (owner) => {
+      if (owner.engineId !== engineId) return 'unknown';
+      return (await client.isRunOpen(owner.pullId, owner.runId)) ? 'open' : 'closed';
+    },
+    threadEntry: new URL('./thread.js', import.meta.url),
+    version: readWaybillVersion(),
+    now: () => new Date().toISOString(),
+  });
+  const queues = await startWorkerQueues({
+    ...connection,
+    identity,
+    queues: { workflows, transfer: [transfer] },
+    engine,
+    isLocal: local !== undefined,
+  });
+  if (local?.previousIdentity !== undefined) {
+    const count = await client.handBack(local.previousIdentity);
+    log.info({ count, previous: local.previousIdentity }, 'took over the work of a dead worker');
+  }
+  answerService(client, log);
+  tell({ type: 'ready', identity });
+  log.info({ identity, queues: [workflows, transfer] }, 'polling');
+  const stop = (): void => void queues.stop().catch(() => undefined);
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  try {
+    await queues.ended;
+  } finally {
+    await engine.close();
+    await client.close();
+  }
+  log.info('drained');
+}
+
+async function main(): Promise<void> {
+  const controller = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => controller.abort());
+  }
+  try {
+    await runWorker(parseWorkerArguments(process.argv.slice(2)), controller.signal);
+    process.exitCode = 0;
+  } catch (error) {
+    const known = asWaybillError(error);
+    process.stderr.write(
+      `${JSON.stringify({ level: 60, code: known.code, msg: known.message })}\n`,
+    );
+    process.exitCode = known.exitCode;
+  }
+  // An open channel to the service would keep the process.
+  if (process.connected) process.disconnect();
+}
+
+const script = process.argv[1];
+if (script !== undefined && realpathSync(script) === fileURLToPath(import.meta.url)) await main();
