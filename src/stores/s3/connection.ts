@@ -21,6 +21,9 @@ export const MAX_CONNECTIONS = 64;
 /** A clock that is off by less is within what every service tolerates (15 min), and may be a slow answer. */
 const CLOCK_TOLERANCE_MS = 60_000;
 
+/** Statuses that need no words; and a service that asks for fewer requests is not asked once more why. */
+const SELF_EXPLAINING: ReadonlySet<number> = new Set([404, 405, 412, 416, 429, 503]);
+
 /** One request, before it is signed. */
 export interface S3Request extends CallOptions {
   readonly method: 'GET' | 'HEAD';
@@ -155,7 +158,7 @@ export class S3Connection {
     if (request.method === 'GET')
       return { status, headers, body: await readErrorBody(answer.body) };
     answer.body.destroy();
-    if (![301, 307, 400, 403].includes(status)) return { status, headers, body: '' };
+    if (SELF_EXPLAINING.has(status)) return { status, headers, body: '' };
     const asGet = await this.sendOnce({
       ...request,
       method: 'GET',

@@ -103,13 +103,15 @@ const ROWS: Readonly<Record<string, Row>> = {
   InvalidRequest: ['WB_UNSUPPORTED', 'refuses the request', { scope: 'file', retryable: false }],
 };
 
-/** What a status alone says; the rest is left to the HTTP table. */
+/** What a status alone says, as in an answer to HEAD; the rest is left to the HTTP table. */
 const CODE_OF_STATUS: Readonly<Record<number, string>> = {
   301: 'PermanentRedirect',
   307: 'TemporaryRedirect',
   405: 'MethodNotAllowed',
   412: 'PreconditionFailed',
   416: 'InvalidRange',
+  429: 'TooManyRequests',
+  503: 'SlowDown',
 };
 
 /** The code in an error's body, or in the header in which MinIO repeats it for HEAD. */
@@ -117,7 +119,8 @@ export function s3CodeOf(answer: FailedAnswer): string | undefined {
   return (
     elementOf(answer.body, 'Code') ??
     answer.headers['x-minio-error-code'] ??
-    CODE_OF_STATUS[answer.status]
+    // A gateway's 503 comes with a page of its own; S3's own 503 means too many requests.
+    (answer.status === 503 && answer.body !== '' ? undefined : CODE_OF_STATUS[answer.status])
   );
 }
 
@@ -140,7 +143,8 @@ export function errorOfAnswer(answer: FailedAnswer, asked: Asked): WaybillError 
   }
   const [wbCode, what, over] = refine(row, asked);
   const retryAfterMs = retryAfterMsOf(answer.headers);
-  const reason = [code, said].filter((part) => part !== undefined && part !== '').join(': ');
+  const stated = elementOf(answer.body, 'Code') ?? `HTTP ${answer.status}`;
+  const reason = said === '' ? stated : `${stated}: ${said}`;
   return new WaybillError(wbCode, `${asked.address} ${what} (${reason})`, {
     operation: asked.operation,
     store: asked.store,
