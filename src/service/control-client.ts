@@ -21,7 +21,11 @@ export type Secrets = Readonly<Record<string, string>>;
 
 /** An open connection to the local service. Each verb throws WB_TEMPORAL_UNREACHABLE once it is closed. */
 export interface ControlClient {
-  status(): Promise<ServiceStatus>;
+  /**
+   * @param options.fresh whether the worker counts its open pulls for this answer (up to a second); without it the
+   *   count may be some seconds old. Default true.
+   */
+  status(options?: { readonly fresh?: boolean }): Promise<ServiceStatus>;
   /** Puts secrets into the service's memory; their fingerprint is no secret and stays the same for good. */
   putCredentials(secrets: Secrets): Promise<string>;
   /** @throws WaybillError WB_UNAUTHENTICATED when the service does not have them (it was restarted) */
@@ -81,8 +85,8 @@ class SocketControlClient implements ControlClient {
     });
   }
 
-  status(): Promise<ServiceStatus> {
-    return this.#ask({ verb: 'status' }, serviceStatusSchema);
+  status({ fresh = true }: { readonly fresh?: boolean } = {}): Promise<ServiceStatus> {
+    return this.#ask({ verb: 'status', fresh }, serviceStatusSchema);
   }
 
   async putCredentials(secrets: Secrets): Promise<string> {

@@ -15,7 +15,8 @@ const base = { id: z.number().int().nonnegative(), protocol: z.literal(CONTROL_P
 const secretsSchema = z.record(z.string().min(1).max(200), z.string().max(64 * 1024));
 
 export const controlRequestSchema = z.discriminatedUnion('verb', [
-  z.strictObject({ ...base, verb: z.literal('status') }),
+  /** `fresh`: the worker is asked for its open pulls first. */
+  z.strictObject({ ...base, verb: z.literal('status'), fresh: z.boolean() }),
   z.strictObject({ ...base, verb: z.literal('put-credentials'), secrets: secretsSchema }),
   z.strictObject({
     ...base,

@@ -16,7 +16,7 @@ import { removeFile } from './service-files.js';
 /** What the verbs act on. */
 export interface ControlDeps {
   readonly vault: CredentialsVault;
-  status(clients: number): ServiceStatus;
+  status(clients: number, isFresh: boolean): ServiceStatus | Promise<ServiceStatus>;
   keep(on: boolean): void;
   /** Begins to stop; returns at once. */
   stop(): void;
@@ -46,7 +46,9 @@ export async function listenControl(path: string, deps: ControlDeps): Promise<Co
       if (holders.delete(socket)) deps.onClients(holders.size);
     });
     readLines(socket, MAX_LINE_BYTES, (line) => {
-      socket.write(`${JSON.stringify(answer(line, socket, holders, deps))}\n`);
+      void answer(line, socket, holders, deps).then((reply) => {
+        if (!socket.destroyed) socket.write(`${JSON.stringify(reply)}\n`);
+      });
     });
   });
   removeFile(path);
@@ -74,12 +76,12 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-function answer(
+async function answer(
   line: string,
   socket: Socket,
   holders: Set<Socket>,
   deps: ControlDeps,
-): ControlReply {
+): Promise<ControlReply> {
   const { id, request } = parse(line);
   try {
     if (request === undefined) {
@@ -89,7 +91,7 @@ function answer(
           'Run `waybill down`, then the same command.',
       );
     }
-    return { id, ok: true, result: obey(request, socket, holders, deps) };
+    return { id, ok: true, result: await obey(request, socket, holders, deps) };
   } catch (error) {
     return { id, ok: false, error: toPlainError(error) };
   }
@@ -103,7 +105,7 @@ function obey(
 ): unknown {
   switch (request.verb) {
     case 'status':
-      return deps.status(holders.size);
+      return deps.status(holders.size, request.fresh);
     case 'put-credentials':
       return { fingerprint: deps.vault.put(request.secrets) };
     case 'get-credentials':

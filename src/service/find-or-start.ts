@@ -110,12 +110,12 @@ async function join(
   deadlineMs: number,
 ): Promise<Joined | undefined> {
   try {
-    const first = await control.status();
+    const first = await control.status({ fresh: false });
     if (await isReplaced(control, first)) return undefined;
     await control.hold();
     for (;;) {
       options.signal?.throwIfAborted();
-      const status = await control.status();
+      const status = await control.status({ fresh: false });
       if (status.temporal.state === 'ready') return { control, status };
       if (performance.now() > deadlineMs || status.temporal.restarts >= 5) {
         throw await notReady(options.stateDir, status);
@@ -136,8 +136,9 @@ async function isReplaced(control: ControlClient, status: ServiceStatus): Promis
     control.close();
     return true;
   }
-  const isIdle = status.clients === 0 && status.openPulls === 0;
-  if (status.waybillVersion === readWaybillVersion() || !isIdle) return false;
+  if (status.waybillVersion === readWaybillVersion()) return false;
+  const { clients, openPulls } = await control.status();
+  if (clients > 0 || openPulls !== 0) return false;
   await stopService(control, status);
   return true;
 }

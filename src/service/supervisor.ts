@@ -36,6 +36,7 @@ const TEMPORAL_GRACE_MS = 5_000;
 /** A command waits for the end of its inline service; the database is made to survive a killed server. */
 const INLINE_TEMPORAL_GRACE_MS = 0;
 const LOG_CHECK_MS = 30_000;
+const BUSY_ANSWER_MS = 1_000;
 
 /** One service of one state folder. Make it with `startSupervisor`. */
 export class Supervisor {
@@ -54,6 +55,7 @@ export class Supervisor {
   #previousIdentity: string | undefined;
   #workerIdentity: string | undefined;
   #openPulls: number | undefined;
+  #waitingForBusy: (() => void)[] = [];
   #isKept = false;
   #isDisowned = false;
   #stopping: Promise<void> | undefined;
@@ -94,7 +96,10 @@ export class Supervisor {
     this.#worker.start();
     this.#control = await listenControl(this.#files.controlSocket, {
       vault: createCredentialsVault(readOrMakeKey(this.#files.fingerprintKey)),
-      status: (clients) => this.#status(clients),
+      status: async (clients, isFresh) => {
+        if (isFresh) await this.#askHowBusy();
+        return this.#status(clients);
+      },
       keep: (on) => {
         this.#isKept = on;
         this.#idle.touch();
@@ -168,11 +173,25 @@ export class Supervisor {
   #hear(message: WorkerMessage): void {
     if (message.type === 'busy') {
       this.#openPulls = message.openPulls;
+      for (const tell of this.#waitingForBusy.splice(0)) tell();
       return;
     }
     this.#workerIdentity = message.identity;
     this.#worker.markReady();
     askHowBusy(this.#worker.process);
+  }
+
+  /** Asks the worker; settles with its answer, or after a second without one. */
+  #askHowBusy(): Promise<void> {
+    if (this.#worker.state !== 'ready') return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, BUSY_ANSWER_MS);
+      this.#waitingForBusy.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+      askHowBusy(this.#worker.process);
+    });
   }
 
   #lookWhetherIdle(): void {

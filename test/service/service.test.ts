@@ -48,6 +48,9 @@ describe('the local service', () => {
     const handles = await Promise.all([bed.start(), bed.start(), bed.start(), bed.start()]);
     expect(new Set(handles.map((handle) => handle.address)).size).toBe(1);
     expect(handles.filter((handle) => handle.isStarted)).toHaveLength(1);
+    await until('the worker polls', async () => {
+      return (await handles[0]?.control.status())?.worker.state === 'ready';
+    });
     expect(bed.workerStarts()).toHaveLength(1);
     expect((await handles[0]?.control.status())?.clients).toBe(4);
   });
