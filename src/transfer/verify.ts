@@ -79,13 +79,16 @@ interface OnDisk extends FoundFile {
 type Pair = { readonly path: string; readonly wanted?: Wanted; readonly disk?: OnDisk };
 
 /**
- * Verifies a destination, or a tree that was sealed. Throws WB_NOT_FOUND where there is no record, WB_LOCAL_DAMAGE
- * where the record is too damaged to judge by; differences are no error but in the report.
+ * Verifies a destination, or a tree that was sealed. Throws WB_NOT_FOUND where there is no record, WB_PARTIAL where
+ * a pull left files out and no lists, WB_LOCAL_DAMAGE where the record is too damaged to judge by; differences are
+ * no error but in the report.
  */
 export async function verifyTree(path: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   const place = await findRecord(path);
   const record = await readRecord(place);
   const check = await checkRecord(place, record);
+  if (record.state === 'partial' && check.trusted === undefined)
+    throw partial(place, record.receipt);
   const said: Receipt | Seal = record.receipt ?? record.seal;
   if (check.trusted === undefined) {
     const message = `the record of ${place.destination} cannot be relied on: ${check.problems.join('; ')}`;
@@ -127,6 +130,17 @@ export async function verifyTree(path: string, options: VerifyOptions = {}): Pro
     treeDigest: said.treeDigest,
     failed: (record.receipt?.failures ?? []).map((failure) => failure.path),
   };
+}
+
+/** A partial pull keeps its digests in the journal until the same pull completes it. */
+function partial(place: RecordPlace, receipt: Receipt): WaybillError {
+  const names = (receipt.failures ?? []).slice(0, 3).map(({ path }) => JSON.stringify(path));
+  const count = receipt.counts.filesFailed ?? receipt.failures?.length ?? 0;
+  const message =
+    `the pull into ${place.destination} is partial: ${receipt.counts.files} files arrived, ` +
+    `${count} failed (${names.join(', ')}${count > names.length ? ', …' : ''}). ` +
+    `The same pull completes it; then it can be verified`;
+  return new WaybillError('WB_PARTIAL', message, { operation: 'verify' });
 }
 
 /** The record and the disk side by side. */

@@ -208,6 +208,12 @@ describe('seal and verify', () => {
       failed: ['b'],
       findings: [],
     });
+    fs.rmSync(join(root, '.waybill/SHA256SUMS'));
+    fs.rmSync(join(root, '.waybill/manifest.ndjson'));
+    await expect(verifyTree(root)).rejects.toMatchObject({
+      code: 'WB_PARTIAL',
+      message: /is partial: 1 files arrived, 1 failed \("b"\)/,
+    });
   });
 
   it('a single file is verified by the record beside it, also when it is gone', async () => {
