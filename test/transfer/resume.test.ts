@@ -12,7 +12,7 @@ import { startCutServer, serveFile, type CutServer } from '../helpers/cut-server
 import { contextOf, engineOf, pullWith, requestOf, scratch } from '../helpers/engine.js';
 
 const MiB = 1024 * 1024;
-const SIZE = 96 * MiB;
+const SIZE = 80 * MiB;
 const OLD = 'Mon, 01 Jan 2024 00:00:00 GMT';
 
 const sha256 = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
@@ -156,23 +156,24 @@ describe('a large file that is interrupted', () => {
   it('a stream that breaks is opened again at its offset', async () => {
     server.serve('/model.bin', (request) =>
       request.method === 'GET' && request.index % 3 === 1
-        ? { ...strong(request), cutAfterBytes: 5 * MiB, cutWith: 'reset' }
+        ? { ...strong(request), cutAfterBytes: 5 * MiB, cutWith: 'close' }
         : strong(request),
     );
     expect(await pullWith(engine, requestOf(`${server.url}/model.bin`, to))).toMatchObject({
       ok: true,
     });
     expect(sha256(await readFile(to))).toBe(sha256(content));
-    expect(server.bytesServed('/model.bin')).toBeLessThan(SIZE + 8 * MiB);
+    // What lay in the sockets when they were cut comes twice, nothing else.
+    expect(server.bytesServed('/model.bin')).toBeLessThan(SIZE + 16 * MiB);
   });
 
-  it('rule 13 and 15: after kill -9 another process goes on, with at most one part a stream twice', async () => {
+  it('rule 13 and 15: after kill -9 another process goes on, with at most a part a stream fetched twice', async () => {
     const uri = `${server.url}/model.bin`;
     server.serve('/model.bin', slow);
     const script = fileURLToPath(new URL('../helpers/pull-process.js', import.meta.url));
     const child = fork(script, [uri, to], { execArgv: [], stdio: 'ignore' });
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    await until(async () => (await recordedParts()) >= 3, 'three parts were recorded');
+    await until(async () => (await recordedParts()) >= 2, 'two parts were recorded');
     child.kill('SIGKILL');
     await ended;
     server.serve('/model.bin', strong);
