@@ -22,7 +22,8 @@ const LIST_NAME = /^(sha256sums?(\.txt)?|.+\.sha256sums|manifest\.ndjson)$/i;
 /** Understands an address. The query with secrets, split off before, is put back. WB_USAGE if it is no address. */
 export function parseAddress({ uri, secrets }: StoreAddress): HttpAddress {
   const url = URL.canParse(uri) ? new URL(uri) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '') {
+  // `URL` would take the first folder of https:///folder for a host.
+  if (url === undefined || !/^https?:\/\/[^/\\?#]/i.test(uri)) {
     const message = `${redactUri(uri)} is not an http or https address`;
     throw new WaybillError('WB_USAGE', message, { operation: 'open', store: 'http' });
   }

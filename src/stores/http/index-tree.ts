@@ -4,6 +4,7 @@ import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError, type ErrorCode } from '../../model/errors.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { guardPath, MAX_DEPTH } from '../../model/object-path.js';
+import { endingOf } from '../lib/http-headers.js';
 import { walkOrder } from '../lib/path-order.js';
 import type { CallOptions, ListOptions } from '../store.js';
 import { urlBelow } from './address.js';
@@ -89,6 +90,9 @@ export class IndexTree implements HttpTree {
     const asked = { url: page, path, operation, signal };
     const { text, answer } = await readPage(this.source, asked, MAX_PAGE_BYTES);
     const isPage = isHtml(answer.headers);
+    if (isPage && endingOf(answer.headers) === 'close' && !/<\/html>\s*$/i.test(text)) {
+      throw this.failure('WB_UNAVAILABLE', path, 'broke off in the middle of its index', operation);
+    }
     const entries = isPage ? parseHtmlIndex(text, answer.url) : parseJsonIndex(text);
     if (entries) {
       return {

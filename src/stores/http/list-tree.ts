@@ -4,6 +4,7 @@ import { WaybillError } from '../../model/errors.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { compareByBytes } from '../../model/object-path.js';
 import { collectSums, decodeManifest } from '../../manifest/index.js';
+import { endingOf } from '../lib/http-headers.js';
 import type { CallOptions, ListOptions } from '../store.js';
 import type { HttpAddress } from './address.js';
 import { urlBelow } from './address.js';
@@ -82,6 +83,11 @@ export class ListTree implements HttpTree {
       answer.body.destroy();
       const message = `${name} answered with an HTML page where a list of files was expected (a sign-in page?)`;
       throw new WaybillError('WB_SIGN_IN_PAGE', message, { operation, store: 'http', path: '' });
+    }
+    if (endingOf(answer.headers) === 'close') {
+      answer.body.destroy();
+      const message = `${name} does not say how long it is: a cut list would pass for a whole one`;
+      throw new WaybillError('WB_UNPROVEN_LENGTH', message, { operation, store: 'http', path: '' });
     }
     try {
       const files = this.knowsSizes ? await readManifest(body, name) : await readSums(body, name);

@@ -28,6 +28,12 @@ export function contentLengthOf(headers: Headers): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
+/** How the end of an answer's body is told (rule 11); `close` looks the same when the body was cut. */
+export function endingOf(headers: Headers): 'length' | 'framing' | 'close' {
+  if (/(^|[\s,])chunked\s*$/i.test(headers['transfer-encoding'] ?? '')) return 'framing';
+  return contentLengthOf(headers) === undefined ? 'close' : 'length';
+}
+
 /** An HTTP date as ISO 8601 UTC; undefined for what is no date. */
 export function isoDateOf(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;

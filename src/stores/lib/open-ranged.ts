@@ -9,6 +9,7 @@ import {
   answersPin,
   contentLengthOf,
   contentRangeOf,
+  endingOf,
   ifMatchOf,
   isoDateOf,
   pinOf as standardPinOf,
@@ -183,7 +184,6 @@ function describe(
     ...standardDigestsOf(headers, place.isWhole),
     ...request.digestsOf?.(headers, place.isWhole),
   };
-  const isChunked = /(^|[\s,])chunked\s*$/i.test(headers['transfer-encoding'] ?? '');
   return {
     body,
     headers,
@@ -195,6 +195,6 @@ function describe(
     ...(modifiedAt === undefined ? {} : { modifiedAt }),
     ...(Object.keys(digests).length === 0 ? {} : { digests }),
     ...(answeredAt === undefined ? {} : { answeredAt }),
-    ending: place.lengthBytes !== undefined ? 'length' : isChunked ? 'framing' : 'close',
+    ending: place.lengthBytes !== undefined ? 'length' : endingOf(headers),
   };
 }
