@@ -1,0 +1,213 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { WaybillError } from '../../src/model/errors.js';
+import type { WorkerQueues } from '../../src/worker-queues.js';
+import { newRequest, QUICK, startBench, until, type Bench } from './lib/bench.js';
+import { StandInEngine, workFor, type Script } from './lib/stand-in-engine.js';
+
+let bench: Bench;
+let worker: WorkerQueues | undefined;
+
+beforeAll(async () => {
+  bench = await startBench();
+});
+
+afterEach(async () => {
+  await worker?.stop();
+  worker = undefined;
+});
+
+afterAll(async () => {
+  await bench.stop();
+});
+
+async function serve(script: Script): Promise<StandInEngine> {
+  const engine = new StandInEngine(script);
+  worker = await bench.startWorker(engine);
+  return engine;
+}
+
+const phaseOf = async (pullId: string): Promise<string> =>
+  (await bench.client.status(pullId)).progress.phase;
+
+describe.each([
+  ['in one workflow', QUICK],
+  ['in shards', { ...QUICK, unitsInRoot: 1 }],
+])('a running pull %s', (_where, tuning) => {
+  it('rule 28: pauses at once, stays open, and goes on without a failure', async () => {
+    let isSlow = true;
+    const engine = await serve({
+      pages: [20],
+      unit: (_unit, _call, context) => workFor(isSlow ? 60_000 : 10, context),
+    });
+    const { pullId } = await bench.client.startPull(newRequest(), { tuning });
+    await until('units run', () => engine.running === 6);
+    await bench.client.pause(pullId);
+    await until('all bytes have stopped', () => engine.running === 0, 5_000);
+    expect(await phaseOf(pullId)).toBe('paused');
+    isSlow = false;
+    await bench.client.resume(pullId);
+    expect(await bench.client.result(pullId)).toMatchObject({ ok: true, files: 20 });
+    expect(engine.recorded).toEqual([]);
+  }, 60_000);
+
+  it('rule 28: cancelled, it waits for its bytes to stop, then gives the destination back', async () => {
+    let releasedWhile = -1;
+    const engine: StandInEngine = await serve({
+      pages: [20],
+      unit: (_unit, _call, context) => workFor(60_000, context),
+    });
+    const release = engine.release.bind(engine);
+    engine.release = () => {
+      releasedWhile = engine.running;
+      return release();
+    };
+    const { pullId } = await bench.client.startPull(newRequest(), { tuning });
+    await until('units run', () => engine.running === 6);
+    await bench.client.cancel(pullId);
+    const result = await bench.client.result(pullId);
+    expect(result).toMatchObject({ ok: false, exitCode: 13, code: 'WB_CANCELLED' });
+    expect(releasedWhile).toBe(0);
+    expect((await bench.client.status(pullId)).state).toBe('cancelled');
+  }, 60_000);
+
+  it('tries at once what is blocked when it is told to', async () => {
+    let isDown = true;
+    await serve({
+      pages: [10],
+      unit: async () => {
+        if (isDown) throw new WaybillError('WB_NO_SPACE', 'the disk is full');
+      },
+    });
+    const patient = { ...tuning, probeFirstMs: 600_000, probeMaxMs: 600_000 };
+    const { pullId } = await bench.client.startPull(newRequest(), { tuning: patient });
+    await until('it is blocked', async () => (await phaseOf(pullId)) === 'blocked');
+    isDown = false;
+    await bench.client.retryNow(pullId);
+    expect((await bench.client.result(pullId)).ok).toBe(true);
+  }, 60_000);
+});
+
+describe('starting', () => {
+  const slow: Script = {
+    pages: [3],
+    unit: (_unit, _call, context) => workFor(60_000, context),
+  };
+
+  it('joins an equal pull that runs, also when the folder has come into being meanwhile', async () => {
+    await serve(slow);
+    const request = newRequest();
+    const first = await bench.client.startPull(request, { tuning: QUICK });
+    const again = await bench.client.startPull({
+      ...request,
+      destination: { ...request.destination, isFolder: true },
+    });
+    expect(again).toMatchObject({ pullId: first.pullId, runId: first.runId, joined: true });
+    await bench.client.cancel(first.pullId);
+    await bench.client.result(first.pullId);
+  });
+
+  it('goes on with a paused pull when the same is asked again', async () => {
+    let isSlow = true;
+    const engine = await serve({
+      pages: [3],
+      unit: (_unit, _call, context) => workFor(isSlow ? 60_000 : 10, context),
+    });
+    const request = newRequest();
+    const { pullId } = await bench.client.startPull(request, { tuning: QUICK });
+    await until('units run', () => engine.running === 3);
+    await bench.client.pause(pullId);
+    await until('it stands', () => engine.running === 0);
+    isSlow = false;
+    expect((await bench.client.startPull(request)).joined).toBe(true);
+    expect((await bench.client.result(pullId)).ok).toBe(true);
+  });
+
+  it('refuses another source for a destination that is being written', async () => {
+    await serve(slow);
+    const request = newRequest();
+    const { pullId } = await bench.client.startPull(request, { tuning: QUICK });
+    const other = { ...request, source: { uri: 'file:///other', settings: {} } };
+    await expect(bench.client.startPull(other)).rejects.toMatchObject({
+      code: 'WB_DESTINATION_OWNED',
+      exitCode: 9,
+    });
+    await bench.client.cancel(pullId);
+    await bench.client.result(pullId);
+  });
+
+  it('replaces a paused pull of the same source by one with other options', async () => {
+    let isSlow = true;
+    const engine = await serve({
+      pages: [3],
+      unit: (_unit, _call, context) => workFor(isSlow ? 60_000 : 10, context),
+    });
+    const request = newRequest();
+    const first = await bench.client.startPull(request, { tuning: QUICK });
+    await until('units run', () => engine.running === 3);
+    await bench.client.pause(first.pullId);
+    await until('it is paused', async () => (await phaseOf(first.pullId)) === 'paused');
+    isSlow = false;
+    const second = await bench.client.startPull({ ...request, concurrency: 4 });
+    expect(second).toMatchObject({ pullId: first.pullId, joined: false });
+    expect(second.runId).not.toBe(first.runId);
+    expect((await bench.client.result(second.pullId)).ok).toBe(true);
+  }, 60_000);
+
+  it('starts a new run after an end', async () => {
+    await serve({ pages: [1] });
+    const request = newRequest();
+    const first = await bench.client.startPull(request);
+    await bench.client.result(first.pullId);
+    const second = await bench.client.startPull(request);
+    expect(second).toMatchObject({ pullId: first.pullId, joined: false });
+    expect(second.runId).not.toBe(first.runId);
+    await bench.client.result(second.pullId);
+  });
+
+  it('rule 9: a request of another protocol is refused with both numbers', async () => {
+    await serve({ pages: [1] });
+    const { pullId } = await bench.client.startPull(newRequest({ protocol: 99 }));
+    const result = await bench.client.result(pullId);
+    expect(result).toMatchObject({ exitCode: 10, code: 'WB_VERSION_SKEW' });
+    expect(result.message).toContain('99');
+  });
+
+  it('waits for a worker, and says so', async () => {
+    const { pullId } = await bench.client.startPull(newRequest(), { tuning: QUICK });
+    const status = await bench.client.status(pullId);
+    expect(status.progress).toMatchObject({
+      phase: 'waiting for a worker',
+      reason: 'no worker answers',
+    });
+    await serve({ pages: [1] });
+    expect((await bench.client.result(pullId)).ok).toBe(true);
+  });
+});
+
+describe('finding', () => {
+  it('finds a pull by id, by prefix and by destination, and names the candidates of an ambiguous prefix', async () => {
+    await serve({ pages: [1] });
+    const request = newRequest();
+    const { pullId } = await bench.client.startPull(request);
+    await bench.client.result(pullId);
+    await until('it is listed', async () =>
+      (await bench.client.list()).some((pull) => pull.pullId === pullId && pull.state === 'done'),
+    );
+    expect((await bench.client.find(pullId)).destination).toBe(request.destination.path);
+    expect((await bench.client.find(pullId.slice(0, -1))).pullId).toBe(pullId);
+    expect((await bench.client.find(request.destination.path)).pullId).toBe(pullId);
+    await expect(bench.client.find('no-such-pull')).rejects.toMatchObject({ code: 'WB_NOT_FOUND' });
+    await expect(bench.client.find('')).rejects.toMatchObject({ code: 'WB_USAGE' });
+  });
+
+  it('tells a pull that Temporal does not know from a Temporal that does not answer', async () => {
+    await expect(bench.client.status('nothing')).rejects.toMatchObject({ code: 'WB_NOT_FOUND' });
+  });
+
+  it('knows whether a worker serves a queue', async () => {
+    await serve({ pages: [1] });
+    const { transfer } = bench.client.queues();
+    await until('the worker has polled', () => bench.client.isWorkerPolling(transfer));
+    expect(await bench.client.isWorkerPolling('nobody')).toBe(false);
+  });
+});
