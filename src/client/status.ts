@@ -11,6 +11,9 @@ import { reach } from './translate.js';
 /** A query that no worker answers within this is left out of this look. */
 const QUERY_DEADLINE_MS = 2_500;
 
+/** A Temporal that does not answer for so long is said not to be reached. */
+const DESCRIBE_DEADLINE_MS = 3_000;
+
 /** An activity that waits longer than this for a worker, while none is running, is said. */
 const WAITING_IS_SAID_AFTER_MS = 5_000;
 
@@ -50,12 +53,19 @@ async function ask<T>(client: Client, workflowId: string, query: string): Promis
   }
 }
 
+/** Within a deadline: the connection itself would silently try for ten seconds. */
+function describe(client: Client, workflowId: string): Promise<WorkflowExecutionDescription> {
+  return client.withDeadline(Date.now() + DESCRIBE_DEADLINE_MS, () =>
+    client.workflow.getHandle(workflowId).describe(),
+  );
+}
+
 async function describeQuietly(
   client: Client,
   workflowId: string,
 ): Promise<WorkflowExecutionDescription | undefined> {
   try {
-    return await client.workflow.getHandle(workflowId).describe();
+    return await describe(client, workflowId);
   } catch {
     return undefined;
   }
@@ -139,8 +149,7 @@ export async function readStatus(
   ratchet: Ratchet,
   pullId: string,
 ): Promise<PullStatus> {
-  const handle = client.workflow.getHandle(pullId);
-  const description = await reach('read the pull', () => handle.describe());
+  const description = await reach('read the pull', () => describe(client, pullId));
   const memo = memoOf(description.memo);
   const state = stateOf(description.status.name);
   const runId = description.runId;
