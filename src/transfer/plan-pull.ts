@@ -102,7 +102,7 @@ export async function hashFile(
 }
 
 /** Opens the list that `--expect` names: a local path, or a URI that is read with the source's own connection. */
-async function readLocation(
+export async function readLocation(
   location: string,
   source: StoreAddress,
   opener: StoreOpener,

@@ -1,6 +1,73 @@
-import { WaybillError } from '../../model/errors.js';
+/** `waybill ls`: what a pull would fetch. */
+import type { ObjectEntry } from '../../model/object-entry.js';
+import { formatBytes, formatCount } from '../../model/sizes.js';
+import { StoreRegistry } from '../../stores/registry.js';
+import type { CommandContext } from '../context.js';
+import { runInProcess } from '../in-process.js';
+import { sourceOf } from '../request/build.js';
+import { safeText } from '../safe-text.js';
 
-/** `waybill ls`. */
-export function runLs(): Promise<number> {
-  return Promise.reject(new WaybillError('WB_UNSUPPORTED', 'waybill ls is not built yet'));
+function tell({ output }: CommandContext, entry: ObjectEntry): void {
+  const { path, kind, sizeBytes, modifiedAt, digests } = entry;
+  if (output.isJson) {
+    output.json({
+      path,
+      kind,
+      sizeBytes: sizeBytes ?? null,
+      modifiedAt: modifiedAt ?? null,
+      digests: digests ?? {},
+    });
+    return;
+  }
+  const name = `${safeText(path)}${kind === 'directory' ? '/' : ''}`;
+  if (output.isQuiet) {
+    output.rawResult(name);
+    return;
+  }
+  const size = kind === 'directory' ? '' : sizeBytes === undefined ? '?' : formatBytes(sizeBytes);
+  const time = modifiedAt === undefined ? '' : modifiedAt.slice(0, 16).replace('T', ' ');
+  output.result(`${size.padStart(7)}  ${time.padEnd(16)}  ${name}`);
+}
+
+/** Lists a source: one level, or all with `-r`. */
+export async function runLs(
+  context: CommandContext,
+  [source = '']: readonly (string | undefined)[],
+): Promise<number> {
+  const { config, output, redactor, flags } = context;
+  const registry = new StoreRegistry();
+  const { address } = sourceOf(config, source, process.cwd(), registry);
+  redactor.learn(Object.values(address.secrets));
+  await runInProcess(context, 'listing', async ({ signal, progress }) => {
+    const resolution = registry.isReference(address.uri)
+      ? await registry.resolve(address, { signal })
+      : { uri: address.uri };
+    const store = await registry.open({
+      ...address,
+      uri: resolution.uri,
+      settings: { ...address.settings, ...resolution.settings },
+    });
+    try {
+      const root = await store.stat('', { signal });
+      let files = 0;
+      let bytes = 0;
+      const add = (entry: ObjectEntry): void => {
+        if (entry.kind === 'file') files += 1;
+        bytes += entry.sizeBytes ?? 0;
+        Object.assign(progress, { filesDone: files, bytesDone: bytes, name: entry.path });
+        tell(context, entry);
+      };
+      if (root.kind === 'file') {
+        const name = registry.factoryOf(address.uri).localName(address.uri);
+        add({ ...root, path: name ?? address.uri });
+      } else {
+        const recursive = flags['recursive'] === true;
+        for await (const entry of store.list('', { recursive, signal })) add(entry);
+      }
+      if (!output.isJson) output.say(`${formatCount(files, 'file')}, ${formatBytes(bytes)}`);
+    } finally {
+      await store.close();
+    }
+  });
+  return 0;
 }

@@ -18,7 +18,7 @@ export interface ExistingContext {
   readonly request: PullRequest;
   readonly filesRoot: string;
   readonly planId: string;
-  readonly journal: Journal;
+  readonly journal: Pick<Journal, 'fetched' | 'publishing'>;
   /** The last manifest of this destination, by path. */
   readonly last: ReadonlyMap<string, ManifestEntry>;
   /** SHA-256 of a whole local file. */

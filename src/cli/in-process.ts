@@ -1,0 +1,66 @@
+/** What the commands that run in this process share: a signal, and progress on a line of stderr. */
+import { createLogUpdate } from 'log-update';
+import { terminalHints } from '../config.js';
+import { formatBytes, formatCount, formatDuration } from '../model/sizes.js';
+import type { UnitProgress } from '../transfer/api.js';
+import type { CommandContext } from './context.js';
+import { cutEnd } from './progress/spans.js';
+import { safeText } from './safe-text.js';
+import { StopSwitch } from './stop.js';
+
+/** Before so long nobody wonders. */
+const QUIET_FOR_MS = 700;
+const FRAME_MS = 200;
+
+/** What the work gets. */
+export interface InProcess {
+  readonly signal: AbortSignal;
+  readonly progress: UnitProgress;
+}
+
+/** `hashing: 3 of 412 files, 1.2 GB of 8.1 GB, 2.1 s: name`. */
+export function workLine(progress: UnitProgress, elapsedMs: number): string {
+  const { phase, filesDone, filesTotal, bytesDone, bytesTotal, name } = progress;
+  const of = filesTotal > 0 ? `${filesDone.toLocaleString('en-US')} of ` : '';
+  const files = `${of}${formatCount(filesTotal > 0 ? filesTotal : filesDone, 'file')}`;
+  const bytes = `${formatBytes(bytesDone)}${bytesTotal > 0 ? ` of ${formatBytes(bytesTotal)}` : ''}`;
+  return `${phase}: ${files}, ${bytes}, ${formatDuration(elapsedMs)}: ${name}`;
+}
+
+/** Runs work that Ctrl-C ends at once, with a line about how far it is. */
+export async function runInProcess<T>(
+  { output }: CommandContext,
+  phase: UnitProgress['phase'],
+  work: (tools: InProcess) => Promise<T>,
+): Promise<T> {
+  const progress: UnitProgress = {
+    phase,
+    name: '',
+    filesDone: 0,
+    filesTotal: 0,
+    bytesDone: 0,
+    bytesTotal: 0,
+  };
+  const stop = new StopSwitch((exitCode) => process.exit(exitCode));
+  const leave = (): void => process.exit(stop.reason === 'terminate' ? 143 : 130);
+  stop.signal.addEventListener('abort', leave, { once: true });
+  const isDrawn = process.stderr.isTTY && terminalHints(true).hasCursor && !output.isQuiet;
+  const draw = createLogUpdate(process.stderr, { showCursor: true });
+  const startMs = performance.now();
+  const timer = isDrawn
+    ? setInterval(() => {
+        const elapsedMs = performance.now() - startMs;
+        if (elapsedMs < QUIET_FOR_MS) return;
+        const columns = Math.max(20, (process.stderr.columns || 80) - 1);
+        draw(cutEnd(safeText(workLine(progress, elapsedMs)), columns));
+      }, FRAME_MS)
+    : undefined;
+  try {
+    return await work({ signal: stop.signal, progress });
+  } finally {
+    clearInterval(timer);
+    draw.clear();
+    stop.signal.removeEventListener('abort', leave);
+    stop.dispose();
+  }
+}

@@ -1,0 +1,128 @@
+/** `waybill pull --dry-run`: what a pull would do, file by file, with nothing written anywhere. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { PullRequest } from '../model/pull.js';
+import type { Resolution, StoreAddress } from '../stores/store.js';
+import type { CallContext, ResolvedSource } from './api.js';
+import { Journal } from './journal.js';
+import { readLastManifest } from './last-manifest.js';
+import { layoutOf, RECORD_NAMES } from './layout.js';
+import { readLocation } from './plan-pull.js';
+import type { ExistingContext } from './plan/existing.js';
+import { readExpectations } from './plan/expectations.js';
+import { planEntries, type Planned } from './plan/planner.js';
+import { thisProcess } from './process-identity.js';
+import type { StoreOpener } from './pull-context.js';
+
+/** What a preview is made with. */
+export interface PreviewInput {
+  readonly request: PullRequest;
+  /** The source with its secrets. */
+  readonly address: StoreAddress;
+  readonly sources: StoreOpener & {
+    isReference(uri: string): boolean;
+    resolve(address: StoreAddress, options: { signal?: AbortSignal }): Promise<Resolution>;
+    factoryOf(uri: string): { localName(uri: string): string | undefined };
+  };
+}
+
+/** A pull that did not happen. */
+export interface Preview {
+  readonly resolved: ResolvedSource;
+  /** Absolute path of the folder or file that would be there. */
+  readonly destination: string;
+  readonly planned: AsyncIterable<Planned>;
+}
+
+const NO_JOURNAL: ExistingContext['journal'] = {
+  fetched: () => undefined,
+  publishing: () => undefined,
+};
+
+async function openJournal(recordDir: string): Promise<ExistingContext['journal']> {
+  const folder = join(recordDir, RECORD_NAMES.journal);
+  const isThere = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  // Opening one that is not there would make it.
+  return isThere ? Journal.open(folder, await thisProcess()) : NO_JOURNAL;
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}
+
+/** Resolves the source and tells what is planned while it lists. Throws what resolving, listing and planning throw. */
+export async function previewPull(input: PreviewInput, context: CallContext): Promise<Preview> {
+  const { request, address, sources } = input;
+  const { signal } = context;
+  const resolution: Resolution = sources.isReference(address.uri)
+    ? await sources.resolve(address, { signal })
+    : { uri: address.uri };
+  const settings = { ...address.settings, ...resolution.settings };
+  const storage: StoreAddress = { uri: resolution.uri, settings, secrets: address.secrets };
+  const store = await sources.open(storage);
+  const root = await store.stat('', { signal });
+  const name =
+    sources.factoryOf(address.uri).localName(address.uri) ??
+    sources.factoryOf(resolution.uri).localName(resolution.uri) ??
+    'download';
+  const resolved: ResolvedSource = {
+    ...resolution,
+    settings,
+    kind: root.kind === 'file' ? 'file' : 'tree',
+    name,
+  };
+  const layout = layoutOf(request, resolved);
+  const [expectations, last, journal] = await Promise.all([
+    readExpectations(
+      request,
+      store,
+      resolved.kind,
+      layout.singleName ?? name,
+      (location) => readLocation(location, storage, sources, context),
+      signal,
+    ),
+    readLastManifest(layout.recordDir),
+    openJournal(layout.recordDir),
+  ]);
+  const planned = planEntries(
+    {
+      request,
+      resolved,
+      store,
+      expectations,
+      // Probing would write; a clash of names is found by the pull itself.
+      folding: { foldsCase: false, foldsUnicode: false },
+      singleName: layout.singleName,
+      planned: new Set(),
+      existing: {
+        request,
+        filesRoot: layout.filesRoot,
+        planId: 'preview',
+        journal,
+        last,
+        hashFile,
+      },
+    },
+    context,
+  );
+  return { resolved, destination: layout.destination, planned: closing(planned, store) };
+}
+
+async function* closing(
+  planned: AsyncIterable<Planned>,
+  store: { close(): Promise<void> },
+): AsyncGenerator<Planned> {
+  try {
+    yield* planned;
+  } finally {
+    await store.close();
+  }
+}
