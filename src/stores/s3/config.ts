@@ -17,6 +17,10 @@ export interface ProfileSettings {
   readonly roleArn?: string;
   readonly roleSessionName?: string;
   readonly webIdentityTokenFile?: string;
+  /** Where a container's platform hands out keys (EKS pod identity, ECS). */
+  readonly containerFullUri?: string;
+  readonly containerRelativeUri?: string;
+  readonly containerTokenFile?: string;
 }
 
 /** All that the store needs to know; free of secrets but for `credentials`. */
@@ -38,6 +42,8 @@ export interface S3Config {
   readonly expectedBucketOwner?: string;
   readonly requestPayer?: string;
   readonly credentials?: StaticCredentials;
+  /** What the container's platform wants to hear before it hands out keys. */
+  readonly containerToken?: string;
   readonly profile: ProfileSettings;
 }
 
@@ -54,6 +60,9 @@ export const SETTING_VARIABLES = [
   'AWS_ROLE_ARN',
   'AWS_ROLE_SESSION_NAME',
   'AWS_WEB_IDENTITY_TOKEN_FILE',
+  'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+  'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
+  'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE',
   'AWS_NO_SIGN_REQUEST',
   'AWS_REQUEST_PAYER',
   'AWS_S3_FORCE_PATH_STYLE',
@@ -69,6 +78,7 @@ export const SECRET_VARIABLES = [
   'AWS_ACCESS_KEY_ID',
   'AWS_SECRET_ACCESS_KEY',
   'AWS_SESSION_TOKEN',
+  'AWS_CONTAINER_AUTHORIZATION_TOKEN',
 ] as const;
 
 const S3_URI = /^s3[an]?:\/\/([^/]*)(?:\/([\s\S]*))?$/i;
@@ -99,6 +109,7 @@ export function readS3Config(address: StoreAddress): S3Config {
     throw invalid(`${region.name} is not the name of a region: ${region.value}`);
   }
   const credentials = staticCredentials(address);
+  const containerToken = address.secrets['AWS_CONTAINER_AUTHORIZATION_TOKEN'] ?? '';
   const owner = pick(settings, ['expected_bucket_owner', 'MLFLOW_S3_EXPECTED_BUCKET_OWNER']);
   const payer = pick(settings, ['request_payer', 'AWS_REQUEST_PAYER']);
   const rootKey = key.endsWith('/') ? key.slice(0, -1) : key;
@@ -115,6 +126,7 @@ export function readS3Config(address: StoreAddress): S3Config {
     ...(owner ? { expectedBucketOwner: owner.value } : {}),
     ...(payer ? { requestPayer: payer.value } : {}),
     ...(credentials ? { credentials } : {}),
+    ...(containerToken === '' ? {} : { containerToken }),
     profile: profileOf(settings),
   };
 }
@@ -210,6 +222,9 @@ function profileOf(settings: ConnectionSettings): ProfileSettings {
   take('roleArn', 'AWS_ROLE_ARN');
   take('roleSessionName', 'AWS_ROLE_SESSION_NAME');
   take('webIdentityTokenFile', 'AWS_WEB_IDENTITY_TOKEN_FILE');
+  take('containerFullUri', 'AWS_CONTAINER_CREDENTIALS_FULL_URI');
+  take('containerRelativeUri', 'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI');
+  take('containerTokenFile', 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE');
   return found;
 }
 

@@ -1,4 +1,5 @@
 /** Where the keys come from: with the address, from a profile, from the platform, or none at all. */
+import type { FromHttpOptions } from '@aws-sdk/credential-providers';
 import { WaybillError } from '../../model/errors.js';
 import type { S3Config, StaticCredentials } from './config.js';
 
@@ -74,10 +75,11 @@ function isEnding({ expiration }: TemporaryCredentials): boolean {
   return expiration !== undefined && expiration.getTime() - Date.now() < REFRESH_BEFORE_MS;
 }
 
-async function loadProvider({ profile, region }: S3Config): Promise<Provider> {
+/** What the platform names beats the default profile; a profile that is asked for beats both, as in the AWS tools. */
+async function loadProvider(config: S3Config): Promise<Provider> {
   quietenVersionWarning();
-  const { fromNodeProviderChain, fromTokenFile } = await import('@aws-sdk/credential-providers');
-  const { roleArn, roleSessionName, webIdentityTokenFile } = profile;
+  const { profile, region } = config;
+  const providers = await import('@aws-sdk/credential-providers');
   const shared = {
     logger: new SilentLogger(),
     ignoreCache: true,
@@ -86,17 +88,35 @@ async function loadProvider({ profile, region }: S3Config): Promise<Provider> {
     ...(profile.credentialsFile === undefined ? {} : { filepath: profile.credentialsFile }),
     ...(region === undefined ? {} : { clientConfig: { region } }),
   };
-  if (roleArn !== undefined && webIdentityTokenFile !== undefined) {
-    return fromTokenFile({
+  const { roleArn, roleSessionName, webIdentityTokenFile } = profile;
+  const named = profile.profile !== undefined;
+  if (!named && roleArn !== undefined && webIdentityTokenFile !== undefined) {
+    return providers.fromTokenFile({
       ...shared,
       roleArn,
       webIdentityTokenFile,
       ...(roleSessionName === undefined ? {} : { roleSessionName }),
     });
   }
-  const provide = fromNodeProviderChain(shared);
+  const container = containerOptions(config);
+  if (!named && container !== undefined) return providers.fromHttp({ ...container, ...shared });
+  const provide = providers.fromNodeProviderChain(shared);
   // The chain's own memory would hand out the old keys once more while it looks for new ones.
   return () => provide({ forceRefresh: true });
+}
+
+function containerOptions({ profile, containerToken }: S3Config): FromHttpOptions | undefined {
+  const { containerFullUri, containerRelativeUri, containerTokenFile } = profile;
+  if (containerFullUri === undefined && containerRelativeUri === undefined) return undefined;
+  return {
+    ...(containerRelativeUri === undefined
+      ? { awsContainerCredentialsFullUri: containerFullUri ?? '' }
+      : { awsContainerCredentialsRelativeUri: containerRelativeUri }),
+    ...(containerTokenFile === undefined
+      ? {}
+      : { awsContainerAuthorizationTokenFile: containerTokenFile }),
+    ...(containerToken === undefined ? {} : { awsContainerAuthorizationToken: containerToken }),
+  };
 }
 
 /** The chain warns on the console where it is given no logger; its words would stand in the middle of a result. */

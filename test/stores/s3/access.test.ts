@@ -1,4 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -128,6 +130,30 @@ describe('refusals', () => {
     expect(error).toMatchObject({ code: 'WB_UNAUTHENTICATED', scope: 'source' });
     expect(error.message).toContain('AWS_SESSION_TOKEN');
     expect(error.message).not.toContain('made-up-session-token');
+  });
+});
+
+describe('the platform of a container', () => {
+  it('hands out keys to whoever knows its token', async () => {
+    const asked: (string | undefined)[] = [];
+    const platform = createServer((request, response) => {
+      asked.push(request.headers.authorization);
+      response.writeHead(request.headers.authorization === 'its token' ? 200 : 401);
+      const { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey } = minio;
+      const Expiration = new Date(Date.now() + 3_600_000).toISOString();
+      response.end(JSON.stringify({ AccessKeyId, SecretAccessKey, Token: '', Expiration }));
+    });
+    await new Promise<void>((resolve) => platform.listen(0, '127.0.0.1', resolve));
+    const { port } = platform.address() as AddressInfo;
+    const settings = { AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/keys` };
+    const secrets = { AWS_CONTAINER_AUTHORIZATION_TOKEN: 'its token' };
+    const store = await opened('s3://private/a', { settings, secrets });
+    expect((await readAll(store, 'file.txt')).toString()).toBe('the bytes');
+    expect(asked).toEqual(['its token']);
+    const denied = await opened('s3://private/a', { settings, secrets: {} });
+    const error = await errorOf(denied.stat('file.txt'));
+    expect(error.code).toBe('WB_UNAUTHENTICATED');
+    await new Promise<void>((resolve) => platform.close(() => resolve()));
   });
 });
 
