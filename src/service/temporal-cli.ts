@@ -4,7 +4,6 @@ import { WaybillError } from '../model/errors.js';
 import { findGo, goInstall } from './go-install.js';
 import { withInstallLock } from './install-lock.js';
 import { runTool } from './run-tool.js';
-import { downloadTemporalCli } from './temporal-download.js';
 
 /** The version that Waybill gets; the newest that `go install` can build. */
 export const TEMPORAL_CLI_VERSION = '1.5.1';
@@ -107,6 +106,8 @@ async function install(
 ): Promise<TemporalCliOrigin> {
   onProgress(`Temporal CLI ${TEMPORAL_CLI_VERSION}: not on this machine, asking for a download`);
   const version = TEMPORAL_CLI_VERSION;
+  // Loaded where it is needed: an HTTP client costs every other command a tenth of a second.
+  const { downloadTemporalCli } = await import('./temporal-download.js');
   const refusal = await downloadTemporalCli({ version, target, onProgress, signal });
   if (refusal === undefined) return 'download';
   const go = await findGo(signal);
