@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,10 +64,11 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     WAYBILL_SERVICE: 'background',
   };
   const struck: (() => Promise<void>)[] = [];
+  const running = new Set<ChildProcess>();
   const waybill: Stage['waybill'] = async (args, { isQuiet = false } = {}) => {
     signal.throwIfAborted();
     if (!isQuiet) io.say(`  $ waybill ${args.map(shown).join(' ')}`);
-    return runCommand({ args, dir, env, signal, ...(isQuiet ? {} : { say: io.say }) });
+    return runCommand({ args, dir, env, signal, running, ...(isQuiet ? {} : { say: io.say }) });
   };
   return {
     dir,
@@ -76,6 +78,8 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     waybill,
     onStrike: (work) => void struck.unshift(work),
     strike: async (isKept) => {
+      // A command that still runs would start the service again.
+      await Promise.all([...running].map(endNow));
       for (const work of struck) await work().catch(() => undefined);
       await runCommand({ args: ['down', '--force'], dir, env }).catch(() => undefined);
       if (!isKept) await rm(dir, { recursive: true, force: true, maxRetries: 5 });
@@ -89,6 +93,16 @@ interface CommandRun {
   readonly env: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   readonly say?: (line: string) => void;
+  /** Commands that have not ended yet. */
+  readonly running?: Set<ChildProcess>;
+}
+
+async function endNow(child: ChildProcess): Promise<void> {
+  const ended = new Promise<void>((resolve) => {
+    child.once('close', () => resolve());
+  });
+  child.kill('SIGKILL');
+  await ended;
 }
 
 async function runCommand(run: CommandRun): Promise<CommandResult> {
@@ -99,6 +113,8 @@ async function runCommand(run: CommandRun): Promise<CommandResult> {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  run.running?.add(child);
+  child.once('close', () => run.running?.delete(child));
   const end = (): void => void child.kill('SIGTERM');
   run.signal?.addEventListener('abort', end, { once: true });
   const said = { stdout: '', stderr: '' };
