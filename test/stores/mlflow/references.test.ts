@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { WaybillError } from '../../../src/model/errors.js';
+import type { WaybillError } from '../../../src/model/errors.js';
 import { mlflowFactory } from '../../../src/stores/mlflow/index.js';
 import { formatLocation, parseLocation } from '../../../src/stores/mlflow/location.js';
 import { unservable } from '../../../src/stores/mlflow/names.js';
