@@ -93,7 +93,7 @@ async function viaService(
 }
 
 function presignedIsOff({ settings }: MlflowConfig): string | undefined {
-  if (settings['mlflow_transport'] === 'proxied') return 'asked for';
+  if (settings['WAYBILL_MLFLOW_TRANSPORT'] === 'proxied') return 'asked for';
   const isOff = /^(false|0)$/i.test(settings['MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD'] ?? '');
   return isOff ? 'MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD is false' : undefined;
 }
@@ -136,7 +136,7 @@ async function viaStorage(
   const isOff = presignedIsOff(rest.config);
   const canGoDirect =
     /^s3[an]?$/.test(scheme) &&
-    rest.config.settings['mlflow_transport'] !== 'proxied' &&
+    rest.config.settings['WAYBILL_MLFLOW_TRANSPORT'] !== 'proxied' &&
     hasS3Access(rest.config);
   let obstacle = isOff ?? 'the server presigns the files of runs only';
   if (runId !== undefined && isOff === undefined) {

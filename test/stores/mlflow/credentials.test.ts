@@ -83,7 +83,7 @@ describe('a server with basic-auth', () => {
     const place = await credentialsFile(
       `[mlflow]\nmlflow_tracking_username = admin\nmlflow_tracking_password = ${PASSWORD}\n`,
     );
-    const settings = { mlflow_credentials_file: place };
+    const settings = { MLFLOW_TRACKING_CREDENTIALS_FILE: place };
     await withReference(
       mlflow.uri,
       `runs:/${runId}`,

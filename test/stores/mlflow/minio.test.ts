@@ -14,7 +14,7 @@ import { startMlflow } from '../../helpers/mlflow.js';
 import type { Mlflow, MlflowRun } from '../../helpers/mlflow.js';
 import { failureOf, filesOf, resolve, textOf, withReference } from './bench.js';
 
-const PROXIED = { settings: { mlflow_transport: 'proxied' } };
+const PROXIED = { settings: { WAYBILL_MLFLOW_TRANSPORT: 'proxied' } };
 const TTL_SECONDS = 2;
 const BIG = Buffer.alloc(9 * 1024 * 1024, 'a line of bytes\n');
 
