@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { listRegistry } from '../../../src/stores/mlflow/index.js';
 import { startMlflow } from '../../helpers/mlflow.js';
-import type { Mlflow, MlflowRun } from '../../helpers/mlflow.js';
+import type { MlflowRun } from '../../../src/demo/mlflow-seed.js';
+import type { Mlflow } from '../../helpers/mlflow.js';
 import { failureOf, filesOf, listAll, resolve, textOf, withReference } from './bench.js';
 
 let mlflow: Mlflow;

@@ -11,7 +11,8 @@ import type { FaultProxy } from '../../helpers/fault-proxy.js';
 import { startMinio } from '../../helpers/minio.js';
 import type { Minio } from '../../helpers/minio.js';
 import { startMlflow } from '../../helpers/mlflow.js';
-import type { Mlflow, MlflowRun } from '../../helpers/mlflow.js';
+import type { MlflowRun } from '../../../src/demo/mlflow-seed.js';
+import type { Mlflow } from '../../helpers/mlflow.js';
 import { failureOf, filesOf, resolve, textOf, withReference } from './bench.js';
 
 const PROXIED = { settings: { WAYBILL_MLFLOW_TRANSPORT: 'proxied' } };

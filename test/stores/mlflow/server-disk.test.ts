@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pathToFileURL } from 'node:url';
 import { startMlflow } from '../../helpers/mlflow.js';
-import type { Mlflow, MlflowRun } from '../../helpers/mlflow.js';
+import type { MlflowRun } from '../../../src/demo/mlflow-seed.js';
+import type { Mlflow } from '../../helpers/mlflow.js';
 import { failureOf, filesOf, resolve, textOf, withReference } from './bench.js';
 
 let folder: string;
