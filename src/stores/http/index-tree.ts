@@ -21,6 +21,16 @@ const MAX_ENTRIES = 5_000_000;
 /** As many folders, one in the other, may look exactly alike; more is a folder that holds itself. */
 const MAX_EQUAL_ANCESTORS = 8;
 
+/** Pages of sibling folders that are asked for before their turn: a listing must not wait a round trip for each. */
+const MAX_READ_AHEAD = 4;
+
+/** The index of one folder. */
+interface IndexPage {
+  readonly entries: readonly IndexEntry[];
+  /** Equal for pages with equal entries. */
+  readonly fingerprint: string;
+}
+
 /** What a listing keeps from folder to folder. */
 interface Walk {
   readonly options: ListOptions;
@@ -46,7 +56,8 @@ export class IndexTree implements HttpTree {
   }
 
   async *list(prefix: string, options: ListOptions): AsyncGenerator<ObjectEntry> {
-    yield* this.walk(prefix, { options, entries: 0 }, []);
+    const page = await this.readIndex(prefix, 'list', options.signal);
+    yield* this.walk(prefix, { options, entries: 0 }, [], page);
   }
 
   async lookUp(): Promise<undefined> {
@@ -57,9 +68,9 @@ export class IndexTree implements HttpTree {
     path: string,
     walk: Walk,
     ancestors: readonly string[],
+    { entries, fingerprint }: IndexPage,
   ): AsyncGenerator<ObjectEntry> {
     const { recursive, signal } = walk.options;
-    const { entries, fingerprint } = await this.readIndex(path, 'list', signal);
     const equalAncestors = ancestors.filter((one) => one === fingerprint).length;
     if (entries.length > 0 && equalAncestors >= MAX_EQUAL_ANCESTORS) {
       throw this.failure('WB_LIMIT_EXCEEDED', path, 'lists itself over and over');
@@ -71,11 +82,34 @@ export class IndexTree implements HttpTree {
     if (walk.entries > MAX_ENTRIES) {
       throw this.failure('WB_LIMIT_EXCEEDED', '', `lists more than ${MAX_ENTRIES} names`);
     }
-    for (const { name, isContent, of } of walkOrder(entries, isEnterable, recursive)) {
+    const items = walkOrder(entries, isEnterable, recursive);
+    const folders = items.filter(({ isContent }) => isContent).map(({ name }) => name);
+    const pages = new Map<string, Promise<IndexPage>>();
+    for (const { name, isContent, of } of items) {
       signal?.throwIfAborted();
       const below = path === '' ? name : `${path}/${name}`;
-      if (isContent) yield* this.walk(below, walk, [...ancestors, fingerprint]);
-      else yield entryOf(below, of);
+      if (!isContent) {
+        yield entryOf(below, of);
+        continue;
+      }
+      this.readAhead(pages, folders.splice(0, MAX_READ_AHEAD - pages.size), path, signal);
+      const page = await pages.get(name);
+      pages.delete(name);
+      if (page) yield* this.walk(below, walk, [...ancestors, fingerprint], page);
+    }
+  }
+
+  private readAhead(
+    pages: Map<string, Promise<IndexPage>>,
+    names: readonly string[],
+    path: string,
+    signal: AbortSignal | undefined,
+  ): void {
+    for (const name of names) {
+      const page = this.readIndex(path === '' ? name : `${path}/${name}`, 'list', signal);
+      // Its failure is told when its turn comes; the listing may end before.
+      page.catch(() => undefined);
+      pages.set(name, page);
     }
   }
 
@@ -83,7 +117,7 @@ export class IndexTree implements HttpTree {
     path: string,
     operation: 'stat' | 'list',
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly entries: readonly IndexEntry[]; readonly fingerprint: string }> {
+  ): Promise<IndexPage> {
     const url = path === '' ? this.folder : urlBelow(this.folder, path, operation);
     const page = new URL(url);
     if (!page.pathname.endsWith('/')) page.pathname += '/';

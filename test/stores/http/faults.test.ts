@@ -1,10 +1,13 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { WaybillError } from '../../../src/model/errors.js';
 import type { ReadOptions, Store } from '../../../src/stores/store.js';
 import { cut, sendAll, serveFile, startCutServer } from '../../helpers/cut-server.js';
 import type { CutReply, CutServer } from '../../helpers/cut-server.js';
-import { openHttpStore } from './servers.js';
+import { scratchFolder } from '../../helpers/processes.js';
+import { openHttpStore, startNginx } from './servers.js';
 
 const FILE = Buffer.from('0123456789'.repeat(10));
 let server: CutServer;
@@ -194,6 +197,30 @@ describe('a server that falls silent', () => {
     server.serve('/model.bin', { body: FILE, stallAfterBytes: 50 });
     expect((await failureOf(read())).message).toContain('fell silent after 50 of 100 bytes');
   });
+});
+
+it('a reader that pauses is no silent server, and does not fill the memory', async () => {
+  const root = scratchFolder('http-pause');
+  const sizeBytes = 64 * 1024 * 1024;
+  writeFileSync(join(root, 'large.bin'), Buffer.alloc(sizeBytes));
+  const nginx = await startNginx({ root });
+  const patient = await openHttpStore(
+    `${nginx.url}/large.bin`,
+    {},
+    { WAYBILL_STALL_TIMEOUT: '1s' },
+  );
+  const { body } = await patient.openRead('');
+  let seenBytes = 0;
+  for await (const chunk of body) {
+    if (seenBytes === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      expect(body.readableLength).toBeLessThan(2 * 1024 * 1024);
+    }
+    seenBytes += (chunk as Buffer).length;
+  }
+  expect(seenBytes).toBe(sizeBytes);
+  await patient.close();
+  await nginx.stop();
 });
 
 describe('answers that are no file', () => {
