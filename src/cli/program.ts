@@ -172,7 +172,6 @@ export function buildProgram(version: string, dispatch: Dispatch): Command {
     'worker',
     'a worker for a Temporal cluster',
     async () => (await import('./commands/worker.js')).runWorker,
-    (command) => command.option('--site <name>', 'serve destinations that are written NAME:/path'),
   );
 
   program.commandsGroup('About Waybill:');

@@ -172,12 +172,22 @@ export async function readStatus(
       .slice(0, MAX_IN_FLIGHT);
     return { ...base, progress: ratchet.raise(runId, waiting), inFlight };
   }
-  const last = await ask<PullProgress>(client, pullId, QUERIES.progress);
-  const progress: PullProgress = ratchet.raise(runId, { ...(last ?? known), phase: 'done' });
-  const result = await resultOf(
-    client.workflow.getHandle(pullId, runId),
-    memo.destination,
-    progress,
-  );
+  const ended = client.workflow.getHandle(pullId, runId);
+  // A cancelled pull leaves no result of its own; what it says of itself then counts.
+  const last =
+    state === 'cancelled' ? await ask<PullProgress>(client, pullId, QUERIES.progress) : undefined;
+  const result = await resultOf(ended, memo.destination, last ?? known);
+  const progress: PullProgress = ratchet.raise(runId, {
+    ...(last ?? known),
+    phase: 'done',
+    isPlanComplete: result.ok || known.isPlanComplete,
+    filesPlanned: Math.max(known.filesPlanned, result.files + result.filesFailed),
+    bytesPlanned: Math.max(known.bytesPlanned, result.bytes),
+    filesDone: Math.max(last?.filesDone ?? 0, result.files),
+    bytesDone: Math.max(last?.bytesDone ?? 0, result.bytes),
+    filesKept: result.filesKept,
+    filesFailed: result.filesFailed,
+    failures: result.failures,
+  });
   return { ...base, progress, inFlight: [], result };
 }

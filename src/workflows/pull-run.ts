@@ -263,6 +263,8 @@ export class PullRun implements Watched {
       for (;;) {
         await condition(() => batches.length > 0 || this.isPlanComplete);
         const batch = batches.shift();
+        // All lanes wake at once; what woke them may be taken when it is this one's turn.
+        if (batch === undefined && !this.isPlanComplete) continue;
         if (batch === undefined) return;
         const pages: PageUnits[] = batch.pages.filter((page) => page.units > 0);
         if (pages.length > 0) await pool.run(pages);

@@ -79,11 +79,17 @@ export class UnitRunner {
     return this.isFull || (this.queue.isEmpty && this.running === 0);
   }
 
+  private get canStart(): boolean {
+    return !this.queue.isEmpty && this.gate.mayStart();
+  }
+
   private async lane(): Promise<void> {
     for (;;) {
-      await condition(() => this.isOver || (!this.queue.isEmpty && this.gate.mayStart()));
-      const job = this.isOver ? undefined : this.queue.take();
-      if (job === undefined) return;
+      await condition(() => this.isOver || this.canStart);
+      if (this.isOver) return;
+      // All lanes wake at once; what woke them may be taken when it is this one's turn.
+      const job = this.canStart ? this.queue.take() : undefined;
+      if (job === undefined) continue;
       const isProbe = this.gate.take();
       this.running += 1;
       this.started += 1;

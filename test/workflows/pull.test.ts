@@ -63,6 +63,28 @@ describe('a pull', () => {
     expect((await bench.client.status(pullId)).progress.filesDone).toBe(120);
   });
 
+  it('keeps all lanes busy, in one workflow and over shards, also after a standstill', async () => {
+    let isDown = true;
+    let most = 0;
+    const engine: StandInEngine = await serve({
+      pages: [12, 12, 12],
+      unit: async (_unit, _call, context) => {
+        if (isDown) throw new WaybillError('WB_NO_SPACE', 'the disk is full');
+        most = Math.max(most, engine.running);
+        await workFor(400, context);
+      },
+    });
+    const tuning = { ...QUICK, unitsInRoot: 1, openShards: 3, window: 4, diskProbes: 1_000 };
+    const { pullId } = await bench.client.startPull(newRequest(), { tuning });
+    await until('it is blocked', async () => {
+      return (await bench.client.status(pullId)).progress.phase === 'blocked';
+    });
+    isDown = false;
+    await bench.client.retryNow(pullId);
+    expect((await bench.client.result(pullId)).ok).toBe(true);
+    expect(most).toBe(12);
+  }, 60_000);
+
   it('plans everything first where the destination asks for it', async () => {
     const planned: number[] = [];
     const early: string[] = [];
@@ -144,6 +166,13 @@ describe('failures', () => {
     });
     // All lanes stand: nobody but the six of the window was tried.
     expect([...engine.calls.keys()].filter((key) => key.startsWith('0/'))).toHaveLength(6);
+    // A probe is one unit, not one in every lane.
+    const tried = engine.callsOf('0/0') + engine.callsOf('0/1');
+    await bench.client.retryNow(pullId);
+    await until('the probe has come back', () => engine.running === 0);
+    const calls = [0, 1, 2, 3, 4, 5].reduce((sum, unit) => sum + engine.callsOf(`0/${unit}`), 0);
+    expect(tried).toBeGreaterThan(0);
+    expect(calls).toBeLessThan(6 * 4 + 16);
     isDown = false;
     expect(await bench.client.result(pullId)).toMatchObject({ ok: true, files: 40 });
     expect(engine.recorded).toEqual([]);

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,11 +52,7 @@ class SlowSource {
     await once(this.server, 'close');
   }
 
-  private async drip(
-    from: number,
-    to: number,
-    response: import('node:http').ServerResponse,
-  ): Promise<void> {
+  private async drip(from: number, to: number, response: ServerResponse): Promise<void> {
     const step = 64 * 1024;
     for (let at = from; at < to && !response.destroyed; at += step) {
       const chunk = this.bytes.subarray(at, Math.min(at + step, to));

@@ -54,12 +54,11 @@ const ErrorBody = z.object({
 });
 
 /** The error code and the server's own words, whatever the shape of the body. */
-export function readErrorBody({ text }: Pick<FailedAnswer, 'text'>): {
+export function readErrorBody({ contentType, text }: FailedAnswer): {
   name: string;
   message: string;
 } {
-  // Flask calls its plain texts HTML too (basic-auth's 401): the text itself tells.
-  const isHtml = /^\s*<(!doctype|html)/i.test(text);
+  const isHtml = /html/i.test(contentType) || /^\s*<(!doctype|html)/i.test(text);
   if (isHtml) {
     const title = /<title>([^<]{1,200})<\/title>/i.exec(text)?.[1]?.trim();
     return { name: '', message: title === undefined ? 'an HTML page' : `an HTML page "${title}"` };

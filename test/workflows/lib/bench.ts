@@ -26,7 +26,8 @@ export interface Bench {
 
 let isInstalled = false;
 
-function installQuietRuntime(): void {
+/** Keeps the native parts from writing into the report of the tests. */
+export function installQuietRuntime(): void {
   if (isInstalled) return;
   isInstalled = true;
   Runtime.install({
@@ -46,10 +47,18 @@ export async function workflowBundle(): Promise<{ code: string }> {
   return { code };
 }
 
-export async function startBench(options: TemporalOptions = {}): Promise<Bench> {
+/** What a bench may be given beside Temporal's own options. */
+export interface BenchOptions extends TemporalOptions {
+  readonly clientIdentity?: string;
+}
+
+export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   installQuietRuntime();
   const [temporal, bundle] = await Promise.all([startTemporal(options), workflowBundle()]);
-  const client = await WaybillClient.connect({ address: temporal.address });
+  const client = await WaybillClient.connect({
+    address: temporal.address,
+    identity: options.clientIdentity ?? 'bench/client',
+  });
   const workers: WorkerQueues[] = [];
   return {
     temporal,

@@ -1,0 +1,7 @@
+/** A history in test/histories/: Temporal's own bytes, with the names of its events for people who compare two. */
+export interface RecordedHistory {
+  readonly workflowId: string;
+  readonly types: readonly string[];
+  /** `temporal.api.history.v1.History`, base64. */
+  readonly proto: string;
+}
