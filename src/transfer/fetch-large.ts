@@ -12,7 +12,7 @@ import type { PullContext } from './pull-context.js';
 import type { Arrived } from './prove.js';
 import { Cell } from './thread/cell.js';
 import { digestNames } from './thread/hashes.js';
-import { readExtents } from './thread/sidecar.js';
+import { readExtents } from './sidecar.js';
 import type { Extent, FetchRangeOutcome, Observed } from './thread/tasks.js';
 import { watchCell } from './watch-cell.js';
 

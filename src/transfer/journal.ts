@@ -11,7 +11,7 @@ import { samePin, type Pin } from '../model/object-entry.js';
 import { manifestEntrySchema, type ManifestEntry } from '../manifest/manifest.js';
 import { toDestinationError } from './destination-error.js';
 import { makeFolderDurably } from './durable-file.js';
-import { checkedLine, readCheckedLines } from './thread/sidecar.js';
+import { checkedLine, readCheckedLines } from './thread/checked-lines.js';
 
 /** Who writes: enough to tell a dead writer from a living one. */
 export interface WriterIdentity {

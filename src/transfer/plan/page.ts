@@ -6,7 +6,7 @@ import { WaybillError } from '../../model/errors.js';
 import type { PlannedPage, UnitLabel } from '../api.js';
 import { makeFolderDurably, readTextIfThere, writeFileDurably } from '../durable-file.js';
 import { RECORD_NAMES } from '../layout.js';
-import { checkedLine, readCheckedLines } from '../thread/sidecar.js';
+import { checkedLine, readCheckedLines } from '../thread/checked-lines.js';
 
 const digests = z.record(z.string(), z.string());
 const pin = z.object({ strength: z.enum(['strong', 'weak']), value: z.string() });

@@ -1,5 +1,5 @@
 /** Fetches whole files, several at a time, each hashed as it streams and flushed before the answer. */
-import { closeSync, fstatSync, fsync, futimesSync, openSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, fsync, openSync, unlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { samePin, type Pin } from '../../model/object-entry.js';
 import { toPlainError, WaybillError } from '../../model/errors.js';
@@ -9,6 +9,7 @@ import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
 import { isBrokenStream, observedOf } from './fetch-range.js';
 import { DigestSet, digestNames } from './hashes.js';
+import { setModifiedAt } from './modified-at.js';
 import { PositionedWriter } from './positioned-writer.js';
 import type { FetchFilesTask, Observed, WholeFile, WholeFileOutcome } from './tasks.js';
 
@@ -157,13 +158,4 @@ function checkSize(file: WholeFile, ...actual: readonly (number | undefined)[]):
     `${file.sourcePath || 'the file'} should have ${expected} bytes, the source sent ${known}`,
     { operation: 'read', path: file.sourcePath },
   );
-}
-
-/** Sets the source's modification time; does nothing where it is unknown or unreadable. */
-export function setModifiedAt(fd: number, modifiedAt: string | undefined): void {
-  const timeMs = modifiedAt === undefined ? Number.NaN : Date.parse(modifiedAt);
-  if (!Number.isFinite(timeMs)) return;
-  // Node cuts to whole microseconds after a division that may fall just below one.
-  const seconds = (timeMs + 0.000_5) / 1_000;
-  futimesSync(fd, seconds, seconds);
 }

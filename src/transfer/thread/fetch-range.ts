@@ -7,7 +7,7 @@ import { Cell } from './cell.js';
 import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
 import { PositionedWriter } from './positioned-writer.js';
-import { appendExtent } from './sidecar.js';
+import { appendExtent } from './append-extent.js';
 import type { FetchRangeOutcome, FetchRangeTask, Observed } from './tasks.js';
 
 /** What of an answer outlives its body. */

@@ -4,8 +4,8 @@ import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { toPlainError } from '../../model/errors.js';
 import { Cell } from './cell.js';
 import { toDestinationError } from '../destination-error.js';
-import { setModifiedAt } from './fetch-files.js';
 import { DigestSet } from './hashes.js';
+import { setModifiedAt } from './modified-at.js';
 import type { FollowOutcome, FollowTask, HashExtentsOutcome, HashExtentsTask } from './tasks.js';
 
 const READ_BYTES = 1_048_576;
