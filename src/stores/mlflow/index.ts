@@ -1,15 +1,7 @@
 /** MLflow: runs, registered models, LoggedModels, and the artifact service. */
 import type { StoreFactory } from '../store.js';
 import { SECRET_NAMES, SETTING_NAMES } from './config.js';
-import { parseLocation } from './location.js';
-import { openParts } from './parts.js';
 import { isResolved, localNameOf } from './references.js';
-import { resolveReference } from './resolve.js';
-import { MlflowStore } from './store.js';
-
-export { applyPageUrl, fromPageUrl } from './page-url.js';
-export { isRegistryUri, listRegistry } from './list-registry.js';
-export type { RegistryLine } from './list-registry.js';
 
 /** The factory. */
 export const mlflowFactory: StoreFactory = {
@@ -26,8 +18,15 @@ export const mlflowFactory: StoreFactory = {
   ],
   environment: { settings: SETTING_NAMES, secrets: SECRET_NAMES },
   isReference: (uri) => !isResolved(uri),
-  resolve: resolveReference,
+  // Loaded here: a thread that reads another store need not carry this one.
+  resolve: async (address, options) =>
+    (await import('./resolve.js')).resolveReference(address, options),
   open: async (address) => {
+    const [{ openParts }, { parseLocation }, { MlflowStore }] = await Promise.all([
+      import('./parts.js'),
+      import('./location.js'),
+      import('./store.js'),
+    ]);
     const parts = await openParts(address);
     const { trackingUri } = parts.rest.config;
     const location = parseLocation(address.uri, address.settings, trackingUri);

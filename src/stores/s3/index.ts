@@ -3,9 +3,8 @@ import { WaybillError } from '../../model/errors.js';
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
 import { parseS3Uri, readS3Config, SECRET_VARIABLES, SETTING_VARIABLES } from './config.js';
-import { S3Store } from './store.js';
 
-function open(address: StoreAddress): Promise<Store> {
+async function open(address: StoreAddress): Promise<Store> {
   const config = readS3Config(address);
   if (config.bucket.endsWith('--x-s3')) {
     throw new WaybillError(
@@ -14,7 +13,9 @@ function open(address: StoreAddress): Promise<Store> {
       { operation: 'open', store: 's3' },
     );
   }
-  return Promise.resolve(new S3Store(config, address));
+  // Loaded here: a thread that reads another store need not carry this one.
+  const { S3Store } = await import('./store.js');
+  return new S3Store(config, address);
 }
 
 function localName(uri: string): string | undefined {
@@ -34,6 +35,6 @@ export const s3: StoreFactory = {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
     secrets: [...SECRET_VARIABLES, ...NETWORK_VARIABLES.secrets],
   },
-  open: async (address) => open(address),
+  open,
   localName,
 };
