@@ -10,7 +10,7 @@ import { startSupervisor } from './supervisor.js';
 import { takeOver } from './take-over.js';
 
 async function main(): Promise<void> {
-  process.umask(0o077);
+  const userUmask = process.umask(0o077);
   // The command that started it may be gone before the first report.
   process.on('error', () => undefined);
   const args = parseServiceArguments(process.argv.slice(2));
@@ -24,7 +24,7 @@ async function main(): Promise<void> {
     process.disconnect?.();
     return;
   }
-  const supervisor = await startSupervisor({ args, ...taken, log });
+  const supervisor = await startSupervisor({ args, ...taken, log, userUmask });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => void supervisor.stop(signal));
   }

@@ -28,6 +28,8 @@ export interface SupervisorDeps {
   /** The Temporal identity of the last worker, proven dead. */
   readonly previousIdentity: string | undefined;
   readonly log: (line: string) => void;
+  /** The umask of the shell that started the service. */
+  readonly userUmask: number;
 }
 
 /** Longer than the worker takes to reach the next part and hand back what it has. */
@@ -165,6 +167,7 @@ export class Supervisor {
           : { previousIdentity: this.#previousIdentity }),
       },
       this.#logs.worker,
+      this.deps.userUmask,
     );
     listenToWorker(child, (message) => this.#hear(message));
     return child;
