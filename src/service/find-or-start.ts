@@ -48,6 +48,8 @@ const IDLE_AFTER_MS = 5 * 60_000;
 /** Temporal answers within a second; a loaded machine or a long recovery of its database takes longer. */
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 20;
+/** A Temporal that died so often before it answered will not come up. */
+const MAX_RESTARTS = 5;
 const STOP_TIMEOUT_MS = 30_000;
 
 /**
@@ -66,7 +68,7 @@ export async function findOrStartService(options: FindOrStartOptions): Promise<S
     const control = await tryConnect(files.controlSocket);
     const joined = control && (await join(control, options, deadlineMs));
     if (joined !== undefined) return makeHandle(files.controlSocket, joined, started);
-    if (performance.now() > deadlineMs) throw await notReady(options.stateDir);
+    if (performance.now() > deadlineMs) throw notReady(options.stateDir);
     if (control !== undefined) await sleep(POLL_MS);
     else started = (await start(options)) ?? started;
   }
@@ -103,30 +105,47 @@ interface Joined {
   readonly status: ServiceStatus;
 }
 
-/** Holds the service and waits until its Temporal answers; undefined when it went away meanwhile. */
+/**
+ * Holds the service and waits until its Temporal answers; undefined when it went away meanwhile.
+ * @throws WaybillError WB_TEMPORAL_UNREACHABLE when Temporal does not come up
+ */
 async function join(
   control: ControlClient,
   options: FindOrStartOptions,
   deadlineMs: number,
 ): Promise<Joined | undefined> {
+  let status: ServiceStatus;
   try {
-    const first = await control.status({ fresh: false });
-    if (await isReplaced(control, first)) return undefined;
+    if (await isReplaced(control, await control.status({ fresh: false }))) return undefined;
     await control.hold();
-    for (;;) {
-      options.signal?.throwIfAborted();
-      const status = await control.status({ fresh: false });
-      if (status.temporal.state === 'ready') return { control, status };
-      if (performance.now() > deadlineMs || status.temporal.restarts >= 5) {
-        throw await notReady(options.stateDir, status);
-      }
-      await sleep(POLL_MS);
-    }
+    status = await waitForTemporal(control, options, deadlineMs);
   } catch (error) {
     const isGone = await hasClosed(control);
     control.close();
     if (isGone) return undefined;
     throw error;
+  }
+  if (status.temporal.state === 'ready') return { control, status };
+  const error = notReady(options.stateDir, status);
+  // The next attempt, perhaps with another Temporal CLI, does not join one that never worked.
+  if (status.clients <= 1) await stopService(control, status);
+  control.close();
+  throw error;
+}
+
+/** Its last status: ready, or given up. */
+async function waitForTemporal(
+  control: ControlClient,
+  { signal }: FindOrStartOptions,
+  deadlineMs: number,
+): Promise<ServiceStatus> {
+  for (;;) {
+    signal?.throwIfAborted();
+    const status = await control.status({ fresh: false });
+    const { state, restarts } = status.temporal;
+    if (state === 'ready' || restarts >= MAX_RESTARTS) return status;
+    if (performance.now() > deadlineMs) return status;
+    await sleep(POLL_MS);
   }
 }
 
@@ -192,13 +211,19 @@ async function hasClosed(control: ControlClient): Promise<boolean> {
   return Promise.race([control.closed.then(() => true), sleep(50).then(() => false)]);
 }
 
-async function notReady(stateDir: string, status?: ServiceStatus): Promise<WaybillError> {
+function notReady(stateDir: string, status?: ServiceStatus): WaybillError {
   const log = serviceFiles(stateDir).temporalLog;
+  const end = readLogEnd(log);
   const exit = status?.temporal.lastExit;
+  // Built with cgo, Go asks the system for the user's name and takes no other answer.
+  const hint = end.includes('unknown userid')
+    ? 'This Temporal CLI needs a user with a name: run as one, or unset WAYBILL_TEMPORAL_CLI and Waybill gets ' +
+      'a CLI that does not. '
+    : '';
   return new WaybillError(
     'WB_TEMPORAL_UNREACHABLE',
     `The local Temporal does not start${exit === undefined ? '' : ` (it ended with ${exit})`}. ` +
-      `The end of its log, ${log}: ${readLogEnd(log)}`,
+      `${hint}The end of its log, ${log}: ${end}`,
     { operation: 'start Temporal' },
   );
 }

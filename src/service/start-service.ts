@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { scrubbedEnvironment } from '../config.js';
 import { WaybillError } from '../model/errors.js';
 import { replyError } from './control-protocol.js';
-import { MEMORY_SETTINGS } from './memory-settings.js';
+import { MEMORY_SETTINGS, namelessUserSettings } from './child-settings.js';
 import { openLog, readLogEnd } from './log-file.js';
 import { formatServiceArguments, type ServiceArguments } from './service-arguments.js';
 import { makeServiceFolders, serviceFiles } from './service-files.js';
@@ -43,13 +43,14 @@ export async function startService(
   }
   makeServiceFolders(args.stateDir);
   const logFd = openLog(log);
+  const environment = scrubbedEnvironment();
   const script = fileURLToPath(new URL('service-main.js', import.meta.url));
   const child = spawn(process.execPath, [script, ...formatServiceArguments(args)], {
     // A session of its own in both modes: a Ctrl-C in the terminal is for the command alone.
     detached: true,
     cwd: args.stateDir,
     // Rule 2: the service, and what it starts, inherits no secret of this shell.
-    env: { ...scrubbedEnvironment(), ...MEMORY_SETTINGS },
+    env: { ...environment, ...namelessUserSettings(environment, folder), ...MEMORY_SETTINGS },
     stdio: ['ignore', 'ignore', logFd, 'ipc'],
   });
   closeSync(logFd);

@@ -10,7 +10,7 @@ import {
 } from './process-identity.js';
 import { serviceFiles } from './service-files.js';
 import { readServiceRecord } from './service-record.js';
-import { tryStartLock, type StartLock } from './start-lock.js';
+import { lockHolder, tryStartLock, type StartLock } from './start-lock.js';
 
 /** A holder that has not answered for so long hangs: a stopping one needs less. */
 const HUNG_AFTER_MS = 30_000;
@@ -44,6 +44,23 @@ export async function takeOver(
     throw error;
   }
   return { lock, previousIdentity: record?.worker?.identity ?? record?.previousIdentity };
+}
+
+/**
+ * Ends what a killed service left running, and starts nothing: for `down`.
+ * @returns whether there was anything to end; false too when a living service answers
+ * @throws WaybillError WB_TEMPORAL_UNREACHABLE when a process cannot be ended
+ */
+export async function endOrphans(stateDir: string): Promise<boolean> {
+  const { folder, record } = serviceFiles(stateDir);
+  const left = readServiceRecord(record);
+  const isLeft = [left?.service, left?.worker, left?.temporal, lockHolder(folder)].some(
+    (process) => process !== undefined && isRunning(process),
+  );
+  if (!isLeft) return false;
+  const taken = await takeOver(stateDir, () => undefined);
+  taken?.lock.release();
+  return taken !== undefined;
 }
 
 /** This process. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { connectControl } from '../../src/service/control-client.js';
 import { findService, stopService } from '../../src/service/find-or-start.js';
 import { isRunning } from '../../src/service/process-identity.js';
+import { endOrphans } from '../../src/service/take-over.js';
 import { serviceFiles } from '../../src/service/service-files.js';
 import { readServiceRecord } from '../../src/service/service-record.js';
 import { probeTemporal } from '../../src/service/temporal-probe.js';
@@ -112,10 +113,26 @@ describe('the local service', () => {
     expect(before.worker && isRunning(before.worker)).toBe(false);
     expect(before.temporal && isRunning(before.temporal)).toBe(false);
     expect(second.address).toBe(first.address);
+    await until('the new worker polls', async () => {
+      return (await second.control.status()).worker.state === 'ready';
+    });
     expect(bed.workerStarts()[1]?.args.slice(-1)).toEqual([before.worker?.identity]);
     await withClient(second.address, async (client) => {
       expect((await client.workflow.getHandle('kept').describe()).status.name).toBe('RUNNING');
     });
+  });
+
+  it('rule 8: what a killed service left can be ended without starting another', async () => {
+    open();
+    expect(await endOrphans(bed.stateDir)).toBe(false);
+    const { lost } = await bed.start();
+    const { service, temporal, worker } = bed.record();
+    process.kill(service.pid, 'SIGKILL');
+    await lost;
+    expect(await endOrphans(bed.stateDir)).toBe(true);
+    expect(temporal && isRunning(temporal)).toBe(false);
+    expect(worker && isRunning(worker)).toBe(false);
+    expect(await endOrphans(bed.stateDir)).toBe(false);
   });
 
   it('rule 8: a recorded number that is now another process is left alone', async () => {
@@ -209,6 +226,8 @@ describe('the local service', () => {
       code: 'WB_TEMPORAL_UNREACHABLE',
       message: expect.stringMatching(/exit code 3.*database disk image is malformed/su) as unknown,
     });
+    expect(await findService(bed.stateDir)).toBeUndefined();
+    expect((await bed.start()).isStarted).toBe(true);
   });
 });
 

@@ -1,5 +1,6 @@
 /** `waybill up` and `waybill down`. */
 import { findOrStartService, findService, stopService } from '../../service/find-or-start.js';
+import { endOrphans } from '../../service/take-over.js';
 import { WaybillError } from '../../model/errors.js';
 import type { CommandContext } from '../context.js';
 
@@ -39,7 +40,9 @@ export async function runUp({ config, output }: CommandContext): Promise<number>
 export async function runDown({ config, output, flags }: CommandContext): Promise<number> {
   const control = await findService(config.stateDir);
   if (!control) {
-    if (output.isJson) output.json({ ok: true, wasRunning: false });
+    const wasRunning = await endOrphans(config.stateDir);
+    if (output.isJson) output.json({ ok: true, wasRunning });
+    else if (wasRunning) output.say('The local service had been killed; what it left is ended.');
     else output.say('No local service runs.');
     return 0;
   }
