@@ -46,8 +46,8 @@ export const manifestEntrySchema = z.object({
   modifiedAt: z.string().exactOptional(),
   isExecutable: z.boolean().exactOptional(),
   /**
-   * Where the expected digest that decided the level came from: `caller`, `SHA256SUMS at the source`,
-   * `seal at the source`, `s3 sha256`, `s3 md5 (ETag)`, ... Absent at the levels `none` and `size`.
+   * Where the expected digest that decided the level came from: `caller`, `seal at the source`,
+   * `SHA256SUMS at the source`, `md5 of the store`, ... Absent at the levels `none` and `size`.
    */
   expectedFrom: z.string().exactOptional(),
   /** Checksums that the source gave for the file. */

@@ -137,8 +137,7 @@ function partial(place: RecordPlace, receipt: Receipt): WaybillError {
   const names = (receipt.failures ?? []).slice(0, 3).map(({ path }) => JSON.stringify(path));
   const count = receipt.counts.filesFailed ?? receipt.failures?.length ?? 0;
   const message =
-    `the pull into ${place.destination} is partial: ${receipt.counts.files} files arrived, ` +
-    `${count} failed (${names.join(', ')}${count > names.length ? ', …' : ''}). ` +
+    `the pull into ${place.destination} is partial: ${count} of ${receipt.counts.files + count} files failed (${names.join(', ')}${count > names.length ? ', …' : ''}). ` +
     `The same pull completes it; then it can be verified`;
   return new WaybillError('WB_PARTIAL', message, { operation: 'verify' });
 }

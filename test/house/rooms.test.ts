@@ -79,5 +79,5 @@ describe('the rooms of src/', () => {
     WRONG.forEach(([, , why], index) => {
       expect(said[index]?.join('\n')).toContain(why);
     });
-  });
+  }, 240_000);
 });

@@ -1,0 +1,84 @@
+import { describe, expect, it } from '@jest/globals';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { LEVELS } from '../../src/model/level.js';
+import { ERRORS } from '../../src/model/errors.js';
+import { STORE_FACTORIES } from '../../src/stores/index.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
+];
+
+/** The cells of a page's table rows, pipes and blanks off. */
+const rowsOf = (page: string): string[][] =>
+  read(page)
+    .split('\n')
+    .filter((line) => line.startsWith('|'))
+    .map((line) =>
+      line
+        .slice(1, -1)
+        .split('|')
+        .map((cell) => cell.trim()),
+    );
+
+describe('the documentation', () => {
+  it('docs/errors.md has every code of the error table as it is, and no other', () => {
+    const documented = rowsOf('docs/errors.md').slice(2);
+    const table = Object.entries(ERRORS).map(([code, row]) => [
+      `\`${code}\``,
+      String(row.exitCode),
+      row.scope,
+      row.retryable ? 'yes' : 'no',
+      row.summary,
+      row.advice,
+    ]);
+    expect(documented).toEqual(table);
+  });
+
+  it('docs/exit-codes.md gives every code to its exit code', () => {
+    const documented = rowsOf('docs/exit-codes.md')
+      .slice(2)
+      .flatMap(([exitCode, , codes = '']) =>
+        [...codes.matchAll(/`(\w+)`/g)].map(([, code]) => [code, Number(exitCode)]),
+      );
+    const table = Object.entries(ERRORS).map(([code, row]) => [code, row.exitCode]);
+    expect(documented.sort()).toEqual(table.sort());
+  });
+
+  it('docs/levels.md explains every level, weakest first', () => {
+    const documented = rowsOf('docs/levels.md')
+      .map(([level]) => level?.replaceAll('`', ''))
+      .filter((level) => LEVELS.some((one) => one === level));
+    expect(documented).toEqual([...LEVELS]);
+  });
+
+  it('the README lists every store with its schemes', () => {
+    const readme = read('README.md');
+    for (const { name, schemes } of STORE_FACTORIES) {
+      const row = readme.split('\n').find((line) => new RegExp(`^\\| ${name} +\\|`).test(line));
+      expect([name, row]).toEqual([name, expect.any(String)]);
+      for (const scheme of schemes)
+        expect([name, row]).toEqual([name, expect.stringContaining(scheme)]);
+    }
+  });
+
+  it('every link to a file of the project leads to one', () => {
+    const dead = pages.flatMap((page) =>
+      [...read(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
+        .map(([, target = '']) => target)
+        .filter((target) => !/^[a-z]+:/.test(target))
+        .filter((target) => !existsSync(join(root, dirname(page), target)))
+        .map((target) => `${page}: ${target}`),
+    );
+    expect(dead).toEqual([]);
+  });
+});
