@@ -65,23 +65,33 @@ export function verdictOf(outcome: Extract<Outcome, { kind: 'failed' }>): Verdic
   return scope === 'destination' && retryable ? 'block' : 'fatal';
 }
 
+function withoutStack(failure: ApplicationFailure): ApplicationFailure {
+  // A stack would put paths of the worker's host into every history.
+  failure.stack = '';
+  return failure;
+}
+
 /** An error that ends a pull; thrown inside the workflow and caught by its root. */
 export function ending(code: ErrorCode, message: string): ApplicationFailure {
-  return ApplicationFailure.create({
-    type: code,
-    message: cutText(message, MAX_MESSAGE_BYTES),
-    nonRetryable: true,
-  });
+  return withoutStack(
+    ApplicationFailure.create({
+      type: code,
+      message: cutText(message, MAX_MESSAGE_BYTES),
+      nonRetryable: true,
+    }),
+  );
 }
 
 /** The failure of a pull that ended not ok: Temporal shows it failed, and its details are the result. */
 export function pullFailure(result: PullResult): ApplicationFailure {
   const code = result.code ?? 'WB_PARTIAL';
   const capped = capResult(result);
-  return ApplicationFailure.create({
-    type: code,
-    message: cutText(result.message ?? errorRow(code).summary, MAX_MESSAGE_BYTES),
-    nonRetryable: true,
-    details: [capped],
-  });
+  return withoutStack(
+    ApplicationFailure.create({
+      type: code,
+      message: cutText(result.message ?? errorRow(code).summary, MAX_MESSAGE_BYTES),
+      nonRetryable: true,
+      details: [capped],
+    }),
+  );
 }

@@ -35,9 +35,10 @@ describe('rule 30: committed histories', () => {
   it('say nothing about the machine that recorded them', () => {
     for (const name of files) {
       const text = bytesOf(name).toString('latin1');
-      expect(text).not.toContain(`${hostname()}/`);
-      expect(text).not.toContain(process.cwd());
-      expect(text).toContain('recorder/');
+      expect(text.includes(`${hostname()}/`)).toBe(false);
+      expect(text.includes(process.cwd())).toBe(false);
+      expect(text.includes('node_modules')).toBe(false);
+      expect(text.includes('recorder/')).toBe(true);
     }
   });
 
