@@ -1,4 +1,5 @@
 /** Follows a pull to its end, through restarts of the local service. */
+import { WaybillError } from '../model/errors.js';
 import type { PullResult, PullStatus } from '../model/pull.js';
 import { eventsBetween } from './events.js';
 import type { Reporter } from './reporters/reporter.js';
@@ -7,6 +8,9 @@ import type { Session } from './session.js';
 /** Time between two looks. */
 const LOOK_MS = 400;
 
+/** How long a pull may wait while no worker asks for its work: a local one starts again by itself meanwhile. */
+const NO_WORKER_AFTER_MS = { local: 60_000, cluster: 30_000 };
+
 /** How to follow. */
 export interface FollowOptions {
   readonly pullId: string;
@@ -14,6 +18,8 @@ export interface FollowOptions {
   readonly reporter: Reporter;
   /** Aborted when the person wants to leave. */
   readonly signal: AbortSignal;
+  /** The site of a destination on a cluster. */
+  readonly site?: string;
   /** Opens the service again after it was lost, with everything that the pull needs there. */
   readonly reopen: () => Promise<Session>;
 }
@@ -30,6 +36,7 @@ export interface Followed {
 
 class Watcher {
   last: PullStatus | undefined;
+  private waitingSinceMs: number | undefined;
 
   constructor(private readonly options: FollowOptions) {}
 
@@ -60,9 +67,43 @@ class Watcher {
       reporter.update(status, eventsBetween(this.last, status));
       this.last = status;
       if (status.result) return status.result;
+      await this.checkWorker(session, status);
     }
     return undefined;
   }
+
+  /** Throws WB_NO_WORKER when the pull has waited too long and nobody asks for its work. */
+  private async checkWorker(session: Session, status: PullStatus): Promise<void> {
+    if (status.progress.phase !== 'waiting for a worker') {
+      this.waitingSinceMs = undefined;
+      return;
+    }
+    this.waitingSinceMs ??= performance.now();
+    const limitMs = NO_WORKER_AFTER_MS[session.isLocal ? 'local' : 'cluster'];
+    if (performance.now() - this.waitingSinceMs < limitMs) return;
+    const { workflows, transfer } = session.client.queues(this.options.site);
+    const found = await Promise.all(
+      [workflows, transfer].map((queue) => session.client.isWorkerPolling(queue)),
+    );
+    this.waitingSinceMs = performance.now();
+    if (found.every(Boolean)) return;
+    throw noWorker(session, this.options, limitMs);
+  }
+}
+
+function noWorker(
+  session: Session,
+  { pullId, site }: FollowOptions,
+  limitMs: number,
+): WaybillError {
+  const command = `waybill worker${site === undefined ? '' : ` --site ${site}`}`;
+  const next = session.isLocal
+    ? 'the local worker does not start: waybill doctor'
+    : `start one on a host that sees the destination: ${command}`;
+  return new WaybillError(
+    'WB_NO_WORKER',
+    `no worker has asked for the work of ${pullId} for ${limitMs / 1000} s; ${next}. The pull stays and goes on then`,
+  );
 }
 
 function aborted(signal: AbortSignal): Promise<undefined> {

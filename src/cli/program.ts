@@ -172,6 +172,7 @@ export function buildProgram(version: string, dispatch: Dispatch): Command {
     'worker',
     'a worker for a Temporal cluster',
     async () => (await import('./commands/worker.js')).runWorker,
+    (command) => command.option('--site <name>', 'serve destinations that are written NAME:/path'),
   );
 
   program.commandsGroup('About Waybill:');

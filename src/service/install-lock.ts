@@ -1,5 +1,6 @@
 import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isErrno } from './errno.js';
 
 /** A lock whose holder has said nothing for so long belongs to a process of another host or container. */
 const STALE_AFTER_MS = 30 * 60_000;
@@ -84,8 +85,4 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return isErrno(error, 'EPERM');
   }
-}
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -101,19 +101,34 @@ export async function hashFile(
   return hashed.kind === 'hashed' ? hashed.sha256[0] : undefined;
 }
 
-/** Opens the list that `--expect` names: a local path, or a URI that is read with the source's own connection. */
+/**
+ * Opens the list that `--expect` names: a local path, or a URI that is read with the source's own connection. What came
+ * inside the source's address (user, password, signed query) goes to its own host alone (rule 4).
+ */
 export async function readLocation(
   location: string,
   source: StoreAddress,
   opener: StoreOpener,
   context: CallContext,
 ): Promise<Readable> {
-  const uri = isAbsolute(location) ? `file://${encodeURI(location)}` : location;
-  const slash = uri.lastIndexOf('/');
-  const isHttp = /^https?:/.test(uri);
-  const store = await opener.open({ ...source, uri: isHttp ? uri : uri.slice(0, slash) });
-  const name = isHttp ? '' : decodeURI(uri.slice(slash + 1));
-  const opened = await store.openRead(name, { signal: context.signal });
+  const slash = location.lastIndexOf('/');
+  const isHttp = /^https?:/i.test(location);
+  const folder = slash === 0 ? '/' : location.slice(0, slash);
+  const secrets = secretsFor(location, source);
+  const store = await opener.open({ ...source, secrets, uri: isHttp ? location : folder });
+  const written = location.slice(slash + 1);
+  const name = isAbsolute(location) ? written : decodeURI(written);
+  const opened = await store.openRead(isHttp ? '' : name, { signal: context.signal });
   opened.body.once('close', () => void store.close());
   return opened.body;
+}
+
+function secretsFor(location: string, source: StoreAddress): StoreAddress['secrets'] {
+  const hostOf = (uri: string): string | undefined =>
+    /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(uri)?.[0];
+  const isOwnHost = hostOf(location) !== undefined && hostOf(location) === hostOf(source.uri);
+  const left = isOwnHost ? ['query'] : ['query', 'username', 'password'];
+  return Object.fromEntries(
+    Object.entries(source.secrets).filter(([name]) => !left.includes(name)),
+  );
 }

@@ -1,16 +1,1 @@
-import { createServer } from 'node:net';
-
-/** A TCP port of 127.0.0.1 that was free a moment ago; the system does not give it out again at once. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const address = server.address();
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
-}
+export { freePort } from '../../src/demo/free-port.js';

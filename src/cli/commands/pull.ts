@@ -51,6 +51,10 @@ function stoppedEarly(pulling: Pulling): number | undefined {
   return exitCode;
 }
 
+function siteOf({ site }: BuiltRequest): { site?: string } {
+  return site === undefined ? {} : { site };
+}
+
 async function run(pulling: Pulling): Promise<number> {
   const { context, built, reporter, stop, isInline } = pulling;
   let opened: { session: Session; request: PullRequest };
@@ -63,13 +67,14 @@ async function run(pulling: Pulling): Promise<number> {
   }
   let { session } = opened;
   try {
-    const started = await session.client.startPull(opened.request);
+    const started = await session.client.startPull(opened.request, siteOf(built));
     const label: PullLabel = {
       pullId: started.pullId,
       joined: started.joined && !started.wasPaused,
       source: redactUri(built.request.source.uri),
       destination: built.request.destination.path,
       temporal: session.label,
+      skipsExisting: built.request.ifExists === 'skip',
       command: againCommand(process.argv.slice(2), context.redactor),
     };
     reporter.started(label);
@@ -79,6 +84,7 @@ async function run(pulling: Pulling): Promise<number> {
       session,
       reporter,
       signal: stop.signal,
+      ...siteOf(built),
       reopen: async () => (session = (await prepare(pulling)).session),
     });
     session = followed.session;
@@ -130,6 +136,9 @@ export async function runPull(
   const built = buildPullRequest({ config, flags, source, destination, cwd: process.cwd() });
   redactor.learn(Object.values(built.address.secrets));
   if (flags['dryRun'] === true) {
+    if (config.temporal.kind === 'cluster') {
+      throw new WaybillError('WB_UNSUPPORTED', '--dry-run looks at this host; add --local');
+    }
     const { runDryRun } = await import('./dry-run.js');
     return runDryRun(context, built);
   }

@@ -34,6 +34,7 @@ async function watchPull(
     destination,
     joined: false,
     temporal: session.label,
+    skipsExisting: false,
     command: 'the same waybill pull command',
   };
   try {

@@ -1,6 +1,29 @@
+/** `waybill worker`: serves the pulls of a Temporal cluster until it is stopped. */
 import { WaybillError } from '../../model/errors.js';
+import { parseWorkerArguments, runWorker as serve } from '../../worker.js';
+import { textFlag, type CommandContext } from '../context.js';
+import { StopSwitch } from '../stop.js';
 
-/** `waybill worker`. */
-export function runWorker(): Promise<number> {
-  return Promise.reject(new WaybillError('WB_UNSUPPORTED', 'waybill worker is not built yet'));
+/** Runs a worker; Ctrl-C and SIGTERM drain it, and it then ends with 0. */
+export async function runWorker({ config, output, flags }: CommandContext): Promise<number> {
+  const { temporal } = config;
+  if (temporal.kind !== 'cluster') {
+    throw new WaybillError(
+      'WB_USAGE',
+      'which Temporal? Use --cluster HOST:PORT or set TEMPORAL_ADDRESS; the local service has its own worker',
+    );
+  }
+  const site = textFlag(flags, 'site');
+  const worker = parseWorkerArguments([
+    '--address',
+    temporal.address,
+    ...(temporal.namespace === undefined ? [] : ['--namespace', temporal.namespace]),
+    ...(site === undefined ? [] : ['--site', site]),
+  ]);
+  const stop = new StopSwitch((exitCode) => process.exit(exitCode));
+  stop.signal.addEventListener('abort', () => output.say('draining; once more to leave at once'));
+  const where = site === undefined ? '' : `, destinations ${site}:/...`;
+  output.say(`worker for Temporal at ${temporal.address}${where}; Ctrl-C drains and ends it`);
+  await serve(worker, stop.signal);
+  return 0;
 }

@@ -37,7 +37,10 @@ export function failureLines(result: PullResult): string[] {
   if (!result.ok) {
     const code = result.code ?? result.failures[0]?.code ?? 'WB_UNEXPECTED';
     const message = result.message ?? errorRow(code).summary;
-    if (result.failures.every((failure) => failure.message !== message)) lines.push(message);
+    // A message that only repeats the first failure says nothing new.
+    if (result.failures.every((failure) => !message.includes(failure.message.slice(0, 60)))) {
+      lines.push(message);
+    }
     const { advice } = errorRow(code);
     if (!message.includes(advice)) lines.push(advice);
   }
@@ -45,7 +48,10 @@ export function failureLines(result: PullResult): string[] {
 }
 
 /** Where the tree is and how to check it again. */
-export function placeLines(result: PullResult, command: string): string[] {
+export function placeLines(
+  result: PullResult,
+  label: { readonly command: string; readonly skipsExisting: boolean },
+): string[] {
   const lines: string[] = [];
   const { filesKept, filesFetched, filesStale, filesSkipped } = result;
   if (filesKept > 0) {
@@ -60,16 +66,16 @@ export function placeLines(result: PullResult, command: string): string[] {
       `${formatCount(filesStale, 'file')} of the last pull are no longer at the source; --prune removes them.`,
     );
   }
-  if (filesSkipped > 0) {
+  if (filesSkipped > 0 && label.skipsExisting) {
     lines.push(
-      `${formatCount(filesSkipped, 'file')} at the source were skipped; the receipt names them.`,
+      `${formatCount(filesSkipped, 'file')} were left alone (--if-exists skip); the receipt names them.`,
     );
   }
   const place = shellQuote(result.destination);
   lines.push(
     result.ok
       ? `In ${result.destination}; check it again with: waybill verify ${place}`
-      : `In ${result.destination}; go on with: ${command}`,
+      : `In ${result.destination}; go on with: ${label.command}`,
   );
   return lines;
 }

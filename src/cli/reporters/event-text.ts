@@ -1,15 +1,24 @@
 /** Events as sentences. */
 import type { PullEvent } from '../events.js';
 
+/** Longer reasons are in the record; here they would bury the rest. */
+const MAX_REASON = 140;
+
+function shorten(text: string): string {
+  return text.length <= MAX_REASON ? text : `${text.slice(0, MAX_REASON - 1)}…`;
+}
+
 /** The sentence of an event that is worth a line of its own; undefined for the others. */
 export function eventText(event: PullEvent): string | undefined {
   switch (event.type) {
     case 'retry': {
-      const why = event.reason === null ? '' : ` (${event.reason})`;
+      const why = event.reason === null ? '' : `: ${shorten(event.reason)}`;
       return `try ${event.attempt} of ${event.name}${why}`;
     }
     case 'failure':
-      return `failed: ${event.path}: ${event.message}`;
+      return event.message.includes(event.path)
+        ? `failed: ${event.message}`
+        : `failed: ${event.path}: ${event.message}`;
     case 'phase':
       return event.reason === null ? undefined : `${event.phase}: ${event.reason}`;
     case 'remark':

@@ -13,7 +13,7 @@ export function tellResult(output: Output, result: PullResult, label: PullLabel)
   }
   for (const warning of result.warnings) output.say(`warning: ${warning}`);
   for (const line of failureLines(result)) output.complain(line);
-  for (const line of placeLines(result, label.command)) output.say(line);
+  for (const line of placeLines(result, label)) output.say(line);
   output.result(provenLine(result));
 }
 

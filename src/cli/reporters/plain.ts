@@ -23,6 +23,7 @@ export function progressLine(view: View, nowMs: number): string {
   if (phase === 'listing') {
     return `listing: ${formatCount(filesPlanned, 'file')}, ${formatBytes(bytesPlanned)} so far`;
   }
+  if (phase === 'waiting for a worker' && filesPlanned === 0) return phase;
   const label = reason === undefined ? phase : `${phase} (${reason})`;
   const parts = [
     `${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}` +

@@ -12,6 +12,8 @@ export interface PullLabel {
   readonly joined: boolean;
   /** Which Temporal. */
   readonly temporal: string;
+  /** `--if-exists skip`: what is left alone is worth a word. */
+  readonly skipsExisting: boolean;
   /** What to type to go on. */
   readonly command: string;
 }

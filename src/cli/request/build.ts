@@ -9,7 +9,7 @@ import { IF_EXISTS, PROTOCOL, type Expectation, type PullRequest } from '../../m
 import { StoreRegistry } from '../../stores/registry.js';
 import type { StoreAddress } from '../../stores/store.js';
 import { listFlag, textFlag, type Flags } from '../context.js';
-import { resolveDestination } from './destination.js';
+import { resolveDestination, resolveSiteDestination, type SiteDestination } from './destination.js';
 import { readFileList } from './files-from.js';
 import { collectSource, type CollectedSource } from './source.js';
 
@@ -29,6 +29,8 @@ export interface BuiltRequest {
   readonly request: PullRequest;
   /** The source with its secrets, for what runs in this process. */
   readonly address: StoreAddress;
+  /** The site of a destination on a cluster. */
+  readonly site?: string;
 }
 
 function settingOf(config: Config, name: string): string | number | boolean | undefined {
@@ -122,12 +124,17 @@ export function buildPullRequest(input: PullInput): BuiltRequest {
   const source = sourceOf(config, input.source, cwd, input.registry);
   refuseSecrets(config, source);
   const { uri, settings } = source.address;
-  const destination = resolveDestination(
-    input.destination,
-    source.factory.localName(uri),
-    uri,
-    cwd,
-  );
+  const { destination, site }: SiteDestination =
+    config.temporal.kind === 'cluster'
+      ? resolveSiteDestination(input.destination, config.temporal.why)
+      : {
+          destination: resolveDestination(
+            input.destination,
+            source.factory.localName(uri),
+            uri,
+            cwd,
+          ),
+        };
   const ifExists = IF_EXISTS.find((word) => word === settingOf(config, 'if-exists')) ?? 'update';
   const requireLevel = LEVELS.find((level) => level === settingOf(config, 'require')) ?? 'none';
   const expect = textFlag(flags, 'expect');
@@ -153,5 +160,5 @@ export function buildPullRequest(input: PullInput): BuiltRequest {
     takeOver: flags['takeOver'] === true,
     ...limitsOf(config),
   };
-  return { request, address: source.address };
+  return { request, address: source.address, ...(site === undefined ? {} : { site }) };
 }

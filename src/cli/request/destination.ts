@@ -1,6 +1,6 @@
 /** Where a pull lands: the DESTINATION of the command line, or the source's own name. */
 import { lstatSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WaybillError } from '../../model/errors.js';
 import { guardPath } from '../../model/object-path.js';
@@ -63,6 +63,33 @@ function derived(localName: string | undefined, sourceUri: string): string {
     'WB_USAGE',
     `no name for the destination can be derived from ${sourceUri}; give one: waybill pull SOURCE DESTINATION`,
   );
+}
+
+/** Where a pull on a cluster lands. */
+export interface SiteDestination {
+  /** Absent: a place that every worker sees. */
+  readonly site?: string;
+  readonly destination: PullRequest['destination'];
+}
+
+/**
+ * A destination on a cluster is written `<site>:/absolute/path`, `any:/absolute/path` for a place that every worker
+ * sees; it is another host's, so nothing is looked up here. Anything else is WB_USAGE.
+ */
+export function resolveSiteDestination(text: string | undefined, why: string): SiteDestination {
+  const [, site = '', path = ''] = /^([a-zA-Z0-9][\w.-]*):(\/.*)$/.exec(text ?? '') ?? [];
+  if (path === '' || path.startsWith('//')) {
+    throw new WaybillError(
+      'WB_USAGE',
+      `${why} chooses a Temporal cluster, and there a destination is SITE:/absolute/path ` +
+        '(any:/absolute/path where every worker sees it); for a folder of this host add --local',
+    );
+  }
+  const destination = {
+    path: normalize(path).replace(/(.)\/+$/, '$1'),
+    isFolder: path.endsWith('/'),
+  };
+  return { destination, ...(site === 'any' ? {} : { site }) };
 }
 
 /**

@@ -63,8 +63,10 @@ export class HttpStore implements Store {
   async openRead(path: string, options: ReadOptions = {}): Promise<OpenObject> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const entry = await this.tree?.lookUp(path, options);
-    const url = this.urlOf(path, 'openRead');
+    // '' of a list is the list itself: what `--expect URI` reads.
+    const isList = path === '' && this.address.kind === 'list';
+    const entry = isList ? undefined : await this.tree?.lookUp(path, options);
+    const url = isList ? this.address.url : this.urlOf(path, 'openRead');
     const asked = { url, path, operation: 'openRead' as const, signal };
     const { headers: _headers, url: _url, ...opened } = await openFile(this.source, asked, options);
     if (!entry?.digests) return opened;

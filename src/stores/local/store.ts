@@ -15,7 +15,7 @@ import type {
 import { LocalBody } from './body.js';
 import { entryOf, modifiedAtOf, pinOfStats } from './entry.js';
 import { errorOfFileSystem, localError, type LocalPlace } from './errors.js';
-import { resolveInside, trimPath } from './resolve-inside.js';
+import { resolveInside, trimPath, type Located } from './resolve-inside.js';
 import { walkFolder } from './walk.js';
 
 const CAPABILITIES: StoreCapabilities = {
@@ -32,6 +32,8 @@ const CAPABILITIES: StoreCapabilities = {
 export class LocalStore implements Store {
   readonly name = 'local';
   readonly capabilities = CAPABILITIES;
+  /** Kept: when the root is a link (`latest`) that is pointed elsewhere, one pull still sees one tree. */
+  private realRoot: string | undefined;
   private readonly bodies = new Set<LocalBody>();
 
   /** @param root absolute, without a slash at its end */
@@ -40,7 +42,7 @@ export class LocalStore implements Store {
   async stat(path: string, options: CallOptions = {}): Promise<ObjectEntry> {
     options.signal?.throwIfAborted();
     const trimmed = trimPath(path);
-    const { stats, realPath } = await resolveInside(this.root, trimmed, 'stat');
+    const { stats, realPath } = await this.resolve(trimmed, 'stat');
     if (stats.isFile() || stats.isDirectory()) return entryOf(trimmed, stats);
     throw special({ operation: 'stat', path: trimmed, absolute: realPath });
   }
@@ -49,19 +51,18 @@ export class LocalStore implements Store {
     const { recursive, signal } = options;
     signal?.throwIfAborted();
     const trimmed = trimPath(prefix);
-    const { stats, realPath } = await resolveInside(this.root, trimmed, 'list');
+    const { stats, realPath, realRoot } = await this.resolve(trimmed, 'list');
     if (!stats.isDirectory()) {
       const place = { operation: 'list', path: trimmed, absolute: realPath };
       throw localError('WB_NOT_FOUND', 'is not a folder', place);
     }
-    const { realPath: realRoot } = await resolveInside(this.root, '', 'list');
     yield* walkFolder({ realRoot, recursive, signal }, realPath, trimmed, [realPath]);
   }
 
   async openRead(path: string, options: ReadOptions = {}): Promise<OpenObject> {
     const { offsetBytes = 0, lengthBytes, pin: pinned, signal } = options;
     signal?.throwIfAborted();
-    const { stats: before, realPath } = await resolveInside(this.root, path, 'openRead');
+    const { stats: before, realPath } = await this.resolve(path, 'openRead');
     const place = { operation: 'openRead', path, absolute: realPath };
     // A FIFO would block, and a device may act, when it is merely opened.
     if (before.isDirectory() && (await isLink(this.root, path))) {
@@ -111,6 +112,12 @@ export class LocalStore implements Store {
     for (const body of this.bodies) body.destroy();
     this.bodies.clear();
     await Promise.resolve();
+  }
+
+  private async resolve(path: string, operation: string): Promise<Located> {
+    const located = await resolveInside(this.root, path, operation, this.realRoot);
+    this.realRoot = located.realRoot;
+    return located;
   }
 }
 

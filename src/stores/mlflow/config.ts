@@ -10,6 +10,11 @@ export const SETTING_NAMES = [
   'MLFLOW_TRACKING_URI',
   'MLFLOW_REGISTRY_URI',
   'MLFLOW_WORKSPACE',
+  'MLFLOW_TRACKING_CREDENTIALS_FILE',
+  'MLFLOW_HTTP_REQUEST_TIMEOUT',
+  'MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD',
+  'WAYBILL_MLFLOW_TRANSPORT',
+  'ALLOW_LOCAL_ROOTS',
   'MLFLOW_S3_ENDPOINT_URL',
   'MLFLOW_S3_IGNORE_TLS',
   'MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE',
@@ -82,7 +87,7 @@ async function authorizationOf(
   settings: ConnectionSettings,
   secrets: ConnectionSecrets,
 ): Promise<string | undefined> {
-  const file = await credentialsFile(settings['mlflow_credentials_file']);
+  const file = await credentialsFile(settings['MLFLOW_TRACKING_CREDENTIALS_FILE']);
   const username = secrets['MLFLOW_TRACKING_USERNAME'] ?? secrets['username'] ?? file.username;
   const password = secrets['MLFLOW_TRACKING_PASSWORD'] ?? secrets['password'] ?? file.password;
   if (username && password) {
@@ -148,7 +153,7 @@ export async function readConfig({ settings, secrets }: StoreAddress): Promise<M
     trackingUri,
     registryUri,
     credentialsOrigins: [...new Set(trustedUris.map((uri) => new URL(uri).origin))],
-    allowLocalRoots: (settings['allow_local_roots'] ?? '').split(':').filter((root) => root !== ''),
+    allowLocalRoots: (settings['ALLOW_LOCAL_ROOTS'] ?? '').split(':').filter((root) => root !== ''),
     settings,
     secrets,
     ...(authorization === undefined ? {} : { authorization }),

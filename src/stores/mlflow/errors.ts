@@ -54,11 +54,12 @@ const ErrorBody = z.object({
 });
 
 /** The error code and the server's own words, whatever the shape of the body. */
-export function readErrorBody({ contentType, text }: FailedAnswer): {
+export function readErrorBody({ text }: Pick<FailedAnswer, 'text'>): {
   name: string;
   message: string;
 } {
-  const isHtml = /html/i.test(contentType) || /^\s*<(!doctype|html)/i.test(text);
+  // Flask calls its plain texts HTML too (basic-auth's 401): the text itself tells.
+  const isHtml = /^\s*<(!doctype|html)/i.test(text);
   if (isHtml) {
     const title = /<title>([^<]{1,200})<\/title>/i.exec(text)?.[1]?.trim();
     return { name: '', message: title === undefined ? 'an HTML page' : `an HTML page "${title}"` };

@@ -1,4 +1,6 @@
 /** Reading a file through the MLflow server itself. What it sends depends on what it keeps its files on. */
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import type { WaybillError } from '../../model/errors.js';
 import type { Pin } from '../../model/object-entry.js';
 import type { Headers } from '../lib/exchange.js';
@@ -22,6 +24,8 @@ export interface ProxiedRead {
   readonly pins: 'weak' | 'none';
   /** Confirms by the parent's listing that a status 500 means a missing file. */
   readonly isMissing: (answer: FailedAnswer) => Promise<boolean>;
+  /** Asks the parent's listing whether this is a file of 0 bytes. */
+  readonly isEmptyFile: () => Promise<boolean>;
 }
 
 /**
@@ -52,7 +56,28 @@ export async function openProxied(read: ProxiedRead): Promise<OpenObject> {
     );
   }
   const { url: _url, headers: _headers, ...object } = opened;
-  return object;
+  if (opened.lengthBytes !== undefined || !(await isEmpty(opened.body))) return object;
+  // The server ends the body properly although it failed while reading: of a folder, it sends no byte (rule 11).
+  opened.body.on('error', () => undefined).destroy();
+  if (await read.isEmptyFile()) return { ...object, body: Readable.from([]) };
+  const message = `${new URL(url).origin} sent nothing for ${question.what}, which is no empty file`;
+  throw mlflowError('WB_SIZE_MISMATCH', message, { operation: 'openRead', path });
+}
+
+/** Waits for the first byte, which stays in the body, or for the end, which does not. */
+async function isEmpty(body: Readable): Promise<boolean> {
+  if (body.readableLength > 0) return false;
+  const seen = new AbortController();
+  const { signal } = seen;
+  try {
+    // A body that ended before anybody listened says `end` and never `readable`.
+    if (!body.readableEnded) {
+      await Promise.race([once(body, 'readable', { signal }), once(body, 'end', { signal })]);
+    }
+  } finally {
+    seen.abort();
+  }
+  return body.readableLength === 0;
 }
 
 /** Strong by its form, but made of mtime and size (starlette `FileResponse`, werkzeug `send_file`). */

@@ -116,6 +116,10 @@ export class MlflowStore implements Store {
       pins: isService || isStable ? 'weak' : 'none',
       isMissing: (answer) =>
         mayMeanMissing(answer) ? this.isMissing(own, options) : Promise.resolve(false),
+      isEmptyFile: async () => {
+        const { isFolder, sizeBytes } = await this.find(own, 'openRead', options);
+        return !isFolder && sizeBytes === 0;
+      },
     });
   }
 

@@ -2,6 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { asWaybillError } from '../../model/errors.js';
 import type { ConnectionSettings } from '../store.js';
 import type { MlflowConfig } from './config.js';
 import { meansFeatureAbsent, mlflowError } from './errors.js';
@@ -92,7 +93,7 @@ async function viaService(
 }
 
 function presignedIsOff({ settings }: MlflowConfig): string | undefined {
-  if (settings['mlflow_transport'] === 'proxied') return 'asked for';
+  if (settings['WAYBILL_MLFLOW_TRANSPORT'] === 'proxied') return 'asked for';
   const isOff = /^(false|0)$/i.test(settings['MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD'] ?? '');
   return isOff ? 'MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD is false' : undefined;
 }
@@ -132,16 +133,28 @@ async function viaStorage(
 ): Promise<Chosen> {
   const { rest, storage } = parts;
   const { runId, modelId, path } = target;
-  let obstacle = 'the server presigns the files of runs only';
-  if (runId !== undefined && presignedIsOff(rest.config) === undefined) {
-    const found = await probePresigned(runRoute(rest, runId, ''), storage, path, signal);
+  const isOff = presignedIsOff(rest.config);
+  const canGoDirect =
+    /^s3[an]?$/.test(scheme) &&
+    rest.config.settings['WAYBILL_MLFLOW_TRANSPORT'] !== 'proxied' &&
+    hasS3Access(rest.config);
+  let obstacle = isOff ?? 'the server presigns the files of runs only';
+  if (runId !== undefined && isOff === undefined) {
+    const found = await probePresigned(runRoute(rest, runId, ''), storage, path, signal).catch(
+      (error: unknown) => {
+        // A server without access to its own storage fails on every listing of it.
+        if (canGoDirect && asWaybillError(error).code === 'WB_UNAVAILABLE') {
+          return 'the server cannot read its storage';
+        }
+        throw error;
+      },
+    );
     if (found === undefined) {
       return served(rest, { path, via: 'presigned', runId }, 'the server signs for its storage');
     }
     obstacle = found;
   }
-  const isS3 = /^s3[an]?$/.test(scheme);
-  if (isS3 && rest.config.settings['mlflow_transport'] !== 'proxied' && hasS3Access(rest.config)) {
+  if (canGoDirect) {
     return {
       uri: joinPath(target.artifactUri.replace(/\/+$/, ''), path),
       settings: {},

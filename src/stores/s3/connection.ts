@@ -133,7 +133,7 @@ export class S3Connection {
       operation: request.operation,
       store: 's3',
       path: request.path,
-      address: `${url.origin}, asked for s3://${bucket}/${shown},`,
+      address: `s3://${bucket}/${shown}: ${url.origin}`,
       isListing,
       isAnonymous: this.config.isAnonymous,
       secrets: Object.values(this.signer?.of ?? {}),

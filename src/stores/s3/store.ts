@@ -1,8 +1,8 @@
 /** The S3 store: a bucket, or what lies below a key of it. */
-import type { Digests, ObjectEntry } from '../../model/object-entry.js';
+import type { ObjectEntry } from '../../model/object-entry.js';
 import { WaybillError } from '../../model/errors.js';
 import type { Headers } from '../lib/exchange.js';
-import { contentLengthOf, ifMatchOf, isoDateOf } from '../lib/http-headers.js';
+import { contentLengthOf, isoDateOf } from '../lib/http-headers.js';
 import { openRanged } from '../lib/open-ranged.js';
 import type {
   CallOptions,
@@ -108,11 +108,7 @@ export class S3Store implements Store {
       opened.body.destroy();
       throw notS3(this.connection.asked(request, opened.url));
     }
-    const isFirstOfMany =
-      offsetBytes === 0 && opened.lengthBytes !== opened.sizeBytes && opened.offsetBytes === 0;
-    if (!isFirstOfMany) return opened;
-    const digests = { ...opened.digests, ...(await this.storedDigests(request, opened)) };
-    return Object.keys(digests).length === 0 ? opened : { ...opened, digests };
+    return opened;
   }
 
   close(): Promise<void> {
@@ -147,27 +143,6 @@ export class S3Store implements Store {
         return undefined;
       }
       throw error;
-    }
-  }
-
-  /**
-   * Checksums that only an answer about the whole object carries. An object that is read in parts is large, so one
-   * more request for its first part is worth the proof.
-   */
-  private async storedDigests(request: S3Request, { pin }: OpenObject): Promise<Digests> {
-    const etag = ifMatchOf(pin);
-    try {
-      const answer = await this.connection.send({
-        ...request,
-        method: 'HEAD',
-        headers: { ...WITH_CHECKSUMS, ...(etag === undefined ? {} : { 'if-match': etag }) },
-      });
-      answer.body.destroy();
-      return digestsOfHeaders(answer.headers, true);
-    } catch {
-      // A proof that cannot be had is no reason to refuse the bytes; the level says what was proven.
-      request.signal?.throwIfAborted();
-      return {};
     }
   }
 

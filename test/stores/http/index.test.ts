@@ -282,6 +282,9 @@ describe('a list of files', () => {
     for await (const entry of store.list('', { recursive: false })) level.push(entry.path);
     expect(level).toEqual(['.hidden', 'config.json', 'weights']);
     await store.close();
+    const own = await (await openHttpStore(uri)).openRead('');
+    own.body.destroy();
+    expect(own.sizeBytes).toBe(sums.length);
     const itself = await openHttpStore(`${uri}?`);
     expect(await itself.stat('')).toMatchObject({ kind: 'file', sizeBytes: sums.length });
     await itself.close();

@@ -90,16 +90,13 @@ describe('checksums that lie with an object', () => {
     },
   );
 
-  it('come with the first part of an object that is read in parts', async () => {
+  it('do not come with a range but for the MD5: services disagree about what they cover', async () => {
     const path = 'single/in-parts';
     await minio.putObject(BUCKET, path, BODY, { ChecksumAlgorithm: 'SHA256' });
-    expect(await digestsOnRead(path, 1_000)).toEqual({
-      sha256: checksumOf('sha256', BODY),
-      md5: checksumOf('md5', BODY),
-    });
+    expect(await digestsOnRead(path, 1_000)).toEqual({ md5: checksumOf('md5', BODY) });
   });
 
-  it('come without a checksum in the listing, which does not say how an object is encrypted', async () => {
+  it('do not come with the listing, which does not say how an object is encrypted', async () => {
     await minio.putObject(BUCKET, 'listed/file', BODY, { ChecksumAlgorithm: 'SHA256' });
     for await (const entry of store.list('listed', { recursive: true })) {
       expect(entry).toMatchObject({ path: 'listed/file', sizeBytes: BODY.length });
@@ -137,7 +134,6 @@ describe('an object uploaded in parts', () => {
     const expected = { [name]: checksumOf(name, LARGE) };
     expect((await store.stat(path)).digests).toEqual(expected);
     expect(await digestsOnRead(path)).toEqual(expected);
-    expect(await digestsOnRead(path, 1_000)).toEqual(expected);
   });
 });
 

@@ -1,0 +1,66 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { StoreRegistry } from '../../src/stores/registry.js';
+import type { StoreAddress } from '../../src/stores/store.js';
+import { readLocation } from '../../src/transfer/plan-pull.js';
+import { sendAll, startCutServer } from '../helpers/cut-server.js';
+import type { CutServer } from '../helpers/cut-server.js';
+
+const SUMS = `${'a'.repeat(64)}  model.bin\n`;
+let home: CutServer;
+let other: CutServer;
+
+beforeAll(async () => {
+  [home, other] = await Promise.all([startCutServer(), startCutServer()]);
+  for (const server of [home, other]) server.serve('/x/SHA256SUMS', sendAll(SUMS));
+});
+afterAll(() => Promise.all([home.stop(), other.stop()]));
+
+const source = (): StoreAddress => ({
+  uri: `${home.url}/model.bin`,
+  settings: {},
+  secrets: { username: 'ada', password: 'hunter2', query: 'sig=abc' },
+});
+
+async function textOf(location: string): Promise<string> {
+  const context = {
+    attempt: 1,
+    signal: new AbortController().signal,
+    progress: {
+      phase: 'listing',
+      name: '',
+      filesDone: 0,
+      filesTotal: 0,
+      bytesDone: 0,
+      bytesTotal: 0,
+    },
+  } as const;
+  const body: Readable = await readLocation(location, source(), new StoreRegistry(), context);
+  let text = '';
+  for await (const chunk of body) text += String(chunk);
+  return text;
+}
+
+describe('the list that --expect names', () => {
+  it('rule 4: is asked of another host without what the source address held', async () => {
+    expect(await textOf(`${other.url}/x/SHA256SUMS`)).toBe(SUMS);
+    const [request] = other.requests;
+    expect(request?.headers.authorization).toBeUndefined();
+    expect(request?.query.toString()).toBe('');
+  });
+
+  it('is asked of the own host with its password', async () => {
+    expect(await textOf(`${home.url}/x/SHA256SUMS`)).toBe(SUMS);
+    expect(home.requests[0]?.headers.authorization).toMatch(/^Basic /);
+    expect(home.requests[0]?.query.toString()).toBe('');
+  });
+
+  it('may be a path with any name', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'waybill-expect-')), 'sums #1? 100%.txt');
+    writeFileSync(file, SUMS);
+    expect(await textOf(file)).toBe(SUMS);
+  });
+});
