@@ -3,7 +3,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { applyPageUrl } from '../../../src/stores/mlflow/index.js';
+import { applyPageUrl } from '../../../src/stores/mlflow/page-url.js';
 import { runTool } from '../../../src/service/run-tool.js';
 import { cacheFolder } from '../../helpers/cache.js';
 import { startCutServer } from '../../helpers/cut-server.js';

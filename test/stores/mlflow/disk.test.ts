@@ -3,7 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { listRegistry } from '../../../src/stores/mlflow/index.js';
+import { listRegistry } from '../../../src/stores/mlflow/list-registry.js';
 import { startMlflow } from '../../helpers/mlflow.js';
 import type { MlflowRun } from '../../../src/demo/mlflow-seed.js';
 import type { Mlflow } from '../../helpers/mlflow.js';
