@@ -95,9 +95,10 @@ async function playScenes(
   const scene = mlflow === undefined || venv === undefined ? undefined : { mlflow, ...venv };
   io.prove(`(c) ${await playCut(stage, scene)}`);
   open('d', 'one bit flips on the disk');
-  const [folder, path] =
-    mlflow === undefined
-      ? ['large', 'weights.safetensors']
-      : ['model', 'data/model-00003-of-00008.safetensors'];
-  io.prove(`(d) ${await playDamage(stage, folder, path)}`);
+  io.prove(`(d) ${await playDamage(stage, mlflow === undefined ? PULLED_FILE : PULLED_MODEL)}`);
 }
+
+const SHARD = 'data/model-00003-of-00008.safetensors';
+const PULLED_MODEL = { destination: 'model', path: SHARD, file: `model/${SHARD}` };
+const LARGE = 'weights.safetensors';
+const PULLED_FILE = { destination: `large/${LARGE}`, path: LARGE, file: `large/${LARGE}` };

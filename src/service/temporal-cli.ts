@@ -118,7 +118,9 @@ async function install(
   );
   try {
     const name = 'Temporal CLI';
-    await goInstall({ package: GO_PACKAGE, target, name, packageCount: 1_300, onProgress, signal });
+    const linkerFlags = `-X github.com/temporalio/cli/temporalcli.Version=${version}`;
+    const built = { package: GO_PACKAGE, target, name, packageCount: 1_300, linkerFlags };
+    await goInstall({ ...built, onProgress, signal });
     return 'go';
   } catch (error) {
     signal?.throwIfAborted();
