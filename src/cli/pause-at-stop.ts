@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PullStatus } from '../model/pull.js';
 import { formatBytes } from '../model/sizes.js';
 import { asWaybillError } from '../model/errors.js';
+import { knowsBytes } from './progress/view.js';
 import type { Stopped } from './reporters/reporter.js';
 import type { Session } from './session.js';
 import { STOP_EXIT_CODES, type StopReason } from './stop.js';
@@ -39,10 +40,10 @@ async function waitForPause(session: Session, pullId: string): Promise<PullStatu
 
 function keptLine(status: PullStatus | undefined, destination: string): string {
   const progress = status?.progress;
-  if (!progress || progress.bytesPlanned === 0) return `Nothing is lost: ${destination}`;
+  if (!progress || progress.bytesDone === 0) return `Nothing was fetched yet: ${destination}`;
   const { bytesDone, bytesPlanned, isPlanComplete } = progress;
-  const total = isPlanComplete ? formatBytes(bytesPlanned) : 'what is listed so far';
-  return `Kept: ${formatBytes(bytesDone)} of ${total}, in ${destination}`;
+  const total = isPlanComplete && knowsBytes(progress) ? ` of ${formatBytes(bytesPlanned)}` : '';
+  return `Kept: ${formatBytes(bytesDone)}${total}, in ${destination}`;
 }
 
 /** Pauses the pull where it is this command's own, leaves it alone where it is not, and says which. */

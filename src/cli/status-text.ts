@@ -2,6 +2,7 @@
 import type { PullStatus } from '../model/pull.js';
 import { formatBytes, formatCount } from '../model/sizes.js';
 import { failureLines, provenLine } from './progress/summary.js';
+import { knowsBytes } from './progress/view.js';
 import { formatColumns } from './table.js';
 
 const MAX_IN_FLIGHT = 10;
@@ -17,7 +18,12 @@ function progressRows({ progress }: PullStatus): string[][] {
         (progress.filesKept > 0 ? `, ${progress.filesKept} already here` : '') +
         (progress.filesFailed > 0 ? `, ${progress.filesFailed} failed` : ''),
     ],
-    ['bytes', `${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}${soFar}`],
+    [
+      'bytes',
+      knowsBytes(progress)
+        ? `${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}${soFar}`
+        : formatBytes(bytesDone),
+    ],
     ...(progress.retries > 0 ? [['retries', String(progress.retries)]] : []),
   ];
 }

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import picomatch from 'picomatch';
+import { errnoOf } from '../model/errno.js';
 import { WaybillError } from '../model/errors.js';
 import type { ConnectionTable } from './toml-file.js';
 
@@ -32,7 +33,7 @@ function readSecretFile(table: ConnectionTable, key: string, path: string): stri
   try {
     return readFileSync(resolve(dirname(table.file), path), 'utf8').trimEnd();
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errnoOf(error);
     throw invalid(table, `.${key}: the file ${path} cannot be read (${String(code)})`);
   }
 }

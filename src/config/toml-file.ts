@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
+import { errnoOf } from '../model/errno.js';
 import { WaybillError } from '../model/errors.js';
 import { SETTINGS, type Setting } from './settings.js';
 
@@ -72,7 +73,7 @@ function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errnoOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw invalid(path, `cannot be read (${String(code)})`);
   }

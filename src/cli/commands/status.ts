@@ -48,12 +48,12 @@ async function tellStatus(
   session: Session,
   wanted: string | undefined,
 ): Promise<number> {
-  const { pullId, runId } = await findPull(session.client, wanted);
+  const { pullId } = await findPull(session.client, wanted);
   const status = await session.client.status(pullId);
   const page =
     session.uiAddress === undefined
       ? undefined
-      : `${session.uiAddress}/namespaces/default/workflows/${encodeURIComponent(pullId)}/${runId}`;
+      : `${session.uiAddress}/namespaces/default/workflows/${encodeURIComponent(pullId)}`;
   if (output.isJson) output.json(status);
   else output.result(statusText(status, page));
   return 0;

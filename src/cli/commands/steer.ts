@@ -8,11 +8,11 @@ import { openSession } from '../session.js';
 /** What can be done to a running pull. */
 export type Verb = 'pause' | 'resume' | 'cancel' | 'retry';
 
-const SAID: Readonly<Record<Verb, string>> = {
-  pause: 'is paused at the next part; what is there is kept. Go on with: waybill resume',
-  resume: 'goes on. Follow it with: waybill watch',
-  cancel: 'is cancelled; what is there is kept, and the same pull command goes on with it',
-  retry: 'tries again now. Follow it with: waybill watch',
+const SAID: Readonly<Record<Verb, readonly [what: string, next: string]>> = {
+  pause: ['stops at the next part; what is there is kept', 'Go on with: waybill resume'],
+  resume: ['goes on', 'Follow it with: waybill watch'],
+  cancel: ['is cancelled; what is there is kept', 'The same waybill pull command goes on with it.'],
+  retry: ['tries again now', 'Follow it with: waybill watch'],
 };
 
 async function act(client: WaybillClient, verb: Verb, pullId: string): Promise<void> {
@@ -43,8 +43,9 @@ export function steer(verb: Verb): CommandFunction {
       await act(session.client, verb, pullId);
       if (output.isJson) output.json({ ok: true, pullId, destination, did: verb });
       else {
-        const end = SAID[verb].startsWith('is cancelled') ? '' : ` ${pullId}`;
-        output.say(`${pullId} (${destination}) ${SAID[verb]}${end}`);
+        const [what, next] = SAID[verb];
+        output.say(`${pullId} (${destination}) ${what}.`);
+        output.say(verb === 'cancel' ? next : `${next} ${pullId}`);
       }
       return 0;
     } finally {

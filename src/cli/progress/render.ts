@@ -12,7 +12,7 @@ import {
   type Line,
   type Tone,
 } from './spans.js';
-import { remainingMs, viewRate, type View } from './view.js';
+import { knowsBytes, remainingMs, viewRate, type View } from './view.js';
 
 /** What the terminal can take. */
 export interface Frame {
@@ -58,9 +58,10 @@ function barLine(label: string, done: number, total: number, frame: Frame): Line
 function numbersLine(view: View, progress: PullProgress, nowMs: number, frame: Frame): Line {
   const { bytesDone, bytesPlanned, isPlanComplete } = progress;
   const total = isPlanComplete ? '' : ' so far, still listing';
-  const pieces: Line[] = [
-    [span(`${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}${total}`)],
-  ];
+  const bytes = knowsBytes(progress)
+    ? `${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}${total}`
+    : `${formatBytes(bytesDone)}${total}, the source does not say how much there is`;
+  const pieces: Line[] = [[span(bytes)]];
   const rate = viewRate(view, nowMs);
   if (rate !== undefined) pieces.push([span(formatRate(rate))]);
   const left = remainingMs(view, nowMs);
@@ -147,7 +148,9 @@ function phaseLines(view: View, progress: PullProgress, nowMs: number, frame: Fr
     case 're-checking': {
       const label = phase === 'fetching' ? 'fetching' : 're-checking what is on disk';
       const first = progress.isPlanComplete
-        ? barLine(label, bytesDone, bytesPlanned, frame)
+        ? knowsBytes(progress)
+          ? barLine(label, bytesDone, bytesPlanned, frame)
+          : barLine(label, progress.filesDone, filesPlanned, frame)
         : spinning(label);
       return [first, numbersLine(view, progress, nowMs, frame), countsLine(progress, frame)];
     }

@@ -1,5 +1,5 @@
 /** What the progress of a pull looks like at one moment: the last status, and what was seen before it. */
-import type { PullStatus } from '../../model/pull.js';
+import type { PullProgress, PullStatus } from '../../model/pull.js';
 import { addSample, NO_SAMPLES, rateOf, type RateSamples } from './rate-meter.js';
 
 /** All that a frame is made from. */
@@ -40,11 +40,17 @@ export function viewRate(view: View, nowMs: number): number | undefined {
   return rateOf(view.samples, nowMs);
 }
 
+/** Whether the planned bytes mean something: a source may not know its sizes. */
+export function knowsBytes({ bytesPlanned, bytesDone, filesPlanned }: PullProgress): boolean {
+  return filesPlanned === 0 || (bytesPlanned > 0 && bytesDone <= bytesPlanned);
+}
+
 /** How long the rest takes at this rate; undefined while that cannot be said. */
 export function remainingMs(view: View, nowMs: number): number | undefined {
   const progress = view.status?.progress;
   const rate = viewRate(view, nowMs);
-  if (!progress?.isPlanComplete || rate === undefined || rate < 1) return undefined;
+  if (!progress?.isPlanComplete || !knowsBytes(progress) || rate === undefined || rate < 1)
+    return undefined;
   const left = progress.bytesPlanned - progress.bytesDone;
   return left > 0 ? (left / rate) * 1000 : undefined;
 }

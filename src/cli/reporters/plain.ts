@@ -3,7 +3,14 @@ import type { PullResult, PullStatus } from '../../model/pull.js';
 import { formatBytes, formatCount, formatDuration, formatRate } from '../../model/sizes.js';
 import type { PullEvent } from '../events.js';
 import type { Output } from '../output.js';
-import { addStatus, emptyView, remainingMs, viewRate, type View } from '../progress/view.js';
+import {
+  addStatus,
+  emptyView,
+  knowsBytes,
+  remainingMs,
+  viewRate,
+  type View,
+} from '../progress/view.js';
 import { eventText } from './event-text.js';
 import { tellResult, tellStopped } from './final.js';
 import type { PullLabel, Reporter, Stopped } from './reporter.js';
@@ -26,8 +33,9 @@ export function progressLine(view: View, nowMs: number): string {
   if (phase === 'waiting for a worker' && filesPlanned === 0) return phase;
   const label = reason === undefined ? phase : `${phase} (${reason})`;
   const parts = [
-    `${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}` +
-      (progress.isPlanComplete ? '' : ' so far'),
+    (knowsBytes(progress)
+      ? `${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}`
+      : formatBytes(bytesDone)) + (progress.isPlanComplete ? '' : ' so far'),
     `${filesDone.toLocaleString('en-US')} of ${formatCount(filesPlanned, 'file')}`,
   ];
   if (progress.filesFailed > 0) parts.push(`${progress.filesFailed} failed`);

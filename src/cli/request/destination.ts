@@ -2,6 +2,7 @@
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { errnoOf } from '../../model/errno.js';
 import { WaybillError } from '../../model/errors.js';
 import { guardPath } from '../../model/object-path.js';
 import type { PullRequest } from '../../model/pull.js';
@@ -11,7 +12,7 @@ const REMOTE =
   /^(s3|s3a|s3n|r2|gs|gcs|az|abfss?|wasbs?|https?|ftps?|sftp|hdfs|webhdfs|viewfs|dbfs|runs|models|mlflow-artifacts|store|hf|oci):/i;
 
 function isMissing(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = errnoOf(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
@@ -31,7 +32,7 @@ export function realPathOf(path: string): string {
       return join(realpathSync(current), ...missing);
     } catch (error) {
       if (!isMissing(error)) {
-        const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+        const code = errnoOf(error) ?? '';
         const kind = code === 'EACCES' || code === 'EPERM' ? 'WB_PERMISSION_DENIED' : 'WB_CONFLICT';
         throw new WaybillError(kind, `${current} cannot be looked at (${code})`, {
           scope: 'destination',

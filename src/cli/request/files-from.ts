@@ -1,5 +1,6 @@
 /** `--files-from`: exactly these paths. */
 import { readFileSync } from 'node:fs';
+import { errnoOf } from '../../model/errno.js';
 import { WaybillError } from '../../model/errors.js';
 import { guardPath } from '../../model/object-path.js';
 
@@ -19,7 +20,7 @@ export function readFileList(location: string): string[] {
   try {
     text = readFileSync(location === '-' ? 0 : location, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = errnoOf(error) ?? '';
     throw new WaybillError('WB_USAGE', `--files-from ${location} cannot be read (${code})`);
   }
   const paths = parseFileList(text);

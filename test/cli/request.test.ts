@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readConfig } from '../../src/config.js';
+import { resolveSiteDestination } from '../../src/cli/request/destination.js';
+import { buildPullRequest, type BuiltRequest } from '../../src/cli/request/build.js';
+import { parseFileList } from '../../src/cli/request/files-from.js';
+import { collectSource, type CollectedSource } from '../../src/cli/request/source.js';
+import { StoreRegistry } from '../../src/stores/registry.js';
+
+let cwd: string;
+
+beforeAll(() => {
+  cwd = realpathSync(mkdtempSync(join(tmpdir(), 'waybill-request-')));
+  mkdirSync(join(cwd, 'there'));
+  mkdirSync(join(cwd, 'data'));
+  symlinkSync(join(cwd, 'there'), join(cwd, 'link'));
+  symlinkSync(join(cwd, 'nowhere'), join(cwd, 'dangling'));
+});
+
+afterAll(() => rmSync(cwd, { recursive: true, force: true }));
+
+function build(
+  source: string,
+  destination?: string,
+  flags: Record<string, unknown> = {},
+  env: Record<string, string> = {},
+): BuiltRequest {
+  const config = readConfig({ flags, env: { HOME: cwd, WAYBILL_SERVICE: 'inline', ...env }, cwd });
+  return buildPullRequest({ config, flags, source, destination, cwd });
+}
+
+function collect(text: string, env: Record<string, string>): CollectedSource {
+  return collectSource({
+    text,
+    cwd,
+    registry: new StoreRegistry(),
+    connections: [],
+    environmentOf: (names) =>
+      Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
+  });
+}
+
+describe('the destination of a request', () => {
+  it('is absolute, with symbolic links resolved as far as it exists', () => {
+    const { destination } = build('./data', 'link/new/model').request;
+    expect(destination).toEqual({ path: join(cwd, 'there/new/model'), isFolder: false });
+  });
+
+  it.each(['there', 'new/', '.'])('knows that %s is a folder', (text) => {
+    expect(build('./data', text).request.destination.isFolder).toBe(true);
+  });
+
+  it.each([
+    ['models:/churn@champion', 'churn'],
+    ['s3://bucket/sets/2024/', '2024'],
+    ['https://host/w.bin?sig=1', 'w.bin'],
+    ['./data', 'data'],
+  ])('of %s without one is ./%s', (source, name) => {
+    expect(build(source).request.destination.path).toBe(join(cwd, name));
+  });
+
+  it('is asked for where no name can be derived', () => {
+    expect(() => build('https://host/')).toThrow(
+      expect.objectContaining({
+        code: 'WB_USAGE',
+        message: expect.stringContaining('DESTINATION'),
+      }),
+    );
+  });
+
+  it.each(['s3://bucket/x', 'gs://b', 'https://host/x', 'models:/x/1'])(
+    'is never a folder called after the scheme of %s',
+    (text) => {
+      expect(() => build('./data', text)).toThrow(
+        expect.objectContaining({
+          code: 'WB_UNSUPPORTED',
+          exitCode: 2,
+          message: expect.stringContaining('not yet'),
+        }),
+      );
+    },
+  );
+
+  it('is refused when it is empty or a link to nowhere', () => {
+    expect(() => build('./data', '')).toThrow('empty');
+    expect(() => build('./data', 'dangling/x')).toThrow(
+      expect.objectContaining({ code: 'WB_CONFLICT' }),
+    );
+  });
+
+  it('names a site on a cluster, and nothing else is taken there', () => {
+    expect(resolveSiteDestination('gpu-1:/models/churn/', 'TEMPORAL_ADDRESS')).toEqual({
+      site: 'gpu-1',
+      destination: { path: '/models/churn', isFolder: true },
+    });
+    expect(() => resolveSiteDestination('./churn', 'TEMPORAL_ADDRESS')).toThrow('SITE:/absolute');
+  });
+});
+
+describe('the source of a request', () => {
+  it('is absolute where it is a local path', () => {
+    expect(build('./data').request.source.uri).toBe(join(cwd, 'data'));
+  });
+
+  it('rule 3: holds no secret of its address', () => {
+    const { request, address } = build(
+      'https://me:hunter22@host/w.bin?X-Amz-Signature=abc&v=1',
+      'x',
+    );
+    expect(JSON.stringify(request)).not.toMatch(/hunter22|abc/);
+    expect(request.source.uri).toBe('https://host/w.bin?v=1');
+    expect(address.secrets).toMatchObject({ username: 'me', password: 'hunter22' });
+  });
+
+  it('rule 2: carries settings in the request and secrets beside it', () => {
+    const { address } = collect('s3://b/x', {
+      AWS_REGION: 'eu-1',
+      AWS_SECRET_ACCESS_KEY: 'sesame',
+      UNRELATED: 'x',
+    });
+    expect(address.settings).toEqual({ AWS_REGION: 'eu-1' });
+    expect(address.secrets).toEqual({ AWS_SECRET_ACCESS_KEY: 'sesame' });
+  });
+
+  it('rule 2: of a reference collects the variables of every store that it may lead to', () => {
+    const { address } = collect('models:/churn/1', {
+      MLFLOW_TRACKING_URI: 'http://t',
+      MLFLOW_TRACKING_TOKEN: 'token-1',
+      AWS_SECRET_ACCESS_KEY: 'sesame',
+    });
+    expect(address.settings['MLFLOW_TRACKING_URI']).toBe('http://t');
+    expect(Object.keys(address.secrets).sort()).toEqual([
+      'AWS_SECRET_ACCESS_KEY',
+      'MLFLOW_TRACKING_TOKEN',
+    ]);
+  });
+
+  it('rule 3: splits a password off MLFLOW_TRACKING_URI', () => {
+    const { address } = collect('models:/churn/1', { MLFLOW_TRACKING_URI: 'http://u:pw-1@t:5000' });
+    expect(address.settings['MLFLOW_TRACKING_URI']).toBe('http://t:5000');
+    expect(address.secrets).toMatchObject({
+      MLFLOW_TRACKING_USERNAME: 'u',
+      MLFLOW_TRACKING_PASSWORD: 'pw-1',
+    });
+  });
+
+  it('makes certificate paths absolute: the worker runs elsewhere', () => {
+    const { address } = collect('https://host/x', { SSL_CERT_FILE: 'ca.pem' });
+    expect(address.settings['SSL_CERT_FILE']).toBe(join(cwd, 'ca.pem'));
+  });
+
+  it('says how to name a local file whose name looks like a scheme', () => {
+    expect(() => build('weights:v2')).toThrow('./weights:v2');
+  });
+
+  it('rule 2: refuses credentials of the shell on a cluster', () => {
+    const flags = { cluster: 'temporal:7233' };
+    expect(() => build('https://u:pw-12345@h/x', 'site:/x', flags)).toThrow('use --connection');
+  });
+});
+
+describe('the options of a request', () => {
+  it('have defaults that need no option', () => {
+    expect(build('./data', 'out').request).toMatchObject({
+      protocol: 1,
+      ifExists: 'update',
+      requireLevel: 'none',
+      acceptUnprovenLength: false,
+      checksum: false,
+      prune: false,
+      giveUpAfterMs: 900_000,
+      filters: { include: [], exclude: [] },
+    });
+  });
+
+  it('rule 11: accept an unproven length only when --require none was typed', () => {
+    expect(build('./data', 'out', { require: 'none' }).request.acceptUnprovenLength).toBe(true);
+  });
+
+  it('read sizes, durations and counts', () => {
+    const flags = { maxBytes: '1.5G', giveUpAfter: 'never', timeout: '2h', concurrency: '8' };
+    const { request } = build('./data', 'out', flags);
+    expect(request).toMatchObject({
+      maxBytes: 1_610_612_736,
+      timeoutMs: 7_200_000,
+      concurrency: 8,
+    });
+    expect(request.giveUpAfterMs).toBeUndefined();
+  });
+
+  it.each([
+    [{ ifExists: 'replace' }, '--if-exists'],
+    [{ concurrency: '0' }, '--concurrency'],
+    [{ maxBytes: 'much' }, '--max-bytes'],
+    [{ require: 'sha' }, '--require'],
+  ])('refuse %j, naming the flag', (flags, flag) => {
+    expect(() => build('./data', 'out', flags)).toThrow(
+      expect.objectContaining({ code: 'WB_USAGE', message: expect.stringContaining(flag) }),
+    );
+  });
+
+  it('take a digest, an existing list or a URI as the expectation', () => {
+    const hex = 'A'.repeat(64);
+    writeFileSync(join(cwd, 'SHA256SUMS'), '');
+    const expectOf = (text: string): unknown =>
+      build('./data', 'o', { expect: text }).request.expect;
+    expect(expectOf(`sha256:${hex}`)).toEqual({ kind: 'digest', sha256: hex.toLowerCase() });
+    expect(expectOf('SHA256SUMS')).toEqual({ kind: 'list', location: join(cwd, 'SHA256SUMS') });
+    expect(expectOf('https://h/SUMS')).toEqual({ kind: 'list', location: 'https://h/SUMS' });
+    expect(() => expectOf('nosuch')).toThrow('there is no such file');
+  });
+});
+
+describe('--files-from', () => {
+  it('reads lines, or NUL where there is one, once each', () => {
+    expect(parseFileList('a\r\n./b\n\na\n')).toEqual(['a', 'b']);
+    expect(parseFileList('a b\0c\nd\0')).toEqual(['a b', 'c\nd']);
+  });
+
+  it('rule 21: refuses names that leave the destination', () => {
+    expect(() => parseFileList('../x')).toThrow(
+      expect.objectContaining({ code: 'WB_UNSAFE_PATH' }),
+    );
+  });
+});
