@@ -83,7 +83,12 @@ export class KeptChild {
   async stop(graceMs: number): Promise<void> {
     clearTimeout(this.#timer);
     this.#state = 'stopped';
-    if (this.#identity !== undefined) await endProcess(this.#identity, graceMs);
+    const child = this.#child;
+    if (child === undefined || this.#identity === undefined) return;
+    // The process is gone a moment before its exit code is known here.
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    await endProcess(this.#identity, graceMs);
+    await exited;
   }
 
   #ended(child: ChildProcess, how: string): void {

@@ -140,7 +140,10 @@ export class Supervisor {
     await this.#temporal.stop(isInline ? INLINE_TEMPORAL_GRACE_MS : TEMPORAL_GRACE_MS);
     await closed;
     // A worker that had to be killed still holds activities in Temporal's eyes: the record names it.
-    if (this.#worker.lastExit === 'exit code 0') removeFile(this.#files.record);
+    const holder = this.#workerIdentity ?? this.#previousIdentity;
+    if (this.#worker.lastExit === 'exit code 0' || holder === undefined) {
+      removeFile(this.#files.record);
+    }
     this.deps.lock.release();
     this.#tellStopped();
   }

@@ -204,6 +204,7 @@ describe('the local service', () => {
     for (const process of [record.service, record.temporal, record.worker]) {
       expect(process !== undefined && isRunning(process)).toBe(false);
     }
+    expect(readServiceRecord(serviceFiles(bed.stateDir).record)).toBeUndefined();
   });
 
   it('works where the path of its state folder is too long for a socket', async () => {
