@@ -148,6 +148,8 @@ function installRuntime(log: Logger): void {
   Runtime.install({
     shutdownSignals: [],
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      // Each of the two workers of this process serves one kind of task, as it should.
+      if (/^No (activities|workflows) registered/.test(message)) return;
       const name = levels[level];
       if (name === 'error') log.error(meta ?? {}, message);
       else log.warn(meta ?? {}, message);

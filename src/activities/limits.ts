@@ -4,6 +4,9 @@ import type { UnitProgress } from '../transfer/api.js';
 /** People see bytes move every second; Temporal's own throttle decides what is really sent. */
 export const BEAT_EVERY_MS = 1_000;
 
+/** What is over sooner never costs Temporal a heartbeat. */
+export const FIRST_BEAT_AFTER_MS = 150;
+
 /**
  * Nothing changes for so long and the attempt stops itself (rule 27). Downloads are judged by bytes; the rest has
  * limits of its own, because a slow disk or a long listing is no broken network.

@@ -3,7 +3,7 @@ import { cutText } from '../model/caps.js';
 import { WaybillError } from '../model/errors.js';
 import type { Beat } from '../model/beat.js';
 import type { UnitProgress } from '../transfer/api.js';
-import { BEAT_EVERY_MS, SILENT_AFTER_MS, STALLED_AFTER_MS } from './limits.js';
+import { BEAT_EVERY_MS, FIRST_BEAT_AFTER_MS, SILENT_AFTER_MS, STALLED_AFTER_MS } from './limits.js';
 import type { Tries } from './failures.js';
 
 /** What the pulse needs from around it. */
@@ -29,6 +29,7 @@ function numberIn(value: unknown, key: keyof Beat): number {
 /** Beats from construction until `end`. */
 export class Pulse {
   private readonly timer: NodeJS.Timeout;
+  private readonly first: NodeJS.Timeout;
   private readonly highestBefore: number;
   private highest: number;
   private seen = '';
@@ -43,8 +44,10 @@ export class Pulse {
       withoutProgress: numberIn(options.before, 't'),
       withWrongBytes: numberIn(options.before, 'm'),
     };
-    this.beat();
-    this.timer = setInterval(() => this.tick(), options.beatEveryMs ?? BEAT_EVERY_MS);
+    const everyMs = options.beatEveryMs ?? BEAT_EVERY_MS;
+    this.timer = setInterval(() => this.tick(), everyMs);
+    // Temporal sends the first beat at once and then waits: by now it can say what the attempt is about.
+    this.first = setTimeout(() => this.beat(), Math.min(FIRST_BEAT_AFTER_MS, everyMs));
   }
 
   /** Whether this attempt got past all before it. */
@@ -72,6 +75,7 @@ export class Pulse {
   /** Stops beating. */
   end(): void {
     clearInterval(this.timer);
+    clearTimeout(this.first);
   }
 
   private tick(): void {

@@ -88,8 +88,23 @@ function refusalOf(error: WaybillError, path: string): WaybillError {
   });
 }
 
-/** Before the first new byte is seen, the old receipt goes: without it, nothing claims to be complete (rule 19). */
+const movingAside = new Map<string, Promise<void>>();
+
+/**
+ * Before the first new byte is seen, the old receipt goes: without it, nothing claims to be complete (rule 19). Units
+ * that publish at the same moment wait for the one that moves it.
+ */
 async function setOldTruthAside(recordDir: string): Promise<void> {
+  const moving = movingAside.get(recordDir) ?? moveOldTruth(recordDir);
+  movingAside.set(recordDir, moving);
+  try {
+    await moving;
+  } finally {
+    movingAside.delete(recordDir);
+  }
+}
+
+async function moveOldTruth(recordDir: string): Promise<void> {
   const names = [
     RECORD_NAMES.receipt,
     RECORD_NAMES.partialReceipt,
