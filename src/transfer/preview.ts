@@ -49,7 +49,7 @@ async function openJournal(recordDir: string): Promise<ExistingContext['journal'
     () => false,
   );
   // Opening one that is not there would make it.
-  return isThere ? Journal.open(folder, await thisProcess()) : NO_JOURNAL;
+  return isThere ? Journal.open(folder, thisProcess()) : NO_JOURNAL;
 }
 
 async function hashFile(path: string): Promise<string> {
