@@ -2,7 +2,15 @@
 import { schemeOf } from '../model/artifact-uri.js';
 import { WaybillError } from '../model/errors.js';
 import { STORE_FACTORIES } from './index.js';
-import type { CallOptions, Resolution, Store, StoreAddress, StoreFactory } from './store.js';
+import type {
+  CallOptions,
+  CatalogueLine,
+  ConnectionSettings,
+  Resolution,
+  Store,
+  StoreAddress,
+  StoreFactory,
+} from './store.js';
 
 /** Finds and opens stores by scheme. */
 export class StoreRegistry {
@@ -37,6 +45,26 @@ export class StoreRegistry {
       throw new WaybillError('WB_UNEXPECTED', `${factory.name} has no references to resolve`);
     }
     return factory.resolve(address, options);
+  }
+
+  /** What a URL means to a store of another scheme, e.g. one copied from MLflow's page; undefined: nothing. */
+  adoptUrl(
+    uri: string,
+    settings: ConnectionSettings,
+  ): { readonly uri: string; readonly settings: ConnectionSettings } | undefined {
+    for (const factory of this.factories) {
+      const adopted = factory.adoptUrl?.(uri, settings);
+      if (adopted) return adopted;
+    }
+    return undefined;
+  }
+
+  /** Lists what a server has, for URIs such as `models:/`; undefined: the URI asks for no catalogue. */
+  listCatalogue(
+    address: StoreAddress,
+    options: CallOptions = {},
+  ): AsyncIterable<CatalogueLine> | undefined {
+    return this.factoryOf(address.uri).listCatalogue?.(address, options);
   }
 
   /** Opens the store of a URI. */

@@ -131,6 +131,16 @@ export interface Resolution {
   readonly facts?: Readonly<Record<string, string>>;
 }
 
+/** One thing that a server of models and runs has. */
+export interface CatalogueLine {
+  /** For `waybill pull`; of a group (an experiment) for `waybill ls`. */
+  readonly uri: string;
+  /** `model`, `alias`, `run`, `experiment`. */
+  readonly kind: string;
+  /** A few words: a version, a name, a status. */
+  readonly note: string;
+}
+
 /** How a store enters the registry. */
 export interface StoreFactory {
   readonly name: string;
@@ -154,6 +164,24 @@ export interface StoreFactory {
   readonly resolve?: (address: StoreAddress, options: CallOptions) => Promise<Resolution>;
   /** Opens a store. Makes no request; a malformed URI is WB_USAGE, a wrong setting WB_CONFIG_INVALID. */
   readonly open: (address: StoreAddress) => Promise<Store>;
+  /**
+   * What a URL of another scheme means here, such as one copied from a service's page, with the settings that it
+   * brings; undefined: nothing. Asked before the URL's own store.
+   */
+  readonly adoptUrl?: (
+    uri: string,
+    settings: ConnectionSettings,
+  ) => { readonly uri: string; readonly settings: ConnectionSettings } | undefined;
+  /**
+   * Secrets that this service's own tools keep in the home folder. The command line of their owner reads them; a
+   * worker that did would hand them to whatever server a request names.
+   */
+  readonly secretsAtHome?: (homeDir: string) => ConnectionSecrets;
+  /** Lists what a server has, for URIs such as `models:/`; undefined: the URI asks for no catalogue. */
+  readonly listCatalogue?: (
+    address: StoreAddress,
+    options: CallOptions,
+  ) => AsyncIterable<CatalogueLine> | undefined;
   /** The last part of the URI that can name a local folder or file; undefined: none derivable. */
   readonly localName: (uri: string) => string | undefined;
 }
