@@ -1,6 +1,4 @@
 /** Which MLflow server, and who asks: settings and secrets of an address, read and checked. */
-import { readFile } from 'node:fs/promises';
-import { parse } from 'ini';
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
@@ -10,7 +8,6 @@ export const SETTING_NAMES = [
   'MLFLOW_TRACKING_URI',
   'MLFLOW_REGISTRY_URI',
   'MLFLOW_WORKSPACE',
-  'MLFLOW_TRACKING_CREDENTIALS_FILE',
   'MLFLOW_HTTP_REQUEST_TIMEOUT',
   'MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD',
   'WAYBILL_MLFLOW_TRANSPORT',
@@ -82,14 +79,10 @@ function serverUri(value: string, variable: string): string {
   return url.origin + url.pathname.replace(/\/+$/, '');
 }
 
-/** MLflow's own order: name and password, each from the environment or the file, win over the token. */
-async function authorizationOf(
-  settings: ConnectionSettings,
-  secrets: ConnectionSecrets,
-): Promise<string | undefined> {
-  const file = await credentialsFile(settings['MLFLOW_TRACKING_CREDENTIALS_FILE']);
-  const username = secrets['MLFLOW_TRACKING_USERNAME'] ?? secrets['username'] ?? file.username;
-  const password = secrets['MLFLOW_TRACKING_PASSWORD'] ?? secrets['password'] ?? file.password;
+/** MLflow's own order: name and password win over the token. */
+function authorizationOf(secrets: ConnectionSecrets): string | undefined {
+  const username = secrets['MLFLOW_TRACKING_USERNAME'] ?? secrets['username'];
+  const password = secrets['MLFLOW_TRACKING_PASSWORD'] ?? secrets['password'];
   if (username && password) {
     return `Basic ${Buffer.from(`${username}:${password}`, 'utf8').toString('base64')}`;
   }
@@ -97,40 +90,11 @@ async function authorizationOf(
   return token ? `Bearer ${token.trim()}` : undefined;
 }
 
-async function credentialsFile(
-  place: string | undefined,
-): Promise<{ username?: string; password?: string }> {
-  if (place === undefined || place === '') return {};
-  let text: string;
-  try {
-    text = await readFile(place, 'utf8');
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new WaybillError('WB_CONFIG_INVALID', `${place} cannot be read: make it readable`, {
-      operation: 'open',
-      store: 'mlflow',
-      cause,
-    });
-  }
-  const section: unknown = parse(text)['mlflow'];
-  if (typeof section !== 'object' || section === null) return {};
-  const field = (name: string): string | undefined => {
-    const value: unknown = (section as Record<string, unknown>)[name];
-    return typeof value === 'string' && value !== '' ? value : undefined;
-  };
-  const username = field('mlflow_tracking_username');
-  const password = field('mlflow_tracking_password');
-  return {
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-  };
-}
-
 /**
  * Reads an address. No tracking server set is WB_USAGE, one that is no HTTP server WB_UNSUPPORTED, a password in its
  * address WB_CONFIG_INVALID.
  */
-export async function readConfig({ settings, secrets }: StoreAddress): Promise<MlflowConfig> {
+export function readConfig({ settings, secrets }: StoreAddress): MlflowConfig {
   const tracking = settings['MLFLOW_TRACKING_URI'];
   if (tracking === undefined || tracking === '') {
     throw new WaybillError(
@@ -147,7 +111,7 @@ export async function readConfig({ settings, secrets }: StoreAddress): Promise<M
   const trustedUris = trusted
     ? [serverUri(trusted, 'MLFLOW_TRACKING_URI')]
     : [trackingUri, registryUri];
-  const authorization = await authorizationOf(settings, secrets);
+  const authorization = authorizationOf(secrets);
   const workspace = settings['MLFLOW_WORKSPACE'];
   return {
     trackingUri,

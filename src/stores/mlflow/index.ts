@@ -1,7 +1,10 @@
 /** MLflow: runs, registered models, LoggedModels, and the artifact service. */
-import type { StoreFactory } from '../store.js';
+import { join } from 'node:path';
+import type { CallOptions, CatalogueLine, StoreAddress, StoreFactory } from '../store.js';
 import { SECRET_NAMES, SETTING_NAMES } from './config.js';
-import { isResolved, localNameOf } from './references.js';
+import { readCredentialsFile } from './credentials-file.js';
+import { applyPageUrl } from './page-url.js';
+import { isRegistryUri, isResolved, localNameOf } from './references.js';
 
 /** The factory. */
 export const mlflowFactory: StoreFactory = {
@@ -27,10 +30,21 @@ export const mlflowFactory: StoreFactory = {
       import('./location.js'),
       import('./store.js'),
     ]);
-    const parts = await openParts(address);
+    const parts = openParts(address);
     const { trackingUri } = parts.rest.config;
     const location = parseLocation(address.uri, address.settings, trackingUri);
     return new MlflowStore({ location, ...parts });
   },
+  adoptUrl: applyPageUrl,
+  secretsAtHome: (homeDir) => readCredentialsFile(join(homeDir, '.mlflow', 'credentials')),
+  listCatalogue: (address, options) =>
+    isRegistryUri(address.uri) ? listCatalogue(address, options) : undefined,
   localName: localNameOf,
 };
+
+async function* listCatalogue(
+  address: StoreAddress,
+  options: CallOptions,
+): AsyncIterable<CatalogueLine> {
+  yield* (await import('./list-registry.js')).listRegistry(address, options);
+}

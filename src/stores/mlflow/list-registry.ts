@@ -1,7 +1,8 @@
 /** What a tracking server has, for `waybill ls models:/` and `waybill ls runs:/?experiment=NAME`. */
-import type { CallOptions, StoreAddress } from '../store.js';
+import type { CallOptions, CatalogueLine, StoreAddress } from '../store.js';
 import { mlflowError } from './errors.js';
 import { openParts } from './parts.js';
+import { isRegistryUri } from './references.js';
 import { pagesOf } from './rest.js';
 import type { MlflowRest, Question } from './rest.js';
 import {
@@ -11,31 +12,17 @@ import {
   RunsAnswer,
 } from './schemas.js';
 
-/** One thing that can be pulled. */
-export interface RegistryLine {
-  /** A URI for `waybill pull`, or, for an experiment, for `waybill ls`. */
-  readonly uri: string;
-  readonly kind: 'model' | 'alias' | 'run' | 'experiment';
-  /** A few words: the version, the run's name and status. */
-  readonly note: string;
-}
-
-/** Whether a URI asks for the registry itself: `models:/`, `runs:/`, `runs:/?experiment=NAME`. */
-export function isRegistryUri(uri: string): boolean {
-  return /^(models|runs):\/*(\?[^/]*)?$/i.test(uri);
-}
-
 /** Lists it. Anything but the three forms is WB_USAGE, an unknown experiment WB_NOT_FOUND. */
 export async function* listRegistry(
   address: StoreAddress,
   { signal }: CallOptions = {},
-): AsyncIterable<RegistryLine> {
+): AsyncIterable<CatalogueLine> {
   const { uri } = address;
   if (!isRegistryUri(uri)) {
     const message = `${uri} is no registry: write models:/, runs:/ or runs:/?experiment=NAME`;
     throw mlflowError('WB_USAGE', message, { operation: 'list' });
   }
-  const parts = await openParts(address);
+  const parts = openParts(address);
   try {
     const experiment = /^runs:\/*\?(.*)$/i.exec(uri)?.[1];
     if (/^models:/i.test(uri)) yield* models(parts.rest, signal);
@@ -53,7 +40,7 @@ function asking(what: string, signal: AbortSignal | undefined): Question {
 async function* models(
   rest: MlflowRest,
   signal: AbortSignal | undefined,
-): AsyncIterable<RegistryLine> {
+): AsyncIterable<CatalogueLine> {
   const question = asking('registered models', signal);
   const url = `${rest.config.registryUri}/api/2.0/mlflow/registered-models/search`;
   const fetchPage = (page_token: string | undefined) =>
@@ -73,7 +60,7 @@ async function* models(
 async function* experiments(
   rest: MlflowRest,
   signal: AbortSignal | undefined,
-): AsyncIterable<RegistryLine> {
+): AsyncIterable<CatalogueLine> {
   const question = asking('experiments', signal);
   const url = `${rest.config.trackingUri}/api/2.0/mlflow/experiments/search`;
   const fetchPage = (page_token: string | undefined) =>
@@ -89,7 +76,7 @@ async function* runs(
   rest: MlflowRest,
   query: string,
   signal: AbortSignal | undefined,
-): AsyncIterable<RegistryLine> {
+): AsyncIterable<CatalogueLine> {
   const name = /^experiment=(.+)$/i.exec(query)?.[1];
   if (name === undefined) {
     const message = `"${query}" cannot be understood: write runs:/?experiment=NAME`;

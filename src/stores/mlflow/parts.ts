@@ -20,8 +20,8 @@ function headersMsOf(text: string | undefined): { headersMs?: number } {
 }
 
 /** Reads the configuration and makes the clients. No request is made. */
-export async function openParts(address: StoreAddress): Promise<MlflowParts> {
-  const config = await readConfig(address);
+export function openParts(address: StoreAddress): MlflowParts {
+  const config = readConfig(address);
   const { settings, secrets } = address;
   const common = { store: 'mlflow', settings, secrets, maxConnections: MAX_CONNECTIONS };
   const client = createHttpClient({

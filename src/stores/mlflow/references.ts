@@ -124,3 +124,8 @@ export function localNameOf(uri: string): string | undefined {
 export function isResolved(uri: string): boolean {
   return /^mlflow-artifacts:\/\/[^/]+\/[^?#]*\?via=(presigned|proxied)(&|$)/.test(uri);
 }
+
+/** Whether a URI asks for the registry itself: `models:/`, `runs:/`, `runs:/?experiment=NAME`. */
+export function isRegistryUri(uri: string): boolean {
+  return /^(models|runs):\/*(\?[^/]*)?$/i.test(uri);
+}

@@ -40,7 +40,7 @@ export async function resolveReference(
   address: StoreAddress,
   { signal }: CallOptions,
 ): Promise<Resolution> {
-  const parts = await openParts(address);
+  const parts = openParts(address);
   try {
     const target = await targetOf(parts.rest, address.uri, signal, 0);
     const chosen = await chooseTransport(parts, target, signal);

@@ -3,6 +3,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { readCredentialsFile } from '../../../src/stores/mlflow/credentials-file.js';
 import { applyPageUrl } from '../../../src/stores/mlflow/page-url.js';
 import { runTool } from '../../../src/service/run-tool.js';
 import { cacheFolder } from '../../helpers/cache.js';
@@ -83,15 +84,18 @@ describe('a server with basic-auth', () => {
     const place = await credentialsFile(
       `[mlflow]\nmlflow_tracking_username = admin\nmlflow_tracking_password = ${PASSWORD}\n`,
     );
-    const settings = { MLFLOW_TRACKING_CREDENTIALS_FILE: place };
+    const secrets = readCredentialsFile(place);
+    expect(secrets).toEqual(SECRETS);
     await withReference(
       mlflow.uri,
       `runs:/${runId}`,
       async (store) => {
         expect(await textOf(store, 'notes.txt')).toBe('hello');
       },
-      { settings },
+      { secrets },
     );
+    expect(readCredentialsFile(`${place}-absent`)).toEqual({});
+    expect(readCredentialsFile(await credentialsFile('[other]\nx = 1\n'))).toEqual({});
   });
 
   it.each([
