@@ -2,6 +2,7 @@
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { formatBytes, formatCount } from '../../model/sizes.js';
 import { StoreRegistry } from '../../stores/registry.js';
+import type { CatalogueLine } from '../../stores/store.js';
 import type { CommandContext } from '../context.js';
 import { runInProcess } from '../in-process.js';
 import { sourceOf } from '../request/build.js';
@@ -29,6 +30,13 @@ function tell({ output }: CommandContext, entry: ObjectEntry): void {
   output.result(`${size.padStart(7)}  ${time.padEnd(16)}  ${name}`);
 }
 
+/** One model, alias, run or experiment of a registry. */
+function tellLine({ output }: CommandContext, { uri, kind, note }: CatalogueLine): void {
+  if (output.isJson) output.json({ uri, kind, note });
+  else if (output.isQuiet) output.rawResult(safeText(uri));
+  else output.result(`${safeText(uri).padEnd(40)}  ${safeText(note)}`);
+}
+
 /** Lists a source: one level, or all with `-r`. */
 export async function runLs(
   context: CommandContext,
@@ -39,6 +47,11 @@ export async function runLs(
   const { address } = sourceOf(config, source, process.cwd(), registry);
   redactor.learn(Object.values(address.secrets));
   await runInProcess(context, 'listing', async ({ signal, progress }) => {
+    const catalogue = registry.listCatalogue(address, { signal });
+    if (catalogue !== undefined) {
+      for await (const line of catalogue) tellLine(context, line);
+      return;
+    }
     const resolution = registry.isReference(address.uri)
       ? await registry.resolve(address, { signal })
       : { uri: address.uri };

@@ -1,4 +1,5 @@
 /** What the worker needs to reach a source: its address and settings for the request, its secrets apart (rules 2, 3). */
+import { homedir } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { hasScheme, splitSecrets } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
@@ -82,7 +83,9 @@ function storesOf(registry: StoreRegistry, factory: StoreFactory, uri: string): 
  */
 export function collectSource(input: SourceInput): CollectedSource {
   const { registry, cwd } = input;
-  const split = splitSecrets(absoluteUri(input.text, cwd));
+  // A URL copied from MLflow's page is a reference at the page's own server.
+  const typed = registry.adoptUrl(input.text, {})?.uri ?? input.text;
+  const split = splitSecrets(absoluteUri(typed, cwd));
   const factory = factoryOf(registry, split.uri, input.text);
   const stores = storesOf(registry, factory, split.uri);
   const network =
@@ -100,10 +103,18 @@ export function collectSource(input: SourceInput): CollectedSource {
   const table = chooseConnection(input.connections, split.uri, input.connectionName);
   if (table) applyConnection(table, input, { settings, secrets });
   if (input.trackingUri !== undefined) settings['MLFLOW_TRACKING_URI'] = input.trackingUri;
+  for (const [name, value] of Object.entries(factory.secretsAtHome?.(homedir()) ?? {})) {
+    // As the service's own tools do: each value from the environment, else from the file.
+    secrets[name] ??= value;
+  }
   splitSettings(settings, secrets);
   absolutePaths(settings, cwd);
   return {
-    address: { uri: split.uri, settings, secrets: { ...secrets, ...split.secrets } },
+    address: {
+      uri: split.uri,
+      settings: registry.adoptUrl(input.text, settings)?.settings ?? settings,
+      secrets: { ...secrets, ...split.secrets },
+    },
     factory,
     ...(table === undefined ? {} : { connection: table.name }),
   };
