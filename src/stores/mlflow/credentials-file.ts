@@ -16,7 +16,8 @@ export function readCredentialsFile(place: string): ConnectionSecrets {
   try {
     text = readFileSync(place, 'utf8');
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    const code =
+      typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR') return {};
     throw new WaybillError('WB_CONFIG_INVALID', `${place} cannot be read: make it readable`, {
       operation: 'open',
