@@ -8,6 +8,8 @@ import { WaybillError } from '../model/errors.js';
 export interface Session {
   readonly client: WaybillClient;
   readonly isLocal: boolean;
+  /** This command started the local service: whatever was open before stood still. */
+  readonly isFresh: boolean;
   /** Said in the first line: `local service` or `Temporal at host:port`. */
   readonly label: string;
   /** Of Temporal's web page, where it is known. */
@@ -59,6 +61,7 @@ function localSession(client: WaybillClient, handle: ServiceHandle): Session {
   return {
     client,
     isLocal: true,
+    isFresh: handle.isStarted,
     label: 'local service',
     uiAddress: handle.uiAddress,
     putCredentials: (secrets) => handle.control.putCredentials(secrets),
@@ -79,6 +82,7 @@ async function openCluster(choice: TemporalChoice & { kind: 'cluster' }): Promis
   return {
     client,
     isLocal: false,
+    isFresh: false,
     label: `Temporal at ${choice.address}`,
     uiAddress: undefined,
     putCredentials: () =>

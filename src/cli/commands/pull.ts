@@ -68,9 +68,11 @@ async function run(pulling: Pulling): Promise<number> {
   let { session } = opened;
   try {
     const started = await session.client.startPull(opened.request, siteOf(built));
+    const isOwn = !started.joined || started.wasPaused || session.isFresh;
     const label: PullLabel = {
       pullId: started.pullId,
-      joined: started.joined && !started.wasPaused,
+      joined: !isOwn,
+      goesOn: started.joined && isOwn,
       source: redactUri(built.request.source.uri),
       destination: built.request.destination.path,
       temporal: session.label,
@@ -98,7 +100,6 @@ async function run(pulling: Pulling): Promise<number> {
     const { pullId, destination, command } = label;
     const reason = stop.reason ?? 'interrupt';
     if (reason !== 'detach') reporter.prelude('pausing at the next part');
-    const isOwn = !started.joined || started.wasPaused;
     const stopped = await leavePull({
       session,
       pullId,

@@ -33,6 +33,7 @@ async function watchPull(
     source,
     destination,
     joined: false,
+    goesOn: false,
     temporal: session.label,
     skipsExisting: false,
     command: 'the same waybill pull command',

@@ -1,5 +1,6 @@
 /** Events as sentences. */
 import type { PullEvent } from '../events.js';
+import type { PullLabel } from './reporter.js';
 
 /** Longer reasons are in the record; here they would bury the rest. */
 const MAX_REASON = 140;
@@ -27,4 +28,14 @@ export function eventText(event: PullEvent): string | undefined {
     case 'progress':
       return undefined;
   }
+}
+
+/** The first line of a pull: from where, to where, through which Temporal. */
+export function startedText({ source, destination, temporal, joined, goesOn }: PullLabel): string {
+  const how = joined
+    ? ', joined: it was running already'
+    : goesOn
+      ? ', goes on where it stopped'
+      : '';
+  return `${source} -> ${destination} (${temporal}${how})`;
 }

@@ -11,7 +11,7 @@ import {
   viewRate,
   type View,
 } from '../progress/view.js';
-import { eventText } from './event-text.js';
+import { eventText, startedText } from './event-text.js';
 import { tellResult, tellStopped } from './final.js';
 import type { PullLabel, Reporter, Stopped } from './reporter.js';
 
@@ -65,8 +65,7 @@ export class PlainReporter implements Reporter {
   }
 
   started(label: PullLabel): void {
-    const joined = label.joined ? ', joined: it was running already' : '';
-    this.output.say(`${label.source} -> ${label.destination} (${label.temporal}${joined})`);
+    this.output.say(startedText(label));
     this.lastLine = { atMs: performance.now(), phase: '', reason: '' };
   }
 

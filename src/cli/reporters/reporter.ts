@@ -9,7 +9,10 @@ export interface PullLabel {
   /** Absolute path. */
   readonly destination: string;
   readonly pullId: string;
+  /** Somebody else started it, and it was running already. */
   readonly joined: boolean;
+  /** It stood still, and goes on now. */
+  readonly goesOn: boolean;
   /** Which Temporal. */
   readonly temporal: string;
   /** `--if-exists skip`: what is left alone is worth a word. */

@@ -9,7 +9,7 @@ import { renderLines } from '../progress/render.js';
 import type { Line, Tone } from '../progress/spans.js';
 import { addStatus, emptyView, type View } from '../progress/view.js';
 import { safeText } from '../safe-text.js';
-import { eventText } from './event-text.js';
+import { eventText, startedText } from './event-text.js';
 import { tellResult, tellStopped } from './final.js';
 import type { PullLabel, Reporter, Stopped } from './reporter.js';
 import type { PullResult } from '../../model/pull.js';
@@ -52,8 +52,7 @@ export class TerminalReporter implements Reporter {
   }
 
   started(label: PullLabel): void {
-    const joined = label.joined ? ', joined: it was running already' : '';
-    this.above(`${label.source} -> ${label.destination} (${label.temporal}${joined})`);
+    this.above(startedText(label));
     this.view = { ...this.view, prelude: 'waiting for the first news', hint: this.options.hint };
     this.redraw();
   }
