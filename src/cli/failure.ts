@@ -44,7 +44,9 @@ function tellKnown(known: WaybillError, error: unknown, out: FailureOptions): nu
   const message = out.redactor.redact(known.message);
   const { advice } = errorRow(known.code);
   out.writeError(`waybill: ${safeLines(message)}\n`);
-  if (!message.includes(advice)) out.writeError(`  ${advice}\n`);
+  // These messages say themselves what to type.
+  const isSaid = known.code === 'WB_USAGE' || message.includes(advice);
+  if (!isSaid) out.writeError(`  ${advice}\n`);
   if (out.isDebug) out.writeError(`${safeLines(out.redactor.redact(chain(error)))}\n`);
   if (out.isJson) writeResult(known.code, known.exitCode, message, out);
   return known.exitCode;

@@ -120,6 +120,16 @@ function fileLines(files: readonly InFlight[], frame: Frame): Line[] {
   return lines;
 }
 
+/** Why something that is no file is being tried again. */
+function troubleLines(units: readonly InFlight[], frame: Frame): Line[] {
+  return units
+    .filter((unit) => unit.attempt > 1)
+    .slice(0, 1)
+    .map(({ attempt, lastFailure = '' }) =>
+      cutLine([span(`  try ${attempt}: ${lastFailure}`, 'warn')], frame.columns),
+    );
+}
+
 function standing(label: string, reason: string, tone: Tone, next: string, frame: Frame): Line[] {
   const text = reason === '' ? label : `${label}: ${reason}`;
   const lines = wrapText(span(text).text, frame.columns, 4).map((line) => [span(line, tone)]);
@@ -162,7 +172,8 @@ function phaseLines(view: View, progress: PullProgress, nowMs: number, frame: Fr
       return standing('paused', reason, 'warn', 'It goes on with: waybill resume', frame);
     case 'blocked': {
       const next = 'It tries again by itself; at once with: waybill retry';
-      return [...standing('blocked', reason, 'bad', next, frame), countsLine(progress, frame)];
+      const counts = filesPlanned === 0 ? [] : [countsLine(progress, frame)];
+      return [...standing('blocked', reason, 'bad', next, frame), ...counts];
     }
     case 'waiting for a worker':
       return [spinning(reason === '' ? phase : `${phase}: ${reason}`)];
@@ -183,6 +194,8 @@ export function renderLines(view: View, frame: Frame, nowMs: number): Line[] {
   const lines = phaseLines(view, progress, nowMs, frame);
   if (progress.phase === 'fetching' || progress.phase === 're-checking') {
     lines.push(...fileLines(view.status?.inFlight ?? [], frame));
+  } else if (progress.phase === 'resolving' || progress.phase === 'listing') {
+    lines.push(...troubleLines(view.status?.inFlight ?? [], frame));
   }
   if (view.hint !== undefined) lines.push(cutLine([span(view.hint, 'dim')], frame.columns));
   return lines;

@@ -30,6 +30,25 @@ export function eventText(event: PullEvent): string | undefined {
   }
 }
 
+/** Tells each thing once: a name that fails again for the same reason only counts up. */
+export class Remarks {
+  private readonly told = new Set<string>();
+
+  constructor(private readonly limit: number) {}
+
+  /** The sentences of these events that were not told before; none after the limit, the counts tell then. */
+  of(events: readonly PullEvent[]): string[] {
+    return events.flatMap((event) => {
+      if (event.type === 'phase') return [];
+      const key = event.type === 'retry' ? `${event.name}\n${event.reason ?? ''}` : undefined;
+      const text = eventText(event);
+      if (text === undefined || this.told.has(key ?? text)) return [];
+      this.told.add(key ?? text);
+      return this.told.size <= this.limit ? [text] : [];
+    });
+  }
+}
+
 /** The first line of a pull: from where, to where, through which Temporal. */
 export function startedText({ source, destination, temporal, joined, goesOn }: PullLabel): string {
   const how = joined

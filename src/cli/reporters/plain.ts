@@ -11,7 +11,7 @@ import {
   viewRate,
   type View,
 } from '../progress/view.js';
-import { eventText, startedText } from './event-text.js';
+import { Remarks, startedText } from './event-text.js';
 import { tellResult, tellStopped } from './final.js';
 import type { PullLabel, Reporter, Stopped } from './reporter.js';
 
@@ -51,7 +51,7 @@ export function progressLine(view: View, nowMs: number): string {
 export class PlainReporter implements Reporter {
   private view: View;
   private lastLine = { atMs: 0, phase: '', reason: '' };
-  private remarks = 0;
+  private readonly remarks = new Remarks(MAX_REMARKS);
 
   constructor(
     private readonly output: Output,
@@ -72,12 +72,7 @@ export class PlainReporter implements Reporter {
   update(status: PullStatus, events: readonly PullEvent[]): void {
     const nowMs = performance.now();
     this.view = addStatus(this.view, status, nowMs);
-    for (const event of events) {
-      const text = event.type === 'phase' ? undefined : eventText(event);
-      if (text === undefined) continue;
-      this.remarks += 1;
-      if (this.remarks <= MAX_REMARKS) this.output.say(text);
-    }
+    for (const text of this.remarks.of(events)) this.output.say(text);
     const { phase, reason = '' } = status.progress;
     const isNews = (reason !== '' && this.lastLine.reason !== reason) || this.lastLine.atMs === 0;
     if (phase === 'done' || (!isNews && nowMs - this.lastLine.atMs < LINE_MS)) return;

@@ -9,7 +9,7 @@ import { renderLines } from '../progress/render.js';
 import type { Line, Tone } from '../progress/spans.js';
 import { addStatus, emptyView, type View } from '../progress/view.js';
 import { safeText } from '../safe-text.js';
-import { eventText, startedText } from './event-text.js';
+import { Remarks, startedText } from './event-text.js';
 import { tellResult, tellStopped } from './final.js';
 import type { PullLabel, Reporter, Stopped } from './reporter.js';
 import type { PullResult } from '../../model/pull.js';
@@ -32,7 +32,7 @@ export interface TerminalOptions {
 /** Draws the pull. */
 export class TerminalReporter implements Reporter {
   private view: View;
-  private remarks = 0;
+  private readonly remarks = new Remarks(MAX_REMARKS);
   private isOpen = true;
   private readonly timer: NodeJS.Timeout;
   private readonly draw: ReturnType<typeof createLogUpdate>;
@@ -59,12 +59,7 @@ export class TerminalReporter implements Reporter {
 
   update(status: PullStatus, events: readonly PullEvent[]): void {
     this.view = addStatus(this.view, status, performance.now());
-    for (const event of events) {
-      const text = event.type === 'phase' ? undefined : eventText(event);
-      if (text === undefined) continue;
-      this.remarks += 1;
-      if (this.remarks <= MAX_REMARKS) this.above(text);
-    }
+    for (const text of this.remarks.of(events)) this.above(text);
   }
 
   remark(text: string): void {
