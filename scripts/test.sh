@@ -49,8 +49,13 @@ fi
 node scripts/ensure-tools.mjs &
 tools=$!
 trap 'kill "$tools" 2>/dev/null || true' EXIT
-npx --no-install prettier --check --log-level warn .
-npx --no-install eslint .
+house=0
+npx --no-install prettier --check --log-level warn . || house=1
+npx --no-install eslint . || house=1
 wait "$tools"
 trap - EXIT
-jest "$@"
+tests=0
+jest "$@" || tests=$?
+[ "$house" -eq 0 ] || echo 'The format or the rules of the house are not kept: see above, before the tests.' >&2
+[ "$tests" -eq 0 ] || exit "$tests"
+exit "$house"
