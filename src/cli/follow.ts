@@ -62,8 +62,9 @@ class Watcher {
 
   private async look(session: Session, signal: AbortSignal): Promise<PullResult | undefined> {
     const { pullId, reporter } = this.options;
-    for await (const status of session.client.watch(pullId, { signal, intervalMs: LOOK_MS })) {
+    for await (const seen of session.client.watch(pullId, { signal, intervalMs: LOOK_MS })) {
       if (signal.aborted) break;
+      const status = neverBack(this.last, seen);
       reporter.update(status, eventsBetween(this.last, status));
       this.last = status;
       if (status.result) return status.result;
@@ -89,6 +90,25 @@ class Watcher {
     if (found.every(Boolean)) return;
     throw noWorker(session, this.options, limitMs);
   }
+}
+
+/** A new client after a restart knows less than the last one showed: counts of one run never go back. */
+export function neverBack(before: PullStatus | undefined, seen: PullStatus): PullStatus {
+  if (before?.runId !== seen.runId) return seen;
+  const old = before.progress;
+  const { progress } = seen;
+  const keys = [
+    'filesPlanned',
+    'bytesPlanned',
+    'filesDone',
+    'bytesDone',
+    'filesKept',
+    'filesFailed',
+    'retries',
+  ] as const;
+  const counts = Object.fromEntries(keys.map((key) => [key, Math.max(old[key], progress[key])]));
+  const isPlanComplete = old.isPlanComplete || progress.isPlanComplete;
+  return { ...seen, progress: { ...progress, ...counts, isPlanComplete } };
 }
 
 function noWorker(

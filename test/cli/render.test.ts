@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { InFlight, Phase, PullProgress, PullStatus } from '../../src/model/pull.js';
 import { render } from '../../src/cli/progress/render.js';
 import { addStatus, emptyView, type View } from '../../src/cli/progress/view.js';
+import { neverBack } from '../../src/cli/follow.js';
 import { widthOf } from '../../src/cli/progress/spans.js';
 
 const GB = 1_000_000_000;
@@ -165,6 +166,14 @@ describe('rate and time left', () => {
       view = addStatus(view, statusOf('fetching', { bytesDone }), second * 1_000);
     }
     expect(render(view, 80, 30_000)[1]).toMatch(/, 100 MB\/s, 1 min 06 s left$/);
+  });
+
+  it('rest on counts that never go back, also after the service was started again', () => {
+    const before = statusOf('fetching', { bytesDone: 4 * GB, filesDone: 200 });
+    const after = neverBack(before, statusOf('fetching', { bytesDone: 3, filesDone: 201 }));
+    expect(after.progress).toMatchObject({ bytesDone: 4 * GB, filesDone: 201 });
+    const other = { ...before, runId: 'another run' };
+    expect(neverBack(other, statusOf('fetching', { bytesDone: 3 })).progress.bytesDone).toBe(3);
   });
 
   it('do not count what was found in place while listing', () => {
