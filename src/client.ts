@@ -15,6 +15,7 @@
  */
 import { Client, Connection } from '@temporalio/client';
 import { hostname } from 'node:os';
+import { WaybillError } from './model/errors.js';
 import type { PullRequest, PullResult, PullStatus } from './model/pull.js';
 import { resultOf } from './client/ended.js';
 import { findPull, listPulls } from './client/find.js';
@@ -82,7 +83,10 @@ export class WaybillClient {
       });
       return new WaybillClient(connection, client, options.queuePrefix ?? 'waybill');
     } catch (error) {
-      throw translate(error, `connect to Temporal at ${address}`);
+      const known = translate(error, `connect to Temporal at ${address}`);
+      if (known.code !== 'WB_UNEXPECTED') throw known;
+      // A deadline that passes before the first answer comes as a plain Error, without a gRPC status.
+      throw new WaybillError('WB_TEMPORAL_UNREACHABLE', known.message, { cause: error });
     }
   }
 
