@@ -74,7 +74,8 @@ export class KeptChild {
 
   /** It does what it is for; called by whoever can tell. */
   markReady(): void {
-    if (this.#child === undefined) return;
+    // Its last words may come while it is being ended: they must not bring it back.
+    if (this.#child === undefined || this.#state === 'stopped') return;
     this.#state = 'ready';
     this.options.onChange();
   }
