@@ -51,6 +51,8 @@ export class ThreadPool {
     });
     this.hashers = new Piscina({
       ...shared,
+      // A hash keeps up with a source on one core; the fetching threads need the others.
+      maxThreads: Math.max(1, threads - 1),
       filename: new URL('./thread/hash-file.js', import.meta.url).href,
     });
   }
