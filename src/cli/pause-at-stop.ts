@@ -32,7 +32,9 @@ async function waitForPause(session: Session, pullId: string): Promise<PullStatu
   let last: PullStatus | undefined;
   do {
     last = await session.client.status(pullId);
-    if (last.progress.phase === 'paused' || last.state !== 'running') return last;
+    if (last.state !== 'running') return last;
+    // The wish to pause shows at once; what runs hears of it with its next heartbeat.
+    if (last.progress.phase === 'paused' && last.inFlight.length === 0) return last;
     await sleep(LOOK_MS);
   } while (performance.now() < deadlineMs);
   return last;
