@@ -105,6 +105,18 @@ function limitsOf(config: Config): Partial<PullRequest> {
   };
 }
 
+/** A store waits up to two minutes for an answer. */
+const LONGEST_SILENCE_MS = 120_000;
+
+/** A server that says nothing is not waited for longer than `--give-up-after` lets a pull stand still. */
+function withPatience(config: Config, source: CollectedSource): StoreAddress['settings'] {
+  const { settings } = source.address;
+  const giveUpAfterMs = numberOf(config, 'give-up-after');
+  const isLong = giveUpAfterMs === undefined || giveUpAfterMs >= LONGEST_SILENCE_MS;
+  if (isLong || source.factory.name === 'local') return settings;
+  return { WAYBILL_STALL_TIMEOUT: `${giveUpAfterMs}ms`, ...settings };
+}
+
 /** On a cluster the caller's credentials are refused, never silently ignored (rule 2). */
 function refuseSecrets(config: Config, source: CollectedSource): void {
   const names = Object.keys(source.address.secrets);
@@ -123,7 +135,8 @@ export function buildPullRequest(input: PullInput): BuiltRequest {
   const { config, flags, cwd } = input;
   const source = sourceOf(config, input.source, cwd, input.registry);
   refuseSecrets(config, source);
-  const { uri, settings } = source.address;
+  const { uri } = source.address;
+  const settings = withPatience(config, source);
   const { destination, site }: SiteDestination =
     config.temporal.kind === 'cluster'
       ? resolveSiteDestination(input.destination, config.temporal.why)
