@@ -13,7 +13,7 @@
  * Every method throws WaybillError only: WB_TEMPORAL_UNREACHABLE where Temporal does not answer, WB_NOT_FOUND where
  * it does not know the pull, and what is said at the method.
  */
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { hostname } from 'node:os';
 import { WaybillError } from './model/errors.js';
 import type { PullRequest, PullResult, PullStatus } from './model/pull.js';
@@ -21,6 +21,7 @@ import { resultOf } from './client/ended.js';
 import { findPull, listPulls } from './client/find.js';
 import { handBackWork } from './client/hand-back.js';
 import { Ratchet } from './client/ratchet.js';
+import { Retries } from './client/retries.js';
 import { queuesOf, startPull } from './client/start.js';
 import { memoOf, readStatus } from './client/status.js';
 import { isRunOpen } from './client/find.js';
@@ -63,14 +64,17 @@ export class WaybillClient {
     private readonly connection: Connection,
     private readonly client: Client,
     private readonly queuePrefix: string,
+    private readonly retries: Retries,
   ) {}
 
   /** Connects. Throws WB_TEMPORAL_UNREACHABLE, or WB_UNAUTHENTICATED where Temporal refuses the sign-in. */
   static async connect(options: ClientOptions): Promise<WaybillClient> {
     const { address, tls, apiKey, metadata } = options;
+    const retries = new Retries();
     try {
       const connection = await Connection.connect({
         address,
+        interceptors: [makeGrpcRetryInterceptor(retries.options)],
         ...(tls === undefined ? {} : { tls }),
         ...(apiKey === undefined ? {} : { apiKey }),
         ...(metadata === undefined ? {} : { metadata: { ...metadata } }),
@@ -81,7 +85,7 @@ export class WaybillClient {
         namespace: options.namespace ?? 'default',
         identity: options.identity ?? `${hostname()}/${process.pid}/client`,
       });
-      return new WaybillClient(connection, client, options.queuePrefix ?? 'waybill');
+      return new WaybillClient(connection, client, options.queuePrefix ?? 'waybill', retries);
     } catch (error) {
       const known = translate(error, `connect to Temporal at ${address}`);
       if (known.code !== 'WB_UNEXPECTED') throw known;
@@ -201,6 +205,7 @@ export class WaybillClient {
 
   /** Closes the connection. May be called twice. */
   async close(): Promise<void> {
+    await this.retries.end();
     await this.connection.close();
   }
 
