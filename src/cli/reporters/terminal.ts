@@ -34,6 +34,7 @@ export class TerminalReporter implements Reporter {
   private view: View;
   private readonly remarks = new Remarks(MAX_REMARKS);
   private isOpen = true;
+  private drawnLines = 0;
   private readonly timer: NodeJS.Timeout;
   private readonly draw: ReturnType<typeof createLogUpdate>;
   private readonly chalk: ChalkInstance;
@@ -98,6 +99,9 @@ export class TerminalReporter implements Reporter {
     const columns = Math.max(20, (stream.columns || 80) - 1);
     const maxFiles = Math.max(0, Math.min(6, (stream.rows || 24) - 8));
     const lines = renderLines(this.view, { columns, maxFiles, isUnicode }, performance.now());
+    // log-update 7 patches a frame in place, and leaves old lines behind where the number of lines changes.
+    if (lines.length !== this.drawnLines) this.draw.clear();
+    this.drawnLines = lines.length;
     this.draw(lines.map((line) => this.paint(line)).join('\n'));
   }
 
