@@ -1,19 +1,17 @@
 /** One large file in parts that survive a kill (design 6.5, rules 12, 13, 16). */
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { constants } from 'node:fs';
 import { join } from 'node:path';
 import { asWaybillError, fromPlainError, WaybillError } from '../model/errors.js';
 import type { Pin } from '../model/object-entry.js';
 import type { CallContext } from './api.js';
-import { toDestinationError } from './destination-error.js';
+import { bytesOf, frontierOf, gapsOf, type Run } from './extents.js';
+import { openPartial, proveExtents, type PartialFile } from './partial.js';
 import type { PlanEntry } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
 import type { Arrived } from './prove.js';
 import { Cell } from './thread/cell.js';
 import { digestNames } from './thread/hashes.js';
-import { readExtents } from './sidecar.js';
-import type { Extent, FetchRangeOutcome, Observed } from './thread/tasks.js';
+import type { Extent, Observed } from './thread/tasks.js';
 import { watchCell } from './watch-cell.js';
 
 /** A part, and so what one stream may have to fetch again after a kill. */
@@ -21,6 +19,9 @@ export const PART_BYTES = 16 * 1024 * 1024;
 
 /** Streams of one file. More of them help over long links, and are bounded by the pull's connections. */
 const STREAMS = 4;
+
+/** How often counters are copied to where heartbeats find them. */
+const COUNT_MS = 200;
 
 /** A large file whose version is known. */
 export interface LargeFile {
@@ -45,226 +46,172 @@ export async function fetchLarge(
   file: LargeFile,
   context: CallContext,
 ): Promise<LargeArrived> {
-  const name = createHash('sha256')
-    .update(JSON.stringify([file.plan.path, file.pin]))
-    .digest('hex');
-  const partialPath = join(pull.partialDir, name.slice(0, 32));
-  const sidecarPath = `${partialPath}.parts`;
   const { progress } = context;
   progress.name = file.plan.path;
   progress.bytesTotal = file.sizeBytes;
-  const cell = new Cell();
-  const unwatch = watchCell(cell, context.signal);
+  const attempt = new LargeAttempt(pull, file, context);
+  const timer = setInterval(() => {
+    progress.bytesDone = attempt.bytesDone;
+  }, COUNT_MS);
   try {
-    progress.phase = 're-checking';
-    const extents = await provenExtents(pull, file, partialPath, sidecarPath, context);
-    const startBytes = extents.reduce((total, extent) => total + extent.lengthBytes, 0);
-    progress.phase = 'fetching';
-    const timer = setInterval(() => {
-      progress.bytesDone = Math.min(file.sizeBytes, startBytes + cell.bytes);
-    }, 200);
+    return await attempt.run();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** One attempt at one file: streams fetch what is missing while the parts of earlier attempts are proven. */
+class LargeAttempt {
+  private readonly cell = new Cell();
+  private readonly partial: PartialFile;
+  private readonly isParallel: boolean;
+  /** Parts that are in place: fetched now, or proven. */
+  private readonly done: Run[] = [];
+  private gaps: Run[] = [];
+  /** Recorded parts that are being proven. */
+  private claimedBytes = 0;
+  private proving: Promise<void> | undefined;
+  private failure: unknown;
+
+  constructor(
+    private readonly pull: PullContext,
+    private readonly file: LargeFile,
+    private readonly context: CallContext,
+  ) {
+    const { plan, pin, sizeBytes } = file;
+    const name = createHash('sha256')
+      .update(JSON.stringify([plan.path, pin]))
+      .digest('hex');
+    const partialPath = join(pull.partialDir, name.slice(0, 32));
+    const isExecutable = plan.isExecutable === true;
+    this.partial = {
+      partialPath,
+      sidecarPath: `${partialPath}.parts`,
+      sizeBytes,
+      pin,
+      isExecutable,
+    };
+    // A strong pin lets several streams work; a weak one only a single stream (rule 12).
+    this.isParallel = pin.strength === 'strong';
+  }
+
+  get bytesDone(): number {
+    return Math.min(this.file.sizeBytes, this.claimedBytes + this.cell.bytes);
+  }
+
+  async run(): Promise<LargeArrived> {
+    const { signal, progress } = this.context;
+    const unwatch = watchCell(this.cell, signal);
     try {
-      cell.frontier = frontierOf(extents);
-      const names = digestNames(file.plan.digests, file.observed.digests);
-      const hashing = pull.pool.follow({
-        cell: cell.memory,
-        partialPath,
-        sizeBytes: file.sizeBytes,
-        digests: names,
-        ...modifiedAtOf(file),
+      const recorded = await openPartial(this.partial);
+      this.claimedBytes = bytesOf(recorded);
+      this.gaps = this.gapsBeside(recorded);
+      progress.phase = this.gaps.length === 0 || !this.isParallel ? 're-checking' : 'fetching';
+      const proving = this.prove(recorded);
+      if (!this.isParallel) await proving;
+      this.proving = proving;
+      progress.phase = 'fetching';
+      const hashing = this.pull.pool.follow({
+        cell: this.cell.memory,
+        partialPath: this.partial.partialPath,
+        sizeBytes: this.file.sizeBytes,
+        digests: digestNames(this.file.plan.digests, this.file.observed.digests),
+        ...modifiedAtOf(this.file),
       });
-      const fetching = fetchGaps(pull, file, { partialPath, sidecarPath, extents, cell }, context);
-      await fetching.catch(async (error: unknown) => {
-        cell.stop();
+      await this.fetchGaps().catch(async (error: unknown) => {
+        this.cell.stop();
         await hashing;
         throw error;
       });
       progress.phase = 'hashing';
-      progress.bytesDone = file.sizeBytes;
       const hashed = await hashing;
-      context.signal.throwIfAborted();
+      signal.throwIfAborted();
       if (hashed.kind === 'failed') throw fromPlainError(hashed.error);
-      if (hashed.kind === 'stopped')
+      if (hashed.kind === 'stopped') {
         throw new WaybillError('WB_UNEXPECTED', 'the hash was stopped');
+      }
       return {
-        partialPath,
-        sizeBytes: file.sizeBytes,
+        partialPath: this.partial.partialPath,
+        sizeBytes: this.file.sizeBytes,
         digests: hashed.digests,
-        observed: file.observed,
+        observed: this.file.observed,
         stamp: hashed.stamp,
-        bytesFetched: cell.bytes,
+        bytesFetched: this.cell.bytes,
       };
     } finally {
-      clearInterval(timer);
+      unwatch();
     }
-  } finally {
-    unwatch();
   }
-}
 
-/** Forgets a partial whose bytes were wrong: it starts from nothing the next time (rule 17). */
-export async function dropPartial(partialPath: string): Promise<void> {
-  await rm(`${partialPath}.parts`, { force: true });
-  await rm(partialPath, { force: true });
+  private gapsBeside(runs: readonly Run[]): Run[] {
+    return gapsOf(runs, this.file.sizeBytes, this.isParallel ? PART_BYTES : undefined);
+  }
+
+  /** Proves recorded parts (rule 16); those that differ become gaps, the others count as done. */
+  private async prove(recorded: readonly Extent[]): Promise<void> {
+    const { partialPath } = this.partial;
+    const proven = await proveExtents(this.pull.pool, partialPath, recorded, this.context.signal);
+    const kept = new Set(proven);
+    const damaged = recorded.filter((extent) => !kept.has(extent));
+    this.done.push(...proven);
+    this.claimedBytes -= bytesOf(damaged);
+    if (this.isParallel) this.gaps.push(...damaged);
+    else this.gaps = this.gapsBeside(proven);
+    this.cell.frontier = frontierOf(this.done);
+  }
+
+  private async fetchGaps(): Promise<void> {
+    const lanes = this.isParallel ? STREAMS : 1;
+    const results = await Promise.allSettled(Array.from({ length: lanes }, () => this.stream()));
+    // Whoever failed first may have left the proof running: nothing of this attempt may outlive it.
+    const proof = await Promise.allSettled([this.proving]);
+    this.context.signal.throwIfAborted();
+    const rejected = [...results, ...proof].find((result) => result.status === 'rejected');
+    const error: unknown = this.failure ?? rejected?.reason;
+    if (error !== undefined) throw asWaybillError(error);
+  }
+
+  /** Fetches gap after gap; at the end it waits for the proof, which may find more. */
+  private async stream(): Promise<void> {
+    for (;;) {
+      if (this.failure !== undefined || this.cell.isStopped) return;
+      const gap = this.gaps.shift();
+      if (gap !== undefined) await this.fetchGap(gap);
+      else if (this.proving === undefined) return;
+      else {
+        await this.proving;
+        if (this.gaps.length === 0) return;
+      }
+    }
+  }
+
+  private async fetchGap(gap: Run): Promise<void> {
+    const { plan, sizeBytes, pin } = this.file;
+    const taken = await this.pull.permits.take(1, this.context.signal);
+    try {
+      const outcome = await this.pull.pool.fetchRange({
+        address: this.pull.address,
+        cell: this.cell.memory,
+        sourcePath: plan.sourcePath ?? plan.path,
+        partialPath: this.partial.partialPath,
+        sidecarPath: this.partial.sidecarPath,
+        offsetBytes: gap.offsetBytes,
+        lengthBytes: gap.lengthBytes,
+        partBytes: PART_BYTES,
+        sizeBytes,
+        pin,
+        movesFrontier: !this.isParallel,
+      });
+      this.done.push({ offsetBytes: gap.offsetBytes, lengthBytes: outcome.lengthBytes });
+      this.cell.frontier = frontierOf(this.done);
+      if (outcome.kind === 'failed') this.failure ??= fromPlainError(outcome.error);
+    } finally {
+      this.pull.permits.give(taken);
+    }
+  }
 }
 
 function modifiedAtOf(file: LargeFile): { modifiedAt?: string } {
   const modifiedAt = file.observed.modifiedAt ?? file.plan.modifiedAt;
   return modifiedAt === undefined ? {} : { modifiedAt };
-}
-
-/** Opens or makes the partial and re-hashes its recorded parts (rule 16); parts that differ are forgotten. */
-async function provenExtents(
-  pull: PullContext,
-  file: LargeFile,
-  partialPath: string,
-  sidecarPath: string,
-  context: CallContext,
-): Promise<Extent[]> {
-  try {
-    await mkdir(pull.partialDir, { recursive: true });
-    const recorded = readExtents(sidecarPath);
-    if (recorded.length === 0 || !(await isThere(partialPath))) {
-      await dropPartial(partialPath);
-      const mode = file.plan.isExecutable === true ? 0o777 : 0o666;
-      const handle = await open(partialPath, 'wx', mode);
-      await handle.truncate(file.sizeBytes).finally(() => handle.close());
-      return [];
-    }
-    if (file.pin.strength === 'weak') await moveToNewInode(partialPath);
-    context.progress.bytesDone = 0;
-    const cell = new Cell();
-    const unwatch = watchCell(cell, context.signal);
-    const timer = setInterval(() => {
-      context.progress.bytesDone = cell.bytes;
-    }, 200);
-    try {
-      const task = { cell: cell.memory, path: partialPath, extents: recorded };
-      const hashed = await pull.pool.hashExtents(task);
-      context.signal.throwIfAborted();
-      if (hashed.kind === 'failed') throw fromPlainError(hashed.error);
-      const sums = hashed.kind === 'hashed' ? hashed.sha256 : [];
-      return recorded.filter((extent, index) => sums[index] === extent.sha256);
-    } finally {
-      clearInterval(timer);
-      unwatch();
-    }
-  } catch (error) {
-    if (context.signal.aborted) throw context.signal.reason;
-    throw toDestinationError(error, 'open the partial', partialPath);
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** With a weak pin a former attempt may still write: it keeps the old inode, this attempt gets a copy (rule 13). */
-async function moveToNewInode(partialPath: string): Promise<void> {
-  const copy = `${partialPath}.copy`;
-  await rm(copy, { force: true });
-  await copyFile(partialPath, copy, constants.COPYFILE_FICLONE);
-  await rename(copy, partialPath);
-}
-
-function frontierOf(extents: readonly Extent[]): number {
-  let end = 0;
-  for (const extent of [...extents].sort((a, b) => a.offsetBytes - b.offsetBytes)) {
-    if (extent.offsetBytes > end) break;
-    end = Math.max(end, extent.offsetBytes + extent.lengthBytes);
-  }
-  return end;
-}
-
-interface Gap {
-  readonly offsetBytes: number;
-  readonly lengthBytes: number;
-}
-
-/** What no proven part covers, cut at part boundaries unless one stream has to take it in a row. */
-function gapsOf(extents: readonly Extent[], sizeBytes: number, isParallel: boolean): Gap[] {
-  const gaps: Gap[] = [];
-  const add = (from: number, to: number): void => {
-    let offsetBytes = from;
-    while (offsetBytes < to) {
-      const boundary = isParallel
-        ? Math.min(to, (Math.floor(offsetBytes / PART_BYTES) + 1) * PART_BYTES)
-        : to;
-      gaps.push({ offsetBytes, lengthBytes: boundary - offsetBytes });
-      offsetBytes = boundary;
-    }
-  };
-  let end = 0;
-  for (const extent of [...extents].sort((a, b) => a.offsetBytes - b.offsetBytes)) {
-    if (extent.offsetBytes > end) add(end, extent.offsetBytes);
-    end = Math.max(end, extent.offsetBytes + extent.lengthBytes);
-  }
-  if (end < sizeBytes) add(end, sizeBytes);
-  return gaps;
-}
-
-interface Places {
-  readonly partialPath: string;
-  readonly sidecarPath: string;
-  readonly extents: readonly Extent[];
-  readonly cell: Cell;
-}
-
-/** Fetches all gaps. A strong pin lets several streams work; a weak one only a single stream (rule 12). */
-async function fetchGaps(
-  pull: PullContext,
-  file: LargeFile,
-  places: Places,
-  context: CallContext,
-): Promise<void> {
-  const isParallel = file.pin.strength === 'strong';
-  const gaps = gapsOf(places.extents, file.sizeBytes, isParallel);
-  const done: Extent[] = [...places.extents];
-  let failure: unknown;
-  const stream = async (): Promise<void> => {
-    for (;;) {
-      const gap = gaps.shift();
-      if (gap === undefined || failure !== undefined || places.cell.isStopped) return;
-      const taken = await pull.permits.take(1, context.signal);
-      try {
-        const outcome = await fetchGap(pull, file, places, gap, !isParallel);
-        done.push({ offsetBytes: gap.offsetBytes, lengthBytes: outcome.lengthBytes, sha256: '' });
-        places.cell.frontier = frontierOf(done);
-        if (outcome.kind === 'failed') failure ??= fromPlainError(outcome.error);
-      } finally {
-        pull.permits.give(taken);
-      }
-    }
-  };
-  const lanes = isParallel ? Math.min(STREAMS, gaps.length) : 1;
-  const results = await Promise.allSettled(Array.from({ length: lanes }, stream));
-  context.signal.throwIfAborted();
-  const rejected = results.find((result) => result.status === 'rejected');
-  const error: unknown = failure ?? rejected?.reason;
-  if (error !== undefined) throw asWaybillError(error);
-}
-
-function fetchGap(
-  pull: PullContext,
-  file: LargeFile,
-  places: Places,
-  gap: Gap,
-  movesFrontier: boolean,
-): Promise<FetchRangeOutcome> {
-  return pull.pool.fetchRange({
-    address: pull.address,
-    cell: places.cell.memory,
-    sourcePath: file.plan.sourcePath ?? file.plan.path,
-    partialPath: places.partialPath,
-    sidecarPath: places.sidecarPath,
-    offsetBytes: gap.offsetBytes,
-    lengthBytes: gap.lengthBytes,
-    partBytes: PART_BYTES,
-    sizeBytes: file.sizeBytes,
-    pin: file.pin,
-    movesFrontier,
-  });
 }

@@ -2,8 +2,9 @@
 import { rm } from 'node:fs/promises';
 import { asWaybillError, fromPlainError, WaybillError } from '../model/errors.js';
 import type { CallContext, UnitRef, UnitResult } from './api.js';
-import { dropPartial, fetchLarge, type LargeFile } from './fetch-large.js';
+import { fetchLarge, type LargeFile } from './fetch-large.js';
 import { fetchSmall } from './fetch-small.js';
+import { dropPartial } from './partial.js';
 import { fetchedLine, isOfPlan } from './journal.js';
 import type { PlanEntry } from './plan/page.js';
 import { LARGE_FROM_BYTES } from './plan/units.js';

@@ -12,8 +12,8 @@ import type {
   WholeFileOutcome,
 } from './thread/tasks.js';
 
-/** Tasks that one fetching thread interleaves; each of them waits for the network most of its time. */
-const TASKS_PER_FETCH_THREAD = 32;
+/** Tasks that one thread interleaves; most of them wait for the network, or for what the network brings. */
+const TASKS_PER_THREAD = 32;
 
 /**
  * The young generation of a thread's heap. Bodies come as buffers outside the heap that only a collection frees:
@@ -38,6 +38,8 @@ export class ThreadPool {
     readonly threads: number = Math.max(1, availableParallelism()),
   ) {
     const shared = {
+      concurrentTasksPerWorker: TASKS_PER_THREAD,
+      atomics: 'disabled' as const,
       minThreads: 0,
       maxThreads: threads,
       idleTimeout: IDLE_MS,
@@ -46,8 +48,6 @@ export class ThreadPool {
     this.fetchers = new Piscina({
       ...shared,
       filename: fetchEntry.href,
-      concurrentTasksPerWorker: TASKS_PER_FETCH_THREAD,
-      atomics: 'disabled',
     });
     this.hashers = new Piscina({
       ...shared,

@@ -27,6 +27,8 @@ export function readExtents(sidecarPath: string): Extent[] {
     const parsed = extentSchema.safeParse(JSON.parse(text));
     if (parsed.success) found.push(parsed.data);
   }
+  // A part that was fetched again has two lines: the later one is the truth.
+  found.reverse();
   found.sort((a, b) => a.offsetBytes - b.offsetBytes || b.lengthBytes - a.lengthBytes);
   const apart: Extent[] = [];
   let end = 0;

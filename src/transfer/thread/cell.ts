@@ -20,7 +20,6 @@ export class Cell {
   /** Asks every thread that works on this unit to end at the next chunk. */
   stop(): void {
     Atomics.store(this.slots, STOP, 1n);
-    Atomics.notify(this.slots, FRONTIER);
   }
 
   get isStopped(): boolean {
@@ -52,11 +51,5 @@ export class Cell {
 
   set frontier(bytes: number) {
     Atomics.store(this.slots, FRONTIER, BigInt(bytes));
-    Atomics.notify(this.slots, FRONTIER);
-  }
-
-  /** Blocks this thread until the frontier is beyond `bytes`, or for `timeoutMs`. Never on the main thread. */
-  waitBeyond(bytes: number, timeoutMs: number): void {
-    Atomics.wait(this.slots, FRONTIER, BigInt(bytes), timeoutMs);
   }
 }

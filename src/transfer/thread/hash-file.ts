@@ -1,5 +1,9 @@
-/** Hashing of what is on disk, in a thread of its own: file calls here are synchronous on purpose. */
+/**
+ * Hashing of what is on disk, in a thread of its own: file calls here are synchronous on purpose. Several files take
+ * turns in one thread, so that a slow source never keeps another file's hash waiting.
+ */
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { toPlainError } from '../../model/errors.js';
 import { Cell } from './cell.js';
@@ -10,8 +14,11 @@ import type { FollowOutcome, FollowTask, HashExtentsOutcome, HashExtentsTask } f
 
 const READ_BYTES = 1_048_576;
 
-/** How long the follower sleeps before it looks for a stop request again. */
-const WAIT_MS = 200;
+/** How long a follower that has caught up sleeps before it looks again. */
+const WAIT_MS = 20;
+
+/** After so many bytes the next task has its turn. */
+const TURN_BYTES = 16 * READ_BYTES;
 
 /** Runs a FollowTask: hashes up to the shared frontier until the file is whole, then flushes it. */
 export async function follow(task: FollowTask): Promise<FollowOutcome> {
@@ -33,13 +40,14 @@ export async function follow(task: FollowTask): Promise<FollowOutcome> {
       if (cell.isStopped) return { kind: 'stopped' };
       const until = Math.min(cell.frontier, task.sizeBytes);
       if (position >= until) {
-        cell.waitBeyond(position, WAIT_MS);
+        await sleep(WAIT_MS);
         continue;
       }
       const read = readSync(fd, buffer, 0, Math.min(READ_BYTES, until - position), position);
       if (read === 0) throw new Error('the partial is shorter than what was written to it');
       digests.update(buffer.subarray(0, read));
       position += read;
+      if (position % TURN_BYTES < read) await nextTurn();
     }
     setModifiedAt(fd, task.modifiedAt);
     fsyncSync(fd);
@@ -57,7 +65,7 @@ export async function follow(task: FollowTask): Promise<FollowOutcome> {
 }
 
 /** Runs a HashExtentsTask; counts bytes into the cell. */
-export function hashExtents(task: HashExtentsTask): HashExtentsOutcome {
+export async function hashExtents(task: HashExtentsTask): Promise<HashExtentsOutcome> {
   const cell = new Cell(task.cell);
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   let fd: number;
@@ -80,6 +88,7 @@ export function hashExtents(task: HashExtentsTask): HashExtentsOutcome {
         position += read;
         left -= read;
         cell.addBytes(read);
+        if (position % TURN_BYTES < read) await nextTurn();
       }
       found.push(left === 0 ? hash.digest('hex') : undefined);
     }

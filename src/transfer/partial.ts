@@ -1,0 +1,83 @@
+/** The partial of a large file on disk: made, found again, and its recorded parts proven (rules 12, 13, 16). */
+import { constants } from 'node:fs';
+import { copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { fromPlainError } from '../model/errors.js';
+import type { Pin } from '../model/object-entry.js';
+import { toDestinationError } from './destination-error.js';
+import type { ThreadPool } from './pool.js';
+import { readExtents } from './sidecar.js';
+import { Cell } from './thread/cell.js';
+import type { Extent } from './thread/tasks.js';
+import { watchCell } from './watch-cell.js';
+
+/** What a partial has to be. */
+export interface PartialFile {
+  readonly partialPath: string;
+  readonly sidecarPath: string;
+  readonly sizeBytes: number;
+  readonly pin: Pin;
+  readonly isExecutable: boolean;
+}
+
+/** Opens or makes the partial; answers the parts that its sidecar claims. They are not proven yet. */
+export async function openPartial(file: PartialFile): Promise<Extent[]> {
+  const { partialPath } = file;
+  try {
+    await mkdir(dirname(partialPath), { recursive: true });
+    const recorded = readExtents(file.sidecarPath);
+    if (recorded.length === 0 || !(await isThere(partialPath))) {
+      await dropPartial(partialPath);
+      const handle = await open(partialPath, 'wx', file.isExecutable ? 0o777 : 0o666);
+      await handle.truncate(file.sizeBytes).finally(() => handle.close());
+      return [];
+    }
+    if (file.pin.strength === 'weak') await moveToNewInode(partialPath);
+    return recorded;
+  } catch (error) {
+    throw toDestinationError(error, 'open the partial', partialPath);
+  }
+}
+
+/** Forgets a partial whose bytes were wrong: it starts from nothing the next time (rule 17). */
+export async function dropPartial(partialPath: string): Promise<void> {
+  await rm(`${partialPath}.parts`, { force: true });
+  await rm(partialPath, { force: true });
+}
+
+/** Hashes recorded parts again and answers those that are what they claim. Rejects with the signal's reason. */
+export async function proveExtents(
+  pool: ThreadPool,
+  partialPath: string,
+  recorded: readonly Extent[],
+  signal: AbortSignal,
+): Promise<Extent[]> {
+  if (recorded.length === 0) return [];
+  const cell = new Cell();
+  const unwatch = watchCell(cell, signal);
+  try {
+    const task = { cell: cell.memory, path: partialPath, extents: recorded };
+    const hashed = await pool.hashExtents(task);
+    signal.throwIfAborted();
+    if (hashed.kind === 'failed') throw fromPlainError(hashed.error);
+    const sums = hashed.kind === 'hashed' ? hashed.sha256 : [];
+    return recorded.filter((extent, index) => sums[index] === extent.sha256);
+  } finally {
+    unwatch();
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** With a weak pin a former attempt may still write: it keeps the old inode, this attempt gets a copy (rule 13). */
+async function moveToNewInode(partialPath: string): Promise<void> {
+  const copy = `${partialPath}.copy`;
+  await rm(copy, { force: true });
+  await copyFile(partialPath, copy, constants.COPYFILE_FICLONE);
+  await rename(copy, partialPath);
+}
