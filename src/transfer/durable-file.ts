@@ -55,11 +55,24 @@ export async function fsyncDir(folder: string): Promise<void> {
 
 /** Makes a folder and every ancestor that is missing, and flushes the parent of each new one. */
 export async function makeFolderDurably(folder: string): Promise<void> {
-  const first = await guardWrite(folder, () => mkdir(folder, { recursive: true }));
+  const first = await guardWrite(folder, () => makeFolders(folder));
   if (first === undefined) return;
   for (let made = folder; ; made = dirname(made)) {
     await fsyncDir(dirname(made));
     if (made === first || made === dirname(made)) return;
+  }
+}
+
+async function makeFolders(folder: string): Promise<string | undefined> {
+  try {
+    return await mkdir(folder, { recursive: true });
+  } catch (error) {
+    const parent = dirname(folder);
+    // Of a read-only file system a recursive mkdir says ENOENT; a plain one of the first folder says why.
+    if (errnoOf(error) !== 'ENOENT' || parent === folder) throw error;
+    const first = await makeFolders(parent);
+    await mkdir(folder);
+    return first ?? folder;
   }
 }
 

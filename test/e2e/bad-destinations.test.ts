@@ -67,6 +67,28 @@ describe('a destination that cannot be written', () => {
   );
 
   it(
+    'that is on a read-only file system is exit 7, and says that it is read-only',
+    async () => {
+      const place = join(bed.dir, 'read-only');
+      mkdirSync(place);
+      // A mount of its own, that nobody else sees; the service runs inside the command, and sees it too.
+      const mount = 'mount -t tmpfs -o ro waybill "$0" && exec "$@"';
+      const run = await bed.run(['pull', tree, join(place, 'a/b'), '--json'], {
+        env: { WAYBILL_SERVICE: 'inline' },
+        stateDir: join(bed.dir, 'inline'),
+        runner: ['unshare', '--map-root-user', '--mount', 'sh', '-c', mount, place],
+      });
+      expect({ exitCode: run.exitCode, ...run.result }).toMatchObject({
+        exitCode: 7,
+        code: 'WB_NO_SPACE',
+      });
+      expect(run.result['message']).toContain('read-only');
+      expect(run.result['message']).toContain(place);
+    },
+    LONG_MS,
+  );
+
+  it(
     'that holds a file of the user is exit 9, with its name, and nothing is touched',
     async () => {
       const place = join(bed.dir, 'conflict');

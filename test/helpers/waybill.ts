@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** Runs as this user id, and the group of the same number. */
   readonly userId?: number;
+  /** What runs the command, as `env` does: a program and its arguments. */
+  readonly runner?: readonly string[];
   /** What stands on stdin; nothing by default. */
   readonly stdin?: string;
 }
@@ -95,7 +97,8 @@ export function startWaybill(args: readonly string[], options: RunOptions = {}):
   const { userId, stateDir, timeoutMs = 300_000 } = options;
   const cache = process.env['WAYBILL_CACHE_DIR'];
   const temporal = process.env['WAYBILL_TEMPORAL_CLI'];
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const [program = '', ...words] = [...(options.runner ?? []), process.execPath, MAIN, ...args];
+  const child = spawn(program, words, {
     env: scrubbedEnv({
       WAYBILL_SERVICE: 'background',
       ...(stateDir === undefined ? {} : { WAYBILL_STATE_DIR: stateDir }),
