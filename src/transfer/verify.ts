@@ -46,6 +46,8 @@ export interface VerifyReport {
   readonly findings: readonly Finding[];
   /** What is wrong with the record itself: it was edited, or a part of it is missing. */
   readonly recordProblems: readonly string[];
+  /** Where it was pulled from, as asked; absent for a tree that was sealed here. */
+  readonly source?: string;
   /** What the receipt or the seal says of the whole tree. */
   readonly treeDigest: string;
   /** The paths that the pull could not bring, for a partial one. */
@@ -127,6 +129,7 @@ export async function verifyTree(path: string, options: VerifyOptions = {}): Pro
     counts: tally.counts,
     findings: tally.findings,
     recordProblems: check.problems,
+    ...(record.receipt === undefined ? {} : { source: record.receipt.source.asked }),
     treeDigest: said.treeDigest,
     failed: (record.receipt?.failures ?? []).map((failure) => failure.path),
   };

@@ -164,6 +164,17 @@ describe('the transfer engine on a tree on disk', () => {
     expect(await readFile(join(to, 'one'), 'utf8')).toBe('new');
   });
 
+  it('--if-exists overwrite --checksum repairs a flipped bit, and fetches nothing else again', async () => {
+    const [from, to] = await fresh({ good: 'good', bad: 'bad!' });
+    await sealTree(from, { waybill: 'test' });
+    await pullWith(engine, requestOf(from, to));
+    await put(to, { bad: 'bAd!' });
+    const repair = requestOf(from, to, { ifExists: 'overwrite', checksum: true });
+    const repaired = await pullWith(engine, repair);
+    expect(repaired).toMatchObject({ ok: true, filesKept: 1, filesFetched: 1 });
+    expect(await readFile(join(to, 'bad'), 'utf8')).toBe('bad!');
+  });
+
   it('reports files that the source no longer has, and --prune removes those that are unchanged', async () => {
     const [from, to] = await fresh({ stays: '1', goes: '2', 'deep/goes': '3' });
     await pullWith(engine, requestOf(from, to));

@@ -30,10 +30,9 @@ function tellNext({ output }: CommandContext, report: VerifyReport): void {
     );
   }
   const { changed, missing } = report.counts;
-  if (changed + missing > 0 && report.state !== 'sealed') {
-    output.say(
-      `Repair: waybill pull SOURCE ${shellQuote(report.destination)} --checksum --if-exists overwrite`,
-    );
+  if (changed + missing > 0 && report.source !== undefined) {
+    const places = `${shellQuote(report.source)} ${shellQuote(report.destination)}`;
+    output.say(`Repair: waybill pull ${places} --checksum --if-exists overwrite`);
   }
 }
 

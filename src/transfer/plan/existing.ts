@@ -44,14 +44,16 @@ export async function decide(
   if (found === undefined) return fetchBecause('not there yet');
   if (found === 'other')
     return { action: 'conflict', reason: 'a folder or a link is in its place' };
-  const { ifExists } = context.request;
-  if (ifExists === 'overwrite') return fetchBecause('--if-exists overwrite');
+  const { ifExists, checksum } = context.request;
+  // With --checksum it repairs: what still has the right bytes need not come again.
+  if (ifExists === 'overwrite' && !checksum) return fetchBecause('--if-exists overwrite');
 
   const known = await knownOf(context, path, found, absolute);
   const kept = await keepable(context, path, entry, expected, found, known, absolute);
   if (kept !== undefined && reaches(kept.level, context.request.requireLevel)) {
     return { action: 'keep', reason: 'in place already', kept };
   }
+  if (ifExists === 'overwrite') return fetchBecause('its bytes are not the wanted ones');
   if (ifExists === 'skip') return { action: 'skip', reason: '--if-exists skip' };
   if (known !== undefined)
     return fetchBecause('the source has another version, or none that can be told');
