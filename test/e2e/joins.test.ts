@@ -43,9 +43,9 @@ beforeEach(() => {
   destination = join(bed.dir, `pull-${count}`, 'model.bin');
 });
 
-/** Waits until bytes of this test's source flow. */
+/** Waits until bytes of this test's source flow, and have been told by a heartbeat. */
 async function untilBytesFlow(): Promise<void> {
-  while (server.bytesServed(`/${count}/model.bin`) < 256 * 1024) await sleep(50);
+  while (server.bytesServed(`/${count}/model.bin`) < 4 * MiB) await sleep(50);
 }
 
 function expectWhole(): void {
@@ -56,10 +56,12 @@ async function statusOf(id: string): Promise<Readonly<Record<string, unknown>>> 
   return (await bed.run(['status', id, '--json'])).result;
 }
 
-async function untilPhase(id: string, phase: string): Promise<void> {
+/** Waits until a pull is paused, and nothing of it is in flight any more. */
+async function untilPaused(id: string): Promise<void> {
   for (;;) {
-    const { progress } = await statusOf(id);
-    if ((progress as { phase?: string } | undefined)?.phase === phase) return;
+    const { progress, inFlight } = await statusOf(id);
+    const isPaused = (progress as { phase?: string } | undefined)?.phase === 'paused';
+    if (isPaused && (inFlight as readonly unknown[]).length === 0) return;
     await sleep(200);
   }
 }
@@ -165,7 +167,7 @@ describe('a pull in the background', () => {
       const id = await detach();
       await untilBytesFlow();
       expect(await bed.run(['pause', id])).toMatchObject({ exitCode: 0 });
-      await untilPhase(id.slice(0, -4), 'paused');
+      await untilPaused(id.slice(0, -4));
       const before = server.bytesServed();
       await sleep(1_000);
       expect(server.bytesServed()).toBe(before);
