@@ -6,7 +6,8 @@ import { fromPlainError } from '../model/errors.js';
 import type { Pin } from '../model/object-entry.js';
 import { toDestinationError } from './destination-error.js';
 import type { ThreadPool } from './pool.js';
-import { readExtents } from './sidecar.js';
+import { isProvenDead, isThisProcess, thisProcess } from './process-identity.js';
+import { appendWriter, readSidecar } from './sidecar.js';
 import { Cell } from './thread/cell.js';
 import type { Extent } from './thread/tasks.js';
 import { watchCell } from './watch-cell.js';
@@ -25,14 +26,17 @@ export async function openPartial(file: PartialFile): Promise<Extent[]> {
   const { partialPath } = file;
   try {
     await mkdir(dirname(partialPath), { recursive: true });
-    const recorded = readExtents(file.sidecarPath);
+    const { extents: recorded, writer } = readSidecar(file.sidecarPath);
     if (recorded.length === 0 || !(await isThere(partialPath))) {
       await dropPartial(partialPath);
       const handle = await open(partialPath, 'wx', file.isExecutable ? 0o777 : 0o666);
       await handle.truncate(file.sizeBytes).finally(() => handle.close());
+      appendWriter(file.sidecarPath, thisProcess());
       return [];
     }
-    if (file.pin.strength === 'weak') await moveToNewInode(partialPath);
+    const mayStillWrite = writer !== undefined && !isThisProcess(writer) && !isProvenDead(writer);
+    if (file.pin.strength === 'weak' || mayStillWrite) await moveToNewInode(partialPath);
+    appendWriter(file.sidecarPath, thisProcess());
     return recorded;
   } catch (error) {
     throw toDestinationError(error, 'open the partial', partialPath);
@@ -74,7 +78,7 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** With a weak pin a former attempt may still write: it keeps the old inode, this attempt gets a copy (rule 13). */
+/** A former attempt that may still write keeps the old inode, this attempt gets a copy (rule 13). */
 async function moveToNewInode(partialPath: string): Promise<void> {
   const copy = `${partialPath}.copy`;
   await rm(copy, { force: true });

@@ -32,6 +32,14 @@ export function thisProcess(): WriterIdentity {
   };
 }
 
+/** Whether a writer is this process: what it wrote before is finished, an engine waits for its threads. */
+export function isThisProcess(writer: WriterIdentity): boolean {
+  const here = thisProcess();
+  return (
+    writer.pid === here.pid && writer.startTicks === here.startTicks && writer.host === here.host
+  );
+}
+
 /** Whether a writer is certainly gone: this host, and another boot or no such process any more. */
 export function isProvenDead(writer: WriterIdentity): boolean {
   const here = thisProcess();

@@ -1,12 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { appendFile, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { PullRef, TransferEngine } from '../../src/transfer/api.js';
+import { startTicksOf, thisProcess } from '../../src/transfer/process-identity.js';
+import { appendWriter, readSidecar } from '../../src/transfer/sidecar.js';
 import { PART_BYTES } from '../../src/transfer/fetch-large.js';
 import { startCutServer, serveFile, type CutServer } from '../helpers/cut-server.js';
 import { contextOf, engineOf, pullWith, requestOf, scratch } from '../helpers/engine.js';
@@ -58,7 +60,7 @@ describe('a large file that is interrupted', () => {
   };
   const recordedParts = async (): Promise<number> => {
     const path = await sidecar();
-    return path === '' ? 0 : (await readFile(path, 'utf8')).trim().split('\n').length;
+    return path === '' ? 0 : readSidecar(path).extents.length;
   };
 
   async function startAndStop(uri: string): Promise<void> {
@@ -88,14 +90,31 @@ describe('a large file that is interrupted', () => {
     server.serve('/model.bin', slow);
     await startAndStop(uri);
     const partial = (await sidecar()).replace(/\.parts$/, '');
-    const [line = ''] = (await readFile(await sidecar(), 'utf8')).split('\n');
-    const { offsetBytes } = JSON.parse(line.slice(9)) as { offsetBytes: number };
+    const offsetBytes = readSidecar(await sidecar()).extents[0]?.offsetBytes ?? 0;
     const handle = await open(partial, 'r+');
     await handle.write(Buffer.from([(content[offsetBytes + 7] ?? 0) ^ 1]), 0, 1, offsetBytes + 7);
     await handle.close();
     server.serve('/model.bin', strong);
     expect(await pullWith(engine, requestOf(uri, to))).toMatchObject({ ok: true });
     expect(sha256(await readFile(to))).toBe(sha256(content));
+  });
+
+  it('rule 13: a partial whose writer may live gets a new inode, one of this process keeps its own', async () => {
+    const uri = `${server.url}/model.bin`;
+    for (const mayLive of [true, false]) {
+      server.serve('/model.bin', slow);
+      await startAndStop(uri);
+      const path = await sidecar();
+      const { ino } = await stat(path.replace(/\.parts$/, ''));
+      // Process 1 of this host lives for as long as the host does.
+      const living = { ...thisProcess(), pid: 1, startTicks: startTicksOf(1) ?? '' };
+      if (mayLive) appendWriter(path, living);
+      server.serve('/model.bin', strong);
+      expect(await pullWith(engine, requestOf(uri, to))).toMatchObject({ ok: true });
+      expect((await stat(to)).ino === ino).toBe(!mayLive);
+      expect(sha256(await readFile(to))).toBe(sha256(content));
+      to = `${to}-again`;
+    }
   });
 
   it('rule 12: a source that changed is told apart, and old parts are never joined to new ones', async () => {
