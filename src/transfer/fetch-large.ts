@@ -5,7 +5,7 @@ import { asWaybillError, fromPlainError, WaybillError } from '../model/errors.js
 import type { Pin } from '../model/object-entry.js';
 import type { CallContext } from './api.js';
 import { bytesOf, frontierOf, gapsOf, type Run } from './extents.js';
-import { openPartial, proveExtents, type PartialFile } from './partial.js';
+import { dropPartial, openPartial, proveExtents, type PartialFile } from './partial.js';
 import type { PlanEntry } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
 import type { Arrived } from './prove.js';
@@ -126,7 +126,11 @@ class LargeAttempt {
       progress.phase = 'hashing';
       const hashed = await hashing;
       signal.throwIfAborted();
-      if (hashed.kind === 'failed') throw fromPlainError(hashed.error);
+      if (hashed.kind === 'failed') {
+        // After a flush that failed nobody knows which bytes the disk has: all of them come again (rule 14).
+        await dropPartial(this.partial.partialPath);
+        throw fromPlainError(hashed.error);
+      }
       if (hashed.kind === 'stopped') {
         throw new WaybillError('WB_UNEXPECTED', 'the hash was stopped');
       }
