@@ -1,7 +1,7 @@
 #!/bin/sh
 # npm test: everything that a newcomer and CI need, with all set-up, on a fresh clone.
 #   scripts/test.sh            packages, build, tools, format, lint, every test
-#   scripts/test.sh quick      packages, build and the tests that start no server but Temporal
+#   scripts/test.sh quick      packages, build and the quick tests (scripts/quick-tests.mjs), under a minute
 # What follows goes to Jest: npm test -- test/transfer, npm test -- -t 'rule 15'
 set -eu
 cd "$(dirname "$0")/.."
