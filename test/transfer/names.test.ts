@@ -22,7 +22,7 @@ describe('names that clash', () => {
   it('rule 22: a name that is both file and folder is refused, in either order', () => {
     const names = new NameTable({ foldsCase: false, foldsUnicode: false });
     expect(names.addFile('a/b/c')).toEqual([]);
-    expect(names.addFile('a/b')).toEqual(['a/b']);
+    expect(names.addFile('a/b')).toEqual(['a/b/c', 'a/b']);
     expect(names.addFile('x')).toEqual([]);
     expect(names.addFile('x/y')).toEqual(['x', 'x/y']);
   });
@@ -61,7 +61,11 @@ describe('a list of files that clash', () => {
     const to = join(root, 'to');
     const result = await pullWith(engine, requestOf(`${server.url}/SHA256SUMS`, to));
     expect(result).toMatchObject({ ok: false, exitCode: 3 });
-    expect(result.failures.map(({ code }) => code)).toContain('WB_NAME_COLLISION');
+    expect(result.failures.map(({ path, code }) => `${path} ${code}`).sort()).toEqual([
+      'x WB_NAME_COLLISION',
+      'x/y WB_NAME_COLLISION',
+    ]);
     expect(existsSync(join(to, 'good'))).toBe(true);
+    expect(existsSync(join(to, 'x'))).toBe(false);
   });
 });

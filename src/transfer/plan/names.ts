@@ -36,7 +36,8 @@ export async function probeFolding(recordDir: string): Promise<Folding> {
 /** Remembers the names of a plan and finds the ones that clash. */
 export class NameTable {
   private readonly files = new Map<string, string>();
-  private readonly folders = new Set<string>();
+  /** Each folder with the first file that was seen below it. */
+  private readonly folders = new Map<string, string>();
 
   constructor(private readonly folding: Folding) {}
 
@@ -48,7 +49,8 @@ export class NameTable {
     const key = this.fold(path);
     const twin = this.files.get(key);
     if (twin !== undefined) return twin === path ? [path] : [twin, path];
-    if (this.folders.has(key)) return [path];
+    const below = this.folders.get(key);
+    if (below !== undefined) return [below, path];
     this.files.set(key, path);
     const clashing: string[] = [];
     for (let end = key.lastIndexOf('/'); end > 0; end = key.lastIndexOf('/', end - 1)) {
@@ -56,7 +58,7 @@ export class NameTable {
       const file = this.files.get(folder);
       if (file !== undefined) clashing.push(file);
       if (this.folders.has(folder)) break;
-      this.folders.add(folder);
+      this.folders.set(folder, path);
     }
     return clashing.length === 0 ? [] : [...clashing, path];
   }
