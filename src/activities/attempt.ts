@@ -1,6 +1,6 @@
 /** The one wrapper of every activity: signal, heartbeats, and what an error becomes. */
 import { Context } from '@temporalio/activity';
-import type { CallContext, UnitProgress } from '../transfer/api.js';
+import { startProgress, type CallContext, type UnitProgress } from '../transfer/api.js';
 import { countTry, toFailure } from './failures.js';
 import { Pulse, type PulseOptions } from './pulse.js';
 
@@ -33,14 +33,7 @@ export async function attempt<T>(
   const activity = Context.current();
   const controller = new AbortController();
   const unfollow = follow(activity.cancellationSignal, controller);
-  const progress: UnitProgress = {
-    phase,
-    name: '',
-    filesDone: 0,
-    filesTotal: 0,
-    bytesDone: 0,
-    bytesTotal: 0,
-  };
+  const progress = startProgress(phase);
   const before: unknown = activity.info.heartbeatDetails;
   const pulse = new Pulse({
     before,

@@ -2,7 +2,7 @@
 import { createLogUpdate } from 'log-update';
 import { terminalHints } from '../config.js';
 import { formatBytes, formatCount, formatDuration } from '../model/sizes.js';
-import type { UnitProgress } from '../transfer/api.js';
+import { startProgress, type UnitProgress } from '../transfer/api.js';
 import type { CommandContext } from './context.js';
 import { cutEnd } from './progress/spans.js';
 import { safeText } from './safe-text.js';
@@ -33,14 +33,7 @@ export async function runInProcess<T>(
   phase: UnitProgress['phase'],
   work: (tools: InProcess) => Promise<T>,
 ): Promise<T> {
-  const progress: UnitProgress = {
-    phase,
-    name: '',
-    filesDone: 0,
-    filesTotal: 0,
-    bytesDone: 0,
-    bytesTotal: 0,
-  };
+  const progress = startProgress(phase);
   const stop = new StopSwitch((exitCode) => process.exit(exitCode));
   const leave = (): void => process.exit(stop.reason === 'terminate' ? 143 : 130);
   stop.signal.addEventListener('abort', leave, { once: true });

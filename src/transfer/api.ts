@@ -19,6 +19,11 @@ export interface UnitProgress {
   bytesTotal: number;
 }
 
+/** Progress of work that has done nothing yet. */
+export function startProgress(phase: UnitProgress['phase']): UnitProgress {
+  return { phase, name: '', filesDone: 0, filesTotal: 0, bytesDone: 0, bytesTotal: 0 };
+}
+
 /** What every call gets beside its input. */
 export interface CallContext {
   readonly signal: AbortSignal;

@@ -146,11 +146,6 @@ export class Journal {
     return this.failedByPath.get(path);
   }
 
-  /** Every line of a file in place, by path. */
-  allFetched(): ReadonlyMap<string, JournalEntry> {
-    return this.fetchedByPath;
-  }
-
   /** Failures of one plan that no later success has made void. */
   failures(planId: string): FailedLine[] {
     return [...this.failedByPath.values()].filter((line) => line.planId === planId);

@@ -1,5 +1,6 @@
 /** Where a pull lands: the folder of its files and the folder of its records. */
 import { basename, dirname, join } from 'node:path';
+import { RECORD_FILES, recordFolderBeside } from '../manifest/receipt.js';
 import { RECORD_FOLDER, guardPath } from '../model/object-path.js';
 import type { PullRequest } from '../model/pull.js';
 import type { ResolvedSource } from './api.js';
@@ -29,22 +30,18 @@ export function layoutOf(request: PullRequest, resolved: ResolvedSource): Layout
   return {
     destination: join(filesRoot, singleName),
     filesRoot,
-    recordDir: join(filesRoot, `.${singleName}${RECORD_FOLDER}`),
+    recordDir: join(filesRoot, recordFolderBeside(singleName)),
     singleName,
   };
 }
 
-/** Names inside the record folder. */
+/** Names inside the record folder: what a finished pull leaves, and the scaffolding of a running one. */
 export const RECORD_NAMES = {
+  ...RECORD_FILES,
   owner: 'owner.json',
   destination: 'destination.json',
   pull: 'pull.json',
   plan: 'plan',
   journal: 'journal',
   partial: 'partial',
-  previous: 'previous',
-  sums: 'SHA256SUMS',
-  manifest: 'manifest.ndjson',
-  receipt: 'receipt.json',
-  partialReceipt: 'receipt.partial.json',
 } as const;

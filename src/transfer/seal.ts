@@ -24,6 +24,7 @@ import { RECORD_NAMES } from './layout.js';
 import { checkOwnership, releaseOwner } from './owner.js';
 import { isFiltered } from './plan/filters.js';
 import { planDirOf, readPages } from './plan/page.js';
+import { hashFile } from './plan-pull.js';
 import type { PullContext } from './pull-context.js';
 
 /** Failures that a result carries; the journal has all of them (rule 29). */
@@ -184,29 +185,16 @@ async function staleOf(
   const mayPrune = request.prune && !isFiltered(request.filters) && outcome.failures.length === 0;
   for (const entry of last.values()) {
     if (outcome.planned.has(entry.path)) continue;
+    if (mayPrune) context.signal.throwIfAborted();
     const path = join(pull.layout.filesRoot, entry.path);
     const stats = await lstat(path).catch(() => undefined);
     if (stats?.isFile() !== true) continue;
-    if (mayPrune && (await hasDigest(pull, path, stats.size, entry.sha256, context))) {
+    if (mayPrune && (await hashFile(pull, path, stats.size)) === entry.sha256) {
       await unlink(path);
       await removeEmptyParents(pull.layout.filesRoot, dirname(path));
     } else stale.push({ ...entry, isStale: true });
   }
   return stale;
-}
-
-async function hasDigest(
-  pull: PullContext,
-  path: string,
-  sizeBytes: number,
-  sha256: string,
-  context: CallContext,
-): Promise<boolean> {
-  context.signal.throwIfAborted();
-  const cell = new SharedArrayBuffer(32);
-  const extents = [{ offsetBytes: 0, lengthBytes: sizeBytes }];
-  const hashed = await pull.pool.hashExtents({ cell, path, extents });
-  return hashed.kind === 'hashed' && hashed.sha256[0] === sha256;
 }
 
 async function removeEmptyParents(filesRoot: string, folder: string): Promise<void> {

@@ -8,12 +8,24 @@ import { openSession, type Session } from '../session.js';
 import { statusText } from '../status-text.js';
 import { formatColumns } from '../table.js';
 
-function isNotFound(error: unknown): boolean {
-  return error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
+/**
+ * When Temporal has forgotten a pull, the destination's record answers: it is printed, and returned with the exit code
+ * of `status`. Throws the error again where it is another one, or no record answers.
+ */
+export function tellForgotten(
+  context: CommandContext,
+  wanted: string | undefined,
+  error: unknown,
+): { readonly answer: RecordAnswer; readonly exitCode: number } {
+  const path = wanted === undefined ? undefined : pathMeant(wanted);
+  const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
+  const answer = path === undefined || !isUnknown ? undefined : readRecordAnswer(path);
+  if (path === undefined || answer === undefined) throw error;
+  return { answer, exitCode: tellRecord(context, path, answer) };
 }
 
 /** Prints what the destination's own record says. */
-export function tellRecord({ output }: CommandContext, path: string, answer: RecordAnswer): number {
+function tellRecord({ output }: CommandContext, path: string, answer: RecordAnswer): number {
   const note = "from the destination's own record; Temporal no longer knows this pull";
   if (answer.kind === 'unfinished') {
     if (output.isJson) {
@@ -69,10 +81,7 @@ export async function runStatus(
   try {
     return await tellStatus(context, session, wanted);
   } catch (error) {
-    const path = wanted === undefined ? undefined : pathMeant(wanted);
-    const answer = path === undefined || !isNotFound(error) ? undefined : readRecordAnswer(path);
-    if (path === undefined || answer === undefined) throw error;
-    return tellRecord(context, path, answer);
+    return tellForgotten(context, wanted, error).exitCode;
   } finally {
     await session.close();
   }

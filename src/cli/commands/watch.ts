@@ -1,14 +1,12 @@
 /** `waybill watch [id]`: one pull, live, with its exit code at the end. */
-import { WaybillError } from '../../model/errors.js';
 import type { CommandContext } from '../context.js';
-import { findPull, pathMeant } from '../find-pull.js';
+import { findPull } from '../find-pull.js';
 import { followPull } from '../follow.js';
 import { listenForKeys } from '../keys.js';
-import { readRecordAnswer } from '../record-answer.js';
 import { chooseReporter, type PullLabel } from '../reporters/index.js';
 import { openSession, type Session } from '../session.js';
 import { STOP_EXIT_CODES, StopSwitch } from '../stop.js';
-import { tellRecord } from './status.js';
+import { tellForgotten } from './status.js';
 
 async function watchPull(
   context: CommandContext,
@@ -76,11 +74,7 @@ export async function runWatch(
   try {
     return await watchPull(context, session, wanted);
   } catch (error) {
-    const path = wanted === undefined ? undefined : pathMeant(wanted);
-    const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
-    const answer = path === undefined || !isUnknown ? undefined : readRecordAnswer(path);
-    if (path === undefined || answer === undefined) throw error;
-    tellRecord(context, path, answer);
+    const { answer } = tellForgotten(context, wanted, error);
     return answer.kind === 'ended' ? answer.result.exitCode : 0;
   } finally {
     await session.close();
