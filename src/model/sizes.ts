@@ -20,13 +20,16 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
-/** Bytes per second of a rate: a size, and `/s`. */
+/** Bytes per second of a rate: a size above 0, and `/s`. Zero or anything else is WB_USAGE. */
 export function parseRate(text: string): number {
-  const trimmed = text.trim();
-  if (!trimmed.endsWith('/s')) {
-    throw new WaybillError('WB_USAGE', `"${text}" is no rate; write it like 200MiB/s`);
+  const [, size = ''] = /^(.*)\/s$/is.exec(text.trim()) ?? [];
+  try {
+    const bytesPerSecond = parseSize(size);
+    if (bytesPerSecond > 0) return bytesPerSecond;
+  } catch {
+    // The message of a size would name another form.
   }
-  return parseSize(trimmed.slice(0, -2));
+  throw new WaybillError('WB_USAGE', `"${text}" is no rate; write it like 200MiB/s or 1.5G/s`);
 }
 
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;

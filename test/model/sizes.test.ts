@@ -32,9 +32,74 @@ describe('sizes', () => {
     },
   );
 
-  it('reads rates only with /s', () => {
-    expect(parseRate('200MiB/s')).toBe(209_715_200);
-    expect(() => parseRate('200MiB')).toThrow('200MiB/s');
+  it.each([
+    ['200MiB/s', 209_715_200],
+    ['1.5G/s', 1_610_612_736],
+    ['100 kB/s', 100_000],
+    ['8MB/S', 8_000_000],
+    ['1/s', 1],
+  ])('reads %s as %d bytes a second', (text, rate) => {
+    expect(parseRate(text)).toBe(rate);
+  });
+
+  it.each(['', '/s', '200MiB', '0/s', '-1M/s', '1M/m', '1M/s/s', 'fast', '1h/s'])(
+    'refuses %j as a rate, and shows how one is written',
+    (text) => {
+      expect(() => parseRate(text)).toThrow(
+        expect.objectContaining({
+          code: 'WB_USAGE',
+          message: expect.stringContaining(`"${text}" is no rate; write it like 200MiB/s`),
+        }),
+      );
+    },
+  );
+
+  it('reads every spelling of a size alike, as a rate too, and what it shows itself', () => {
+    const powers = { '': 0, k: 1, m: 2, g: 3, t: 4 };
+    for (const number of [0.5, 1, 1.25, 7, 512, 1023]) {
+      for (const [letter, power] of Object.entries(powers)) {
+        const binary = Math.round(number * 1024 ** power);
+        const decimal = Math.round(number * 1000 ** power);
+        const spelled: [string, number][] =
+          letter === ''
+            ? [
+                ['', binary],
+                ['B', binary],
+                ['b', binary],
+              ]
+            : [
+                ['', binary],
+                ['i', binary],
+                ['iB', binary],
+                ['B', decimal],
+                ['b', decimal],
+              ];
+        for (const [suffix, bytes] of spelled) {
+          for (const unit of [letter, letter.toUpperCase()]) {
+            for (const gap of ['', ' ']) {
+              const text = `${number}${gap}${unit}${suffix}`;
+              expect([text, parseSize(text)]).toEqual([text, bytes]);
+              expect([text, parseRate(`${text}/s`)]).toEqual([text, bytes]);
+            }
+          }
+        }
+        const shown = parseSize(formatBytes(decimal));
+        expect(Math.abs(shown - decimal)).toBeLessThanOrEqual(Math.max(1, decimal * 0.06));
+      }
+    }
+  });
+
+  it('reads durations as the sum of their parts', () => {
+    const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+    for (const [first, firstMs] of Object.entries(units)) {
+      for (const [second, secondMs] of Object.entries(units)) {
+        const text = `3${first}1.5${second}`;
+        expect([text, parseDuration(text)]).toEqual([
+          text,
+          Math.round(3 * firstMs + 1.5 * secondMs),
+        ]);
+      }
+    }
   });
 
   it.each([
