@@ -72,6 +72,7 @@ class LargeAttempt {
   private claimedBytes = 0;
   private proving: Promise<void> | undefined;
   private failure: unknown;
+  private isRangeRefused = false;
 
   constructor(
     private readonly pull: PullContext,
@@ -172,7 +173,16 @@ class LargeAttempt {
     this.context.signal.throwIfAborted();
     const rejected = [...results, ...proof].find((result) => result.status === 'rejected');
     const error: unknown = this.failure ?? rejected?.reason;
+    if (this.isRangeRefused && this.context.attempt > 1) await this.refuseRanges(error);
     if (error !== undefined) throw asWaybillError(error);
+  }
+
+  /** One wrong answer may be a slip; a second one, and the file starts from nothing as one stream (rule 12). */
+  private async refuseRanges(cause: unknown): Promise<never> {
+    await dropPartial(this.partial.partialPath);
+    const { path } = this.file.plan;
+    const message = `the source answers ranges of ${path} wrongly: ${asWaybillError(cause).message}`;
+    throw new WaybillError('WB_UNSUPPORTED', message, { path, scope: 'file', cause });
   }
 
   /** Fetches gap after gap; at the end it waits for the proof, which may find more. */
@@ -195,6 +205,7 @@ class LargeAttempt {
     try {
       const outcome = await this.pull.pool.fetchRange({
         address: this.pull.address,
+        round: this.pull.round,
         cell: this.cell.memory,
         sourcePath: plan.sourcePath ?? plan.path,
         partialPath: this.partial.partialPath,
@@ -208,7 +219,10 @@ class LargeAttempt {
       });
       this.done.push({ offsetBytes: gap.offsetBytes, lengthBytes: outcome.lengthBytes });
       this.cell.frontier = frontierOf(this.done);
-      if (outcome.kind === 'failed') this.failure ??= fromPlainError(outcome.error);
+      if (outcome.kind === 'failed') {
+        this.isRangeRefused ||= outcome.isRangeRefused === true;
+        this.failure ??= fromPlainError(outcome.error);
+      }
     } finally {
       this.pull.permits.give(taken);
     }

@@ -58,6 +58,7 @@ export async function fetchSmall(
       shares.map(async (share) => {
         const outcomes = await pull.pool.fetchFiles({
           address: pull.address,
+          round: pull.round,
           cell: cell.memory,
           files: share.map(({ plan, partialPath }) => wholeFileOf(plan, partialPath)),
           concurrency: Math.max(1, Math.floor(permits / threads)),

@@ -69,7 +69,13 @@ export async function fetchUnit(
       await fetchOneLarge(pull, file, undefined, attempt, tally, context);
   }
   await publishReady(pull, wanted, tally, context);
+  if ([...tally.failed.values()].some(hasWrongBytes)) pull.round += 1;
   return resultOf(pull, wanted, tally);
+}
+
+/** Bytes that a damaged cache or proxy behind this connection may give again. */
+function hasWrongBytes({ code }: WaybillError): boolean {
+  return code === 'WB_DIGEST_MISMATCH' || code === 'WB_SIZE_MISMATCH';
 }
 
 /** Whether planning refused the name after its page was sealed. */

@@ -107,6 +107,7 @@ function refuse(
   return new WaybillError(code, `${plan.path} ${why}`, { operation: 'verify', path: plan.path });
 }
 
+/** Both digests, whatever comes of them: rule 17. */
 function digestMismatch(
   plan: PlanEntry,
   name: DigestName,
@@ -116,7 +117,8 @@ function digestMismatch(
 ): WaybillError {
   return new WaybillError(
     'WB_DIGEST_MISMATCH',
-    `${plan.path} should have ${name} ${expected} (${from}), the bytes that arrived have ${actual}`,
+    // Results cut messages: both digests come before the name, which they also have on its own.
+    `${name} ${expected} expected (${from}), ${actual} arrived: ${plan.path}`,
     { operation: 'verify', path: plan.path },
   );
 }

@@ -28,6 +28,8 @@ export interface StoreOpener {
 
 /** One pull, as this process works on it. */
 export class PullContext {
+  /** Rises with every wrong byte: what is asked for from then on comes over another connection (rule 17). */
+  round = 0;
   /** The listing in progress, between two calls of `planPage`. */
   pageWriter: PageWriter | undefined;
   private openStore: Promise<Store> | undefined;

@@ -64,22 +64,36 @@ export function contextOf(signal: AbortSignal = new AbortController().signal): C
 
 let runs = 0;
 
-/** What a workflow does, in a straight line: file-scoped failures are recorded, everything else is thrown. */
+/**
+ * What a workflow does, in a straight line: file-scoped failures are recorded, everything else is thrown.
+ * @param tries attempts of a unit whose failure is retryable and about a file
+ */
 export async function pullWith(
   engine: TransferEngine,
   request: PullRequest,
   runId = `run-${(runs += 1)}`,
   context: CallContext = contextOf(),
+  tries = 1,
 ): Promise<PullResult> {
+  const fetchUnit: TransferEngine['fetchUnit'] = async (unit) => {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await engine.fetchUnit(unit, { ...context, attempt });
+      } catch (error) {
+        const { scope, retryable } = error as { scope?: string; retryable?: boolean };
+        if (attempt >= tries || scope !== 'file' || retryable !== true) throw error;
+      }
+    }
+  };
   const resolved = await engine.resolve({ request }, context);
   const { ref } = await engine.claim({ pullId: 'pull', runId, request, resolved }, context);
   try {
     for (let page = 0; ; page += 1) {
       const planned = await engine.planPage({ ref, page }, context);
       for (let unit = 0; unit < planned.units; unit += 1) {
-        const fetched = await engine.fetchUnit({ ref, page, unit }, context).catch(settle(unit));
+        const fetched = await fetchUnit({ ref, page, unit }, context).catch(settle(unit));
         for (const entry of fetched?.expelled ?? []) {
-          await engine.fetchUnit({ ref, page, unit, entry }, context).catch(settle(unit, entry));
+          await fetchUnit({ ref, page, unit, entry }, context).catch(settle(unit, entry));
         }
         function settle(failedUnit: number, entry?: number) {
           return async (error: { scope?: string; code?: string; message: string }) => {

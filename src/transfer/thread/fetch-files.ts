@@ -7,7 +7,7 @@ import type { OpenObject, Store } from '../../stores/store.js';
 import { Cell } from './cell.js';
 import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
-import { isBrokenStream, observedOf } from './fetch-range.js';
+import { isBrokenStream, isResumable, observedOf } from './fetch-range.js';
 import { DigestSet, digestNames } from './hashes.js';
 import { setModifiedAt } from './modified-at.js';
 import { PositionedWriter } from './positioned-writer.js';
@@ -96,6 +96,7 @@ async function stream(
       break;
     } catch (error) {
       if (sizeBytes === openedAt || pin === undefined || !isBrokenStream(error)) throw error;
+      if (!isResumable(observed)) throw error;
       opened = await reopen(store, file, sizeBytes, pin, error);
     }
   }

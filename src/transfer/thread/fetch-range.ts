@@ -106,6 +106,7 @@ export async function fetchRange(task: FetchRangeTask, store: Store): Promise<Fe
   }
   const parts = new PartWriter(fd, task, cell, task.offsetBytes);
   let observed: Observed | undefined;
+  let isOpening = false;
   const answer = (): { lengthBytes: number } => ({
     lengthBytes: parts.positionBytes - task.offsetBytes,
   });
@@ -113,7 +114,9 @@ export async function fetchRange(task: FetchRangeTask, store: Store): Promise<Fe
     while (parts.positionBytes < end) {
       const openedAt = parts.positionBytes;
       try {
+        isOpening = true;
         const opened = await openAt(store, task, openedAt, end - openedAt);
+        isOpening = false;
         observed ??= observedOf(opened);
         parts.isRecording = isResumable(observed);
         const ended = await consume(opened.body, cell, (chunk) => {
@@ -128,13 +131,20 @@ export async function fetchRange(task: FetchRangeTask, store: Store): Promise<Fe
       } catch (error) {
         // A stream that moved is opened again where it broke; one that did not is Temporal's to retry.
         if (parts.positionBytes === openedAt || !isBrokenStream(error)) throw error;
+        if (observed === undefined || !isResumable(observed)) throw error;
       }
     }
     parts.record();
     return { kind: 'fetched', ...answer(), ...(observed === undefined ? {} : { observed }) };
   } catch (error) {
     recordWhatCame(parts);
-    return { kind: 'failed', ...answer(), error: toPlainError(error) };
+    const isRangeRefused = isOpening && asWaybillError(error).code === 'WB_SIZE_MISMATCH';
+    return {
+      kind: 'failed',
+      ...answer(),
+      error: toPlainError(error),
+      ...(isRangeRefused ? { isRangeRefused } : {}),
+    };
   } finally {
     closeSync(fd);
   }

@@ -7,20 +7,21 @@ import type {
   FetchFilesTask,
   FetchRangeOutcome,
   FetchRangeTask,
+  SourceOfTask,
   WholeFileOutcome,
 } from './tasks.js';
 
 /** Stores that a thread keeps open, most recently used last. */
 const KEPT_STORES = 4;
 
-/** Opens stores once per address, and closes the least recently used one that nobody reads from. */
+/** Opens stores once per address and round, and closes the least recently used one that nobody reads from. */
 class ThreadStores {
   private readonly open = new Map<string, { store: Promise<Store>; users: number }>();
 
   constructor(private readonly opener: (address: StoreAddress) => Promise<Store>) {}
 
-  async use<T>(address: StoreAddress, work: (store: Store) => Promise<T>): Promise<T> {
-    const key = JSON.stringify([address.uri, address.settings, address.secrets]);
+  async use<T>({ address, round }: SourceOfTask, work: (store: Store) => Promise<T>): Promise<T> {
+    const key = JSON.stringify([address.uri, address.settings, address.secrets, round]);
     const kept = this.open.get(key) ?? { store: this.opener(address), users: 0 };
     this.open.delete(key);
     this.open.set(key, kept);
@@ -55,13 +56,13 @@ export function createThreadTasks(opener: (address: StoreAddress) => Promise<Sto
   return {
     fetchFiles: (task) =>
       stores
-        .use(task.address, (store) => fetchFiles(task, store))
+        .use(task, (store) => fetchFiles(task, store))
         .catch((error: unknown) =>
           task.files.map(() => ({ kind: 'failed' as const, error: toPlainError(error) })),
         ),
     fetchRange: (task) =>
       stores
-        .use(task.address, (store) => fetchRange(task, store))
+        .use(task, (store) => fetchRange(task, store))
         .catch((error: unknown) => ({
           kind: 'failed' as const,
           lengthBytes: 0,

@@ -28,9 +28,15 @@ export interface WholeFile {
   readonly isExecutable?: boolean;
 }
 
-/** Fetches several files, each into its own partial, flushed when the task answers. */
-export interface FetchFilesTask {
+/** Where bytes come from, and over which connections. */
+export interface SourceOfTask {
   readonly address: StoreAddress;
+  /** Tasks of different rounds never share a connection: wrong bytes are asked for over another one (rule 17). */
+  readonly round: number;
+}
+
+/** Fetches several files, each into its own partial, flushed when the task answers. */
+export interface FetchFilesTask extends SourceOfTask {
   readonly cell: SharedArrayBuffer;
   readonly files: readonly WholeFile[];
   readonly concurrency: number;
@@ -53,8 +59,7 @@ export type WholeFileOutcome =
   | { readonly kind: 'stopped' };
 
 /** Fetches a range of one object into its partial at the same offset, and records each finished part. */
-export interface FetchRangeTask {
-  readonly address: StoreAddress;
+export interface FetchRangeTask extends SourceOfTask {
   readonly cell: SharedArrayBuffer;
   readonly sourcePath: string;
   readonly partialPath: string;
@@ -76,7 +81,13 @@ export type FetchRangeOutcome =
       readonly lengthBytes: number;
       readonly observed?: Observed;
     }
-  | { readonly kind: 'failed'; readonly lengthBytes: number; readonly error: PlainError };
+  | {
+      readonly kind: 'failed';
+      readonly lengthBytes: number;
+      readonly error: PlainError;
+      /** The source answered a range with 416, or with another one: its ranges cannot be relied on (rule 12). */
+      readonly isRangeRefused?: true;
+    };
 
 /** Hashes a partial behind the writers, up to the shared frontier, then flushes it. */
 export interface FollowTask {
