@@ -19,6 +19,7 @@ const LONG = [
   'service/real-worker',
   'service/temporal-cli',
   'transfer/resume',
+  'docs/docs',
   'house/launcher',
   'house/rooms',
 ].map((name) => join(tests, `${name}.test.js`));

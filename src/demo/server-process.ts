@@ -136,9 +136,9 @@ async function waitUntilReady(options: ServerProcessOptions, server: ServerProce
 }
 
 /** Whether something accepts connections at a port of 127.0.0.1. */
-export async function acceptsConnections(port: number): Promise<boolean> {
+export async function acceptsConnections(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
+    const socket = connect({ host, port });
     const answer = (accepted: boolean): void => {
       socket.destroy();
       resolve(accepted);

@@ -25,6 +25,8 @@ export interface NginxOptions {
   /** The folder that is served at `/`. */
   readonly root: string;
   readonly port?: number;
+  /** The loopback address that it listens on; 127.0.0.1 by default. */
+  readonly host?: string;
   /** More lines for the `server` block: `limit_rate 1m;`, `location /private/ { return 403; }`. */
   readonly server?: string;
   /** More lines for the `location /` block; `autoindex on;` is there unless `autoindex` says other. */
@@ -58,15 +60,16 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const program = await ensureNginx((line) => process.stderr.write(`${line}\n`));
   const dir = scratchFolder('nginx');
   const port = options.port ?? (await freePort());
+  const host = options.host ?? '127.0.0.1';
   const logFile = join(dir, 'access.log');
-  await writeFile(join(dir, 'nginx.conf'), configOf(options, dir, port));
+  await writeFile(join(dir, 'nginx.conf'), configOf(options, dir, `${host}:${port}`));
   const server = await startProcess({
     name: 'nginx',
     command: program.path,
     args: ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', join(dir, 'error.log')],
     dir,
     env: program.env,
-    isReady: () => acceptsConnections(port),
+    isReady: () => acceptsConnections(port, host),
   });
   const accessLog = (): readonly NginxRequest[] =>
     readFileSync(logFile, 'utf8')
@@ -78,7 +81,7 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
       });
   return {
     ...server,
-    url: `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
+    url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
     port,
     accessLog,
     bytesServed: (part = '') =>
@@ -88,7 +91,7 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   };
 }
 
-function configOf(options: NginxOptions, dir: string, port: number): string {
+function configOf(options: NginxOptions, dir: string, address: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((kind) => `${kind}_temp_path ${dir}/temp-${kind};`)
     .join('\n  ');
@@ -110,7 +113,7 @@ http {
   sendfile on;
   keepalive_requests 100000;
   server {
-    listen 127.0.0.1:${port}${options.tls === undefined ? '' : ' ssl'};
+    listen ${address}${options.tls === undefined ? '' : ' ssl'};
     ${tls}
     root "${options.root}";
     ${options.server ?? ''}

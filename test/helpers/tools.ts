@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { MLFLOW_VERSION, ensureMlflowVenv } from '../../src/demo/mlflow-venv.js';
 import { ensureTemporalCli, findTemporalCli } from '../../src/service/temporal-cli.js';
 import { ensureApache } from './apache.js';
+import { AWSCLI_FOLDER, ensureAwscli } from './awscli.js';
 import { cacheFolder } from './cache.js';
 import { ensureMinio, minioPath } from './minio.js';
 import { modelSigningPython } from './model-signing.js';
@@ -58,6 +59,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'with pip, 190 MB to fetch, 1 to 2 minutes',
       isThere: () => inCache(`venv-mlflow-${MLFLOW_VERSION}/complete`),
       ensure: (onProgress) => ensureMlflowVenv({ cacheDir: cacheFolder(), onProgress }),
+    },
+    {
+      name: 'AWS CLI',
+      cost: 'with pip, 20 MB to fetch, half a minute',
+      isThere: () => inCache(`${AWSCLI_FOLDER}/complete`),
+      ensure: ensureAwscli,
     },
     {
       name: 'model_signing',

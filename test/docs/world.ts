@@ -1,0 +1,151 @@
+/**
+ * The world that the documentation speaks of, made of real servers: an MLflow with a registered model, a MinIO with a
+ * data set, a web server with files; and a reader's machine on which `waybill`, `python` (with mlflow), `aws`-like
+ * settings and a sign-in to each of them are there, and nothing else.
+ */
+import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ensureMlflowVenv } from '../../src/demo/mlflow-venv.js';
+import { ensureTemporalCli } from '../../src/service/temporal-cli.js';
+import { ensureAwscli } from '../helpers/awscli.js';
+import { cacheFolder } from '../helpers/cache.js';
+import { startMinio, type Minio } from '../helpers/minio.js';
+import { startMlflow, type Mlflow } from '../helpers/mlflow.js';
+import { startNginx } from '../helpers/nginx.js';
+import { HOSTS, makeCertificate, nameHosts, type Certificate } from './hosts.js';
+
+/** What every page starts from. */
+export interface World {
+  /** The environment of a reader, HOME aside. */
+  readonly env: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** Starts everything below `dir`. */
+export async function makeWorld(dir: string): Promise<World> {
+  nameHosts(dir);
+  const certificate = makeCertificate(dir);
+  const minio = await startMinio();
+  const mlflow = await startMlflow({ minio });
+  const served = join(dir, 'served');
+  writeTree(served);
+  await Promise.all([fillMinio(minio, served), fillMlflow(mlflow, join(served, 'models/churn'))]);
+  const servers = [
+    await front('files.example', certificate, served, ''),
+    await front('mlflow.example', certificate, served, `proxy_pass ${mlflow.uri};`),
+    await front(
+      'minio.example',
+      certificate,
+      served,
+      `proxy_set_header Host $http_host; proxy_pass ${minio.endpoint};`,
+    ),
+    mlflow,
+    minio,
+  ];
+  return {
+    env: {
+      PATH: `${await makePath(join(dir, 'bin'))}:${process.env['PATH'] ?? ''}`,
+      LANG: 'C.UTF-8',
+      SSL_CERT_FILE: certificate.caFile,
+      MLFLOW_TRACKING_URI: 'https://mlflow.example',
+      // What Python needs for the same authority.
+      REQUESTS_CA_BUNDLE: certificate.caFile,
+      ...minio.env,
+      AWS_ENDPOINT_URL_S3: 'https://minio.example',
+      LAKE_KEY: minio.accessKeyId,
+      RUN_ID: await makeRun(mlflow),
+    },
+    stop: async () => {
+      for (const server of servers) await server.stop();
+    },
+  };
+}
+
+function front(
+  name: keyof typeof HOSTS,
+  { certFile, keyFile }: Certificate,
+  served: string,
+  location: string,
+): ReturnType<typeof startNginx> {
+  const server = 'client_max_body_size 0;';
+  const tls = { certFile, keyFile };
+  return startNginx({ root: served, host: HOSTS[name], port: 443, tls, server, location });
+}
+
+/** The files that are served; small, and not all of one size. */
+function writeTree(folder: string): void {
+  const files: Record<string, string> = {
+    'models/churn/MLmodel': 'flavors: {python_function: {loader_module: churn}}\n',
+    'models/churn/model.pkl': 'p'.repeat(300_000),
+    'models/churn/data/train.parquet': 'q'.repeat(70_000),
+    'datasets/2024/part-0.parquet': 'r'.repeat(200_000),
+    'datasets/2024/part-1.parquet': 's'.repeat(100_000),
+    'datasets/2024/README.md': 'rows\n',
+    'w.bin': 'waybill\n',
+  };
+  const sums = Object.entries(files).filter(([path]) => path.startsWith('models/churn/'));
+  files['models/churn/SHA256SUMS'] = sums
+    .map(([path, text]) => `${sha256(text)}  ${path.slice('models/churn/'.length)}\n`)
+    .join('');
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  }
+}
+
+/** Lowercase hex. */
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+async function fillMinio(minio: Minio, served: string): Promise<void> {
+  for (const bucket of ['bucket', 'datasets', 'models', 'ml-lake'])
+    await minio.createBucket(bucket);
+  await minio.putTree('bucket', 'datasets', join(served, 'datasets'));
+  await minio.putTree('datasets', '', join(served, 'datasets'));
+  await minio.putTree('ml-lake', 'models', join(served, 'models'));
+}
+
+async function fillMlflow(mlflow: Mlflow, model: string): Promise<void> {
+  const experiment = await mlflow.createExperiment('docs');
+  const run = await mlflow.createRun(experiment, 'training');
+  await mlflow.putTree(run.artifactUri, 'model', model);
+  const version = await mlflow.registerModel('churn', `${run.artifactUri}/model`, run.runId);
+  await mlflow.setAlias('churn', 'champion', version);
+}
+
+/** The run that a reader logs into; the pages call it $RUN_ID. */
+async function makeRun(mlflow: Mlflow): Promise<string> {
+  const experiment = await mlflow.createExperiment('notebook');
+  return (await mlflow.createRun(experiment, 'notebook')).runId;
+}
+
+/** The programs of a reader's machine. */
+async function makePath(bin: string): Promise<string> {
+  const venv = await ensureMlflowVenv({ cacheDir: cacheFolder(), onProgress: say });
+  const explicitPath = process.env['WAYBILL_TEMPORAL_CLI'];
+  const temporal = await ensureTemporalCli({
+    cacheDir: cacheFolder(),
+    explicitPath,
+    onProgress: say,
+  });
+  const programs: Record<string, string> = {
+    waybill: `exec "${process.execPath}" "${MAIN}" "$@"`,
+    python: `exec "${venv.python}" "$@"`,
+    aws: `exec "${(await ensureAwscli(say)).python}" -m awscli "$@"`,
+    temporal: `exec "${temporal.path}" "$@"`,
+    // The reader's own program in the examples of scripts.
+    serve: 'test -e "$1" && echo "serving $1"',
+  };
+  mkdirSync(bin);
+  for (const [name, text] of Object.entries(programs)) {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
+    chmodSync(join(bin, name), 0o755);
+  }
+  return bin;
+}
