@@ -191,6 +191,17 @@ function folder(setting: ResolvedSetting | undefined, cwd: string): string | und
   return resolve(cwd, text);
 }
 
+/** Whether something beside the flags asks for it: said also where the command line or a file is wrong. */
+export function isAskedFor(name: 'json' | 'debug', env: Environment = process.env): boolean {
+  const named = env[variableOf(name)];
+  if (named !== undefined && named !== '') return /^(1|true|yes|on)$/i.test(named);
+  try {
+    return readConfig({ env }).settings.get(name)?.value === true;
+  } catch {
+    return false;
+  }
+}
+
 /** Reads the configuration. A wrong value is WB_USAGE (a flag) or WB_CONFIG_INVALID, naming where it stands. */
 export function readConfig(input: ConfigInput = {}): Config {
   const env = input.env ?? process.env;

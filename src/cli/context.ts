@@ -6,12 +6,21 @@ import type { Redactor } from './redact.js';
 /** The flags of one command line as commander gives them. */
 export type Flags = Readonly<Record<string, unknown>>;
 
+/** What is known of the pull at hand, for the result line of a command that fails in the middle. */
+export interface Subject {
+  pullId: string | null;
+  destination: string | null;
+  /** The result line was printed: there is no second one. */
+  hasResult: boolean;
+}
+
 /** The surroundings of a command. */
 export interface CommandContext {
   readonly config: Config;
   readonly output: Output;
   readonly redactor: Redactor;
   readonly flags: Flags;
+  readonly subject: Subject;
 }
 
 /** A command: its arguments in order, to an exit code. */
@@ -24,6 +33,7 @@ export type CommandFunction = (
 export function createContext(
   flags: Flags,
   redactor: Redactor,
+  subject: Subject,
   streams: { readonly stdout: TextSink; readonly stderr: TextSink },
 ): CommandContext {
   const config = readConfig({ flags });
@@ -32,7 +42,7 @@ export function createContext(
     isQuiet: config.settings.get('quiet')?.value === true,
     isJson: config.settings.get('json')?.value === true,
   });
-  return { config, output, redactor, flags };
+  return { config, output, redactor, flags, subject };
 }
 
 /** The value of a text flag or setting that commander or the configuration holds. */

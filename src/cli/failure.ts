@@ -1,6 +1,7 @@
 /** How a command that failed says so: a message for people, a result line for scripts. */
 import { CommanderError } from 'commander';
 import { asWaybillError, errorRow, type WaybillError } from '../model/errors.js';
+import type { Subject } from './context.js';
 import { EVENT_VERSION } from './events.js';
 import type { Redactor } from './redact.js';
 import { safeLines } from './safe-text.js';
@@ -8,6 +9,7 @@ import { safeLines } from './safe-text.js';
 /** Where and how a failure is told. */
 export interface FailureOptions {
   readonly redactor: Redactor;
+  readonly subject: Subject;
   readonly isJson: boolean;
   readonly isDebug: boolean;
   readonly writeOut: (text: string) => void;
@@ -24,16 +26,19 @@ function chain(error: unknown): string {
 }
 
 function writeResult(code: string, exitCode: number, message: string, out: FailureOptions): void {
+  const { pullId, destination, hasResult } = out.subject;
+  if (hasResult) return;
+  out.subject.hasResult = true;
   const line = {
     v: EVENT_VERSION,
     type: 'result',
     time: new Date().toISOString(),
-    pullId: null,
+    pullId,
     ok: false,
     exitCode,
     code,
     message,
-    destination: null,
+    destination,
     treeDigest: null,
     failures: [],
   };

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The entry of the command line. Only what parsing needs is loaded here. */
 import { CommanderError } from 'commander';
+import type { Subject } from './context.js';
 import { readFailureHints } from './failure-hints.js';
 import { buildProgram } from './program.js';
 import { Redactor } from './redact.js';
@@ -23,11 +24,19 @@ async function leave(exitCode: number): Promise<never> {
   process.exit(exitCode);
 }
 
+const subject: Subject = { pullId: null, destination: null, hasResult: false };
+
 async function fail(error: unknown): Promise<number> {
-  const { tellFailure } = await import('./failure.js');
+  const [{ tellFailure }, { isAskedFor }] = await Promise.all([
+    import('./failure.js'),
+    import('../config.js'),
+  ]);
+  const hints = readFailureHints(argv);
   return tellFailure(error, {
     redactor,
-    ...readFailureHints(argv),
+    subject,
+    isDebug: hints.isDebug || isAskedFor('debug'),
+    isJson: hints.isJson || isAskedFor('json'),
     writeOut: (text) => process.stdout.write(text),
     writeError: (text) => process.stderr.write(text),
   });
@@ -50,7 +59,7 @@ async function run(): Promise<number> {
   let exitCode = 0;
   const program = buildProgram(packageVersion(), async (load, flags, args) => {
     const [{ createContext }, command] = await Promise.all([import('./context.js'), load()]);
-    exitCode = await command(createContext(flags, redactor, process), args);
+    exitCode = await command(createContext(flags, redactor, subject, process), args);
   });
   if (argv.length === 0) {
     program.outputHelp({ error: true });

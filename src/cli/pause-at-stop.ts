@@ -27,6 +27,12 @@ export interface LeaveOptions {
   readonly command: string;
 }
 
+/** A second Ctrl-C: the command leaves at once, and cancels nothing. */
+export function leftAtOnce(exitCode: number, destination: string): Stopped {
+  const lines = ['Left at once; nothing is cancelled. Look: waybill status'];
+  return { exitCode, code: 'WB_STOPPED', destination, lines };
+}
+
 async function waitForPause(session: Session, pullId: string): Promise<PullStatus | undefined> {
   const deadlineMs = performance.now() + PAUSE_LIMIT_MS;
   let last: PullStatus | undefined;

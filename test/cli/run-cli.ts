@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { checkJsonOutput } from '../helpers/json-output.js';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
@@ -10,7 +11,7 @@ export interface CliRun {
   readonly stderr: string;
 }
 
-/** Runs the compiled command line as a process of its own, with nothing of this one's environment but PATH. */
+/** Runs the compiled command line as a process of its own, with nothing of this one's environment but PATH; JSON is held to its schema. */
 export function runCli(
   args: readonly string[],
   options: { readonly env?: Record<string, string>; readonly cwd?: string } = {},
@@ -26,7 +27,15 @@ export function runCli(
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.once('error', reject);
-    child.once('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
+    child.once('close', (exitCode) => {
+      const ended = { args, stdout, exitCode: exitCode ?? 128, wasKilled: exitCode === null };
+      try {
+        checkJsonOutput({ ...ended, env: options.env ?? {} });
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+      resolve({ exitCode, stdout, stderr });
+    });
   });
 }
 

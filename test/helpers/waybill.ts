@@ -1,5 +1,6 @@
 /**
- * The real command line with a real local service, in a state folder of its own. In a test:
+ * The real command line with a real local service, in a state folder of its own. What it prints with `--json` is held
+ * to the shipped schemas. In a test:
  *
  *     const bed = openWaybill();
  *     const { exitCode, result } = await bed.run(['pull', uri, destination, '--json'], { env: minio.env });
@@ -11,6 +12,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkJsonOutput } from './json-output.js';
 import { scratchFolder, scrubbedEnv } from './processes.js';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
@@ -134,7 +136,14 @@ export function startWaybill(args: readonly string[], options: RunOptions = {}):
       clearTimeout(timer);
       isOver = true;
       heard();
-      resolve(runOf(code ?? 128 + (SIGNAL_NUMBERS[signal ?? ''] ?? 0), said.out, said.error));
+      const exitCode = code ?? 128 + (SIGNAL_NUMBERS[signal ?? ''] ?? 0);
+      const ended = { args, env: options.env ?? {}, stdout: said.out, exitCode };
+      try {
+        checkJsonOutput({ ...ended, wasKilled: code === null });
+      } catch (error) {
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+      resolve(runOf(exitCode, said.out, said.error));
     });
   });
   // Whoever started it may look at its end later.

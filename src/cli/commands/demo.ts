@@ -25,7 +25,10 @@ export async function runDemo({ config, output, flags }: CommandContext): Promis
       env: scrubbedEnvironment(),
       io: {
         say: (line) => output.say(line),
-        prove: (line) => output.result(`PROVEN ${line}`),
+        prove: (line) => {
+          if (output.isJson) output.json({ type: 'proof', text: line });
+          else output.result(`PROVEN ${line}`);
+        },
       },
       signal: controller.signal,
       isKept: flags['keep'] === true,
@@ -35,6 +38,10 @@ export async function runDemo({ config, output, flags }: CommandContext): Promis
     output.say('stopped');
   } finally {
     for (const remove of listeners) remove();
+  }
+  if (output.isJson) {
+    const code = exitCode === 0 ? null : 'WB_STOPPED';
+    output.json({ type: 'result', ok: exitCode === 0, exitCode, code });
   }
   return exitCode;
 }

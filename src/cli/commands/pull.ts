@@ -6,7 +6,7 @@ import { againCommand } from '../command-line.js';
 import { textFlag, type CommandContext } from '../context.js';
 import { followPull } from '../follow.js';
 import { listenForKeys } from '../keys.js';
-import { leavePull } from '../pause-at-stop.js';
+import { leavePull, leftAtOnce } from '../pause-at-stop.js';
 import { copyReceipt } from '../receipt-out.js';
 import { chooseReporter, type PullLabel, type Reporter } from '../reporters/index.js';
 import { buildPullRequest, type BuiltRequest } from '../request/build.js';
@@ -136,6 +136,7 @@ export async function runPull(
   const { config, flags, output, redactor } = context;
   const built = buildPullRequest({ config, flags, source, destination, cwd: process.cwd() });
   redactor.learn(Object.values(built.address.secrets));
+  context.subject.destination = built.request.destination.path;
   if (flags['dryRun'] === true) {
     if (config.temporal.kind === 'cluster') {
       throw new WaybillError('WB_UNSUPPORTED', '--dry-run looks at this host; add --local');
@@ -152,7 +153,7 @@ export async function runPull(
   const shown = redactUri(built.request.source.uri);
   const reporter = await chooseReporter(context, shown, hint);
   const stop = new StopSwitch((exitCode) => {
-    reporter.close();
+    reporter.stopped(leftAtOnce(exitCode, built.request.destination.path));
     process.exit(exitCode);
   });
   const stopKeys = canKey

@@ -5,6 +5,7 @@ import { followPull } from '../follow.js';
 import { listenForKeys } from '../keys.js';
 import { chooseReporter, type PullLabel } from '../reporters/index.js';
 import { openSession, type Session } from '../session.js';
+import { leftAtOnce } from '../pause-at-stop.js';
 import { STOP_EXIT_CODES, StopSwitch } from '../stop.js';
 import { tellForgotten } from './status.js';
 
@@ -18,7 +19,7 @@ async function watchPull(
   const { pullId, source, destination } = await findPull(session.client, wanted);
   const reporter = await chooseReporter(context, source, 'Ctrl-C stops watching; the pull goes on');
   const stop = new StopSwitch((exitCode) => {
-    reporter.close();
+    reporter.stopped(leftAtOnce(exitCode, destination));
     process.exit(exitCode);
   });
   const canKey = process.stdin.isTTY && process.stderr.isTTY;

@@ -24,6 +24,10 @@ export async function runWorker({ config, output, flags }: CommandContext): Prom
   stop.signal.addEventListener('abort', () => output.say('draining; once more to leave at once'));
   const where = site === undefined ? '' : `, destinations ${site}:/...`;
   output.say(`worker for Temporal at ${temporal.address}${where}; Ctrl-C drains and ends it`);
+  if (output.isJson) {
+    output.json({ type: 'serving', address: temporal.address, site: site ?? null });
+  }
   await serve(worker, stop.signal);
+  if (output.isJson) output.json({ type: 'result', ok: true, exitCode: 0, code: null });
   return 0;
 }

@@ -9,11 +9,11 @@ export type { PullLabel, Reporter, Stopped } from './reporter.js';
 
 /** The reporter that fits the flags and the terminal. `keys` are told in the last line of the picture. */
 export async function chooseReporter(
-  { output }: CommandContext,
+  { output, subject }: CommandContext,
   source: string,
   hint: string | undefined,
 ): Promise<Reporter> {
-  if (output.isJson) return new JsonReporter(output, source);
+  if (output.isJson) return new JsonReporter(output, source, subject);
   const stream = process.stderr;
   const hints = terminalHints(stream.isTTY);
   if (!stream.isTTY || output.isQuiet || !hints.hasCursor) return new PlainReporter(output, source);

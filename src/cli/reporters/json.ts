@@ -1,6 +1,7 @@
 /** NDJSON on stdout: one event a line, the result last. */
 import type { PullResult, PullStatus } from '../../model/pull.js';
 import { EVENT_VERSION, progressEvent, resultEvent, type PullEvent } from '../events.js';
+import type { Subject } from '../context.js';
 import type { Output } from '../output.js';
 import { addStatus, emptyView, viewRate, type View } from '../progress/view.js';
 import type { PullLabel, Reporter, Stopped } from './reporter.js';
@@ -10,12 +11,12 @@ const PROGRESS_MS = 1_000;
 /** Writes events. */
 export class JsonReporter implements Reporter {
   private view: View;
-  private pullId: string | null = null;
   private lastProgressMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly output: Output,
     source: string,
+    private readonly subject: Subject,
   ) {
     this.view = emptyView(source);
   }
@@ -26,7 +27,7 @@ export class JsonReporter implements Reporter {
 
   started(label: PullLabel): void {
     const { pullId, source, destination, joined, temporal } = label;
-    this.pullId = pullId;
+    Object.assign(this.subject, { pullId, destination });
     this.write({ type: 'started', source, destination, joined, temporal });
   }
 
@@ -66,11 +67,14 @@ export class JsonReporter implements Reporter {
 
   private write(event: PullEvent | ({ readonly type: 'result' } & Record<string, unknown>)): void {
     const { type, ...rest } = event;
+    // The result is the last line, whatever comes after it.
+    if (this.subject.hasResult) return;
+    this.subject.hasResult = type === 'result';
     this.output.json({
       v: EVENT_VERSION,
       type,
       time: new Date().toISOString(),
-      pullId: this.pullId,
+      pullId: this.subject.pullId,
       ...rest,
     });
   }
