@@ -19,6 +19,9 @@ export interface Connection {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
+/** Variables that name a file or a folder. */
+export const PATH_VARIABLE = /(_FILE|_DIR|_PATH|_BUNDLE|NODE_EXTRA_CA_CERTS)$/;
+
 /** The setting that `url` stands for, by the type of the connection. */
 const URL_SETTING: Readonly<Record<string, string>> = {
   s3: 'AWS_ENDPOINT_URL_S3',
@@ -38,9 +41,15 @@ function readSecretFile(table: ConnectionTable, key: string, path: string): stri
   }
 }
 
+/** The variable that a key means: `aws_region` is AWS_REGION, `ca_file` WAYBILL_CA_FILE; undefined: none of those known. */
+function variableOf(key: string, known: readonly string[]): string | undefined {
+  const name = key.toUpperCase().replaceAll('-', '_');
+  return [name, `WAYBILL_${name}`].find((variable) => known.includes(variable));
+}
+
 /**
  * Reads a connection's values: `aws_region = "x"` is the setting AWS_REGION, `aws_secret_access_key_file` and
- * `..._env` name where a secret lies. A secret written down, an unknown key or an unreadable file is WB_CONFIG_INVALID.
+ * `..._env` name where a secret lies. Paths are relative to the file that they stand in. A secret written down, an unknown key or an unreadable file is WB_CONFIG_INVALID.
  */
 export function readConnection(
   table: ConnectionTable,
@@ -56,18 +65,18 @@ export function readConnection(
   }
   for (const [key, value] of Object.entries(table.rest)) {
     const [, base = key, how] = /^(.*)_(file|env)$/i.exec(key) ?? [];
-    const whole = key.toUpperCase().replaceAll('-', '_');
-    const stem = base.toUpperCase().replaceAll('-', '_');
-    if (known.settings.includes(whole)) {
-      settings[whole] = value;
-    } else if (known.secrets.includes(whole)) {
+    const setting = variableOf(key, known.settings);
+    const secret = how === undefined ? undefined : variableOf(base, known.secrets);
+    if (setting !== undefined) {
+      settings[setting] = PATH_VARIABLE.test(setting) ? resolve(dirname(table.file), value) : value;
+    } else if (variableOf(key, known.secrets) !== undefined) {
       throw invalid(table, `.${key}: write ${key}_file or ${key}_env, never the secret itself`);
-    } else if (how !== undefined && known.secrets.includes(stem)) {
+    } else if (secret !== undefined) {
       const found = how === 'env' ? environmentOf([value])[value] : undefined;
       if (how === 'env' && found === undefined) {
         throw invalid(table, `.${key}: the variable ${value} is not set`);
       }
-      secrets[stem] = found ?? readSecretFile(table, key, value);
+      secrets[secret] = found ?? readSecretFile(table, key, value);
     } else {
       const names = [...known.settings, ...known.secrets.map((name) => `${name}_file`)];
       const shown = names.map((name) => name.toLowerCase().replace(/_file$/, '_file')).join(', ');

@@ -7,6 +7,7 @@ import { resolveSiteDestination } from '../../src/cli/request/destination.js';
 import { buildPullRequest, type BuiltRequest } from '../../src/cli/request/build.js';
 import { parseFileList } from '../../src/cli/request/files-from.js';
 import { collectSource, type CollectedSource } from '../../src/cli/request/source.js';
+import type { ConnectionTable } from '../../src/config/toml-file.js';
 import { StoreRegistry } from '../../src/stores/registry.js';
 
 let cwd: string;
@@ -31,12 +32,16 @@ function build(
   return buildPullRequest({ config, flags, source, destination, cwd });
 }
 
-function collect(text: string, env: Record<string, string>): CollectedSource {
+function collect(
+  text: string,
+  env: Record<string, string>,
+  connections: readonly ConnectionTable[] = [],
+): CollectedSource {
   return collectSource({
     text,
     cwd,
     registry: new StoreRegistry(),
-    connections: [],
+    connections,
     environmentOf: (names) =>
       Object.fromEntries(names.flatMap((name) => (env[name] ? [[name, env[name]]] : []))),
   });
@@ -100,6 +105,45 @@ describe('the destination of a request', () => {
 });
 
 describe('the source of a request', () => {
+  it.each([
+    ['s3', 's3://bucket/x'],
+    ['http', 'https://host/x'],
+    ['mlflow', 'models:/churn/1'],
+  ])(
+    'takes the network of its %s connection, relative to its file, over that of the shell',
+    (type, uri) => {
+      const { settings, secrets } = collect(
+        uri,
+        { https_proxy: 'http://me:pw@shell:1', SSL_CERT_FILE: 'shell.pem', CI: '1' },
+        [
+          {
+            name: 'c',
+            type,
+            match: [`${uri.slice(0, -1)}*`],
+            file: '/etc/waybill/waybill.toml',
+            rest: {
+              https_proxy: 'http://toml:2',
+              ca_file: 'company.pem',
+              client_cert_file: 'ada.crt',
+              client_key_file: '/run/ada.key',
+              client_key_password_env: 'CI',
+              stall_timeout: '5s',
+            },
+          },
+        ],
+      ).address;
+      expect(settings).toEqual({
+        HTTPS_PROXY: 'http://toml:2',
+        SSL_CERT_FILE: join(cwd, 'shell.pem'),
+        WAYBILL_CA_FILE: '/etc/waybill/company.pem',
+        WAYBILL_CLIENT_CERT_FILE: '/etc/waybill/ada.crt',
+        WAYBILL_CLIENT_KEY_FILE: '/run/ada.key',
+        WAYBILL_STALL_TIMEOUT: '5s',
+      });
+      expect(secrets).toEqual({ WAYBILL_CLIENT_KEY_PASSWORD: '1' });
+    },
+  );
+
   it('is absolute where it is a local path', () => {
     expect(build('./data').request.source.uri).toBe(join(cwd, 'data'));
   });

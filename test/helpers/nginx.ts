@@ -33,7 +33,12 @@ export interface NginxOptions {
   readonly location?: string;
   readonly autoindex?: boolean;
   /** TLS with this certificate and key (PEM files); `url` is https then. */
-  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  readonly tls?: {
+    readonly certFile: string;
+    readonly keyFile: string;
+    /** Clients must have a certificate of this authority. */
+    readonly clientCaFile?: string;
+  };
 }
 
 /** A line of the access log. */
@@ -98,7 +103,11 @@ function configOf(options: NginxOptions, dir: string, address: string): string {
   const tls =
     options.tls === undefined
       ? ''
-      : `ssl_certificate "${options.tls.certFile}"; ssl_certificate_key "${options.tls.keyFile}";`;
+      : `ssl_certificate "${options.tls.certFile}"; ssl_certificate_key "${options.tls.keyFile}";${
+          options.tls.clientCaFile === undefined
+            ? ''
+            : ` ssl_client_certificate "${options.tls.clientCaFile}"; ssl_verify_client on;`
+        }`;
   return `daemon off;
 master_process off;
 pid "${dir}/nginx.pid";

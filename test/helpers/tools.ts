@@ -7,8 +7,10 @@ import { ensureApache } from './apache.js';
 import { AWSCLI_FOLDER, ensureAwscli } from './awscli.js';
 import { cacheFolder } from './cache.js';
 import { ensureMinio, minioPath } from './minio.js';
+import { ensureMicrosocks } from './microsocks.js';
 import { modelSigningPython } from './model-signing.js';
 import { ensureNginx } from './nginx.js';
+import { ensureTinyproxy } from './tinyproxy.js';
 
 interface Tool {
   readonly name: string;
@@ -53,6 +55,20 @@ const LANES: readonly (readonly Tool[])[] = [
       isThere: async () =>
         (await isThere('/usr/sbin/apache2')) || inCache('debian-apache/complete'),
       ensure: ensureApache,
+    },
+    {
+      name: 'tinyproxy',
+      cost: 'a Debian package, 50 KB, a second',
+      isThere: async () =>
+        (await isThere('/usr/bin/tinyproxy')) || inCache('debian-tinyproxy/complete'),
+      ensure: ensureTinyproxy,
+    },
+    {
+      name: 'microsocks',
+      cost: 'a Debian package, 20 KB, a second',
+      isThere: async () =>
+        (await isThere('/usr/bin/microsocks')) || inCache('debian-microsocks/complete'),
+      ensure: ensureMicrosocks,
     },
     {
       name: `MLflow ${MLFLOW_VERSION}`,

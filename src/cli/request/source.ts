@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
 import { hasScheme, splitSecrets } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
-import { chooseConnection, readConnection } from '../../config/connection.js';
+import { chooseConnection, PATH_VARIABLE, readConnection } from '../../config/connection.js';
 import type { ConnectionTable } from '../../config/toml-file.js';
 import { NETWORK_VARIABLES, splitNetworkVariables } from '../../stores/lib/network-variables.js';
 import type { StoreRegistry } from '../../stores/registry.js';
@@ -30,8 +30,6 @@ export interface CollectedSource {
 }
 
 type Values = Record<string, string>;
-
-const PATH_VARIABLE = /(_FILE|_DIR|_PATH|_BUNDLE|NODE_EXTRA_CA_CERTS)$/;
 
 function absoluteUri(text: string, cwd: string): string {
   if (text === '')
@@ -137,6 +135,13 @@ function applyConnection(
   // Half of one identity with half of another opens nothing.
   if (Object.keys(connection.secrets).length > 0) {
     for (const name of store.environment.secrets) Reflect.deleteProperty(values.secrets, name);
+  }
+  // A proxy goes by two names, and one with a password lies among the secrets: none may outlive the connection's own.
+  for (const name of Object.keys(connection.settings).filter((key) => /_proxy$/i.test(key))) {
+    for (const spelled of [name.toLowerCase(), name.toUpperCase()]) {
+      Reflect.deleteProperty(values.settings, spelled);
+      Reflect.deleteProperty(values.secrets, spelled);
+    }
   }
   Object.assign(values.settings, connection.settings);
   Object.assign(values.secrets, connection.secrets);

@@ -14,7 +14,13 @@ import type { HttpTree } from './tree.js';
 export function openHttp(address: StoreAddress, parsed: HttpAddress): HttpStore {
   const { settings, secrets } = address;
   const source: HttpSource = {
-    client: createHttpClient({ store: 'http', settings, secrets, maxConnections: MAX_CONNECTIONS }),
+    client: createHttpClient({
+      store: 'http',
+      settings,
+      secrets,
+      maxConnections: MAX_CONNECTIONS,
+      identityOrigins: [parsed.url.origin],
+    }),
     headers: credentialHeaders(address, parsed.url),
     isPresigned: secrets['query'] !== undefined,
   };

@@ -1,17 +1,24 @@
 /** The HTTP client that every store shares: pooled connections, proxies, TLS, redirects, errors of the table. */
 import type { Readable } from 'node:stream';
-import { Agent, Pool, ProxyAgent, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
 import type { ConnectionSecrets, ConnectionSettings } from '../store.js';
+import { createDispatcher, splitProxy } from './dispatchers.js';
 import { errorTextOf, readErrorBody } from './error-text.js';
 import { exchange, type Headers } from './exchange.js';
 import { guardedLookup, refuseForbiddenUrl } from './forbidden-address.js';
-import { errorOfBody, errorOfNetwork, errorOfStatus, type Circumstances } from './http-errors.js';
-import { proxyFor, readProxyRules } from './proxy.js';
+import {
+  errorOfBody,
+  errorOfNetwork,
+  errorOfStatus,
+  type Circumstances,
+  type ProxyInUse,
+} from './http-errors.js';
+import { proxyFor, readProxyRules, type ProxyChoice } from './proxy.js';
 import { redirectOf } from './redirects.js';
 import { readTimeouts, type Timeouts } from './timeouts.js';
-import { readTlsSettings, type NetworkProfile } from './tls.js';
+import { readTlsSettings, type NetworkProfile, type TlsReading } from './tls.js';
 
 /** How a client is made. */
 export interface HttpClientOptions {
@@ -26,6 +33,8 @@ export interface HttpClientOptions {
   /** Whose certificate variables count; default `http`. */
   readonly profile?: NetworkProfile;
   readonly timeouts?: Partial<Timeouts>;
+  /** The origins that a client certificate is shown to (rule 4); absent: every one that asks for it. */
+  readonly identityOrigins?: readonly string[];
 }
 
 /** A request. */
@@ -83,7 +92,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
 class UndiciClient implements HttpClient {
   private readonly dispatchers = new Map<string, Dispatcher>();
   private readonly proxies;
-  private readonly connect;
+  private readonly tls: TlsReading;
   private readonly timeouts: Timeouts;
   private readonly secretTexts: readonly string[];
 
@@ -91,11 +100,7 @@ class UndiciClient implements HttpClient {
     const { settings, secrets } = options;
     this.timeouts = { ...readTimeouts(settings), ...options.timeouts };
     this.proxies = readProxyRules(settings, secrets);
-    this.connect = {
-      ...readTlsSettings(settings, options.profile ?? 'http'),
-      timeout: this.timeouts.connectMs,
-      lookup: guardedLookup,
-    };
+    this.tls = readTlsSettings(settings, secrets, options.profile ?? 'http');
     this.secretTexts = Object.values(secrets).flatMap((text) => [text, ...text.split(/[&=]/)]);
   }
 
@@ -171,8 +176,9 @@ class UndiciClient implements HttpClient {
           headers,
           ...(body === undefined ? {} : { body }),
           ...(signal === undefined ? {} : { signal }),
-          ...(headersTimeoutMs === undefined ? {} : { headersTimeoutMs }),
-          ...(stallTimeoutMs === undefined ? {} : { stallTimeoutMs }),
+          // Said with each request: not every kind of dispatcher takes them for all.
+          headersTimeoutMs: headersTimeoutMs ?? this.timeouts.headersMs,
+          stallTimeoutMs: stallTimeoutMs ?? this.timeouts.stallMs,
         },
         (failure) => errorOfBody(failure, where),
       );
@@ -183,30 +189,26 @@ class UndiciClient implements HttpClient {
   }
 
   private dispatcherFor(url: URL): Dispatcher {
-    const proxy = proxyFor(this.proxies, url) ?? '';
-    const found = this.dispatchers.get(proxy);
+    const proxy = proxyFor(this.proxies, url)?.address;
+    const hasIdentity = this.showsIdentity(url);
+    const way = `${hasIdentity ? 'known' : 'unknown'} ${proxy ?? ''}`;
+    const found = this.dispatchers.get(way);
     if (found) return found;
-    const { connect, timeouts } = this;
-    const common = {
-      connections: this.options.maxConnections,
-      headersTimeout: timeouts.headersMs,
-      bodyTimeout: timeouts.stallMs,
-    };
-    const made =
-      proxy === ''
-        ? new Agent({ ...common, connect })
-        : new ProxyAgent({
-            ...common,
-            uri: proxy,
-            // Many proxies refuse CONNECT to anything but port 443.
-            proxyTunnel: false,
-            requestTls: connect,
-            proxyTls: connect,
-            clientFactory: (origin, own) =>
-              new Pool(origin, { ...own, headersTimeout: timeouts.headersMs }),
-          });
-    this.dispatchers.set(proxy, made);
+    const made = createDispatcher(
+      { proxy, tls: hasIdentity ? this.tls.withIdentity : this.tls.withoutIdentity },
+      {
+        maxConnections: this.options.maxConnections,
+        timeouts: this.timeouts,
+        lookup: guardedLookup,
+      },
+    );
+    this.dispatchers.set(way, made);
     return made;
+  }
+
+  private showsIdentity(url: URL): boolean {
+    const { identityOrigins } = this.options;
+    return this.tls.hasIdentity && (identityOrigins?.includes(url.origin) ?? true);
   }
 
   private parse(request: HttpRequest): URL {
@@ -220,13 +222,23 @@ class UndiciClient implements HttpClient {
   }
 
   private whereOf(request: HttpRequest, url: URL): Circumstances {
+    const proxy = proxyFor(this.proxies, url);
     return {
       operation: request.operation,
       store: this.options.store,
       address: redactUri(url.href),
+      trust: this.tls.trust,
+      hasIdentity: this.showsIdentity(url),
+      ...(proxy === undefined ? {} : { proxy: shownProxy(proxy) }),
       ...(request.path === undefined ? {} : { path: request.path }),
     };
   }
+}
+
+function shownProxy({ address, variable }: ProxyChoice): ProxyInUse {
+  const split = splitProxy(address);
+  const shown = `${split.address.protocol}//${split.address.host}`;
+  return { address: shown, variable, hasPassword: split.authorization !== undefined };
 }
 
 function withDefaults(headers: Headers): Headers {

@@ -3,6 +3,7 @@ import { WaybillError, type ErrorCode, type ErrorContext } from '../../model/err
 import { asError } from './as-error.js';
 import { LengthError, type BodyFailure, type Headers } from './exchange.js';
 import { retryAfterMsOf } from './http-headers.js';
+import { isClientCertificatePage, refusedClient, tlsVerdict } from './tls-errors.js';
 
 /** What an error message says besides its cause. */
 export interface Circumstances {
@@ -14,6 +15,20 @@ export interface Circumstances {
   readonly address: string;
   /** Credentials were left behind at a redirect to another origin. */
   readonly droppedCredentials?: boolean;
+  /** The proxy that the request went through. */
+  readonly proxy?: ProxyInUse;
+  /** What to set where the authority of a certificate is unknown. */
+  readonly trust?: string;
+  /** A client certificate is configured for this origin. */
+  readonly hasIdentity?: boolean;
+}
+
+/** A proxy, as messages name it. */
+export interface ProxyInUse {
+  /** Without user and password. */
+  readonly address: string;
+  readonly variable: string;
+  readonly hasPassword: boolean;
 }
 
 type Row = readonly [code: ErrorCode, what: string, over?: ErrorContext];
@@ -23,11 +38,6 @@ const BY_STATUS: Readonly<Record<number, Row>> = {
   402: ['WB_PERMISSION_DENIED', 'wants a payment'],
   403: ['WB_PERMISSION_DENIED', 'forbids it'],
   404: ['WB_NOT_FOUND', 'does not have it'],
-  407: [
-    'WB_CONFIG_INVALID',
-    'is behind a proxy that wants a password: put it into HTTPS_PROXY=http://user:password@host:port',
-    { scope: 'source' },
-  ],
   408: ['WB_TIMEOUT', 'gave up waiting'],
   410: ['WB_NOT_FOUND', 'no longer has it'],
   412: ['WB_SOURCE_CHANGED', 'has another version of it by now'],
@@ -56,7 +66,10 @@ export function errorOfStatus(
   answer: { readonly status: number; readonly headers: Headers; readonly text: string },
   where: Circumstances,
 ): WaybillError {
-  const [code, what, over] = rowOf(answer.status);
+  if (answer.status === 407) return proxyWantsPassword(where);
+  const [code, what, over] = isClientCertificatePage(answer.status, answer.text)
+    ? refusedClient(`HTTP ${answer.status}`, where.hasIdentity)
+    : rowOf(answer.status);
   const retryAfterMs = retryAfterMsOf(answer.headers);
   const said = answer.text === '' ? '' : `: ${answer.text}`;
   const isAboutCredentials = code === 'WB_UNAUTHENTICATED' || code === 'WB_PERMISSION_DENIED';
@@ -64,11 +77,19 @@ export function errorOfStatus(
     where.droppedCredentials && isAboutCredentials
       ? '; it was redirected there, and credentials do not follow to another host: use its own address'
       : '';
-  return new WaybillError(code, `${where.address} ${what} (HTTP ${answer.status})${said}${left}`, {
-    ...contextOf(where),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...over,
-  });
+  // Without TLS a proxy answers in the source's place, and nothing tells the two apart.
+  const { proxy } = where;
+  const isAmbiguous = proxy !== undefined && where.address.startsWith('http:');
+  const via = isAmbiguous ? ` (through ${nameOf(proxy)}, which may be who says so)` : '';
+  return new WaybillError(
+    code,
+    `${where.address} ${what} (HTTP ${answer.status})${said}${left}${via}`,
+    {
+      ...contextOf(where),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...over,
+    },
+  );
 }
 
 /** The error of a request that got no answer. An error of ours passes through. */
@@ -76,37 +97,65 @@ export function errorOfNetwork(cause: unknown, where: Circumstances): WaybillErr
   const ours = findOurs(cause);
   if (ours) return ours;
   const code = codeOf(cause);
-  const certificate = certificateProblem(code, cause);
-  if (certificate !== undefined) {
-    const message =
-      `the certificate of ${where.address} is not trusted (${certificate}): ` +
-      'point SSL_CERT_FILE or REQUESTS_CA_BUNDLE to the PEM file of its authority';
-    return new WaybillError('WB_UNAVAILABLE', message, {
+  const tls = tlsVerdict(cause, where.trust ?? 'set SSL_CERT_FILE', where.hasIdentity ?? false);
+  if (tls) {
+    const [tlsCode, what, over] = tls;
+    return new WaybillError(tlsCode, `${where.address} ${what}`, {
       ...contextOf(where),
-      retryable: false,
+      ...over,
       cause,
     });
   }
-  const proxyStatus = /Proxy response \((\d+)\)|Proxy Authentication Required \((407)\)/.exec(
+  const proxyStatus = /Proxy (?:response|Authentication Required) \((\d+)\)/.exec(
     asError(cause).message,
-  );
-  if (proxyStatus) {
-    const status = Number(proxyStatus[1] ?? proxyStatus[2]);
-    return errorOfStatus(
-      { status: status === 407 ? 407 : 502, headers: {}, text: `the proxy said ${status}` },
-      where,
-    );
-  }
+  )?.[1];
+  if (proxyStatus !== undefined) return errorOfProxyStatus(Number(proxyStatus), where, cause);
   if (code === 'UND_ERR_INVALID_ARG') {
     const message = `${where.address} cannot be asked: ${asError(cause).message}`;
     return new WaybillError('WB_CONFIG_INVALID', message, { ...contextOf(where), cause });
   }
   const isTimeout = TIMEOUTS.has(code);
+  const reason =
+    REASONS[code] ?? `cannot be reached (${code === '' ? asError(cause).message : code})`;
   return new WaybillError(
     isTimeout ? 'WB_TIMEOUT' : 'WB_UNAVAILABLE',
-    `${where.address} ${REASONS[code] ?? `cannot be reached (${code === '' ? asError(cause).message : code})`}`,
+    where.proxy === undefined
+      ? `${where.address} ${reason}`
+      : `${where.address}: ${nameOf(where.proxy)} ${reason}; correct or unset ${where.proxy.variable}, or add the host to NO_PROXY`,
     { ...contextOf(where), cause },
   );
+}
+
+function nameOf({ address, variable }: ProxyInUse): string {
+  return `the proxy ${address} (${variable})`;
+}
+
+function proxyWantsPassword(where: Circumstances): WaybillError {
+  const { proxy } = where;
+  const message =
+    proxy === undefined
+      ? `${where.address} answers as a proxy that wants a password (HTTP 407)`
+      : proxy.hasPassword
+        ? `${where.address}: ${nameOf(proxy)} does not accept the user and password that ${proxy.variable} holds (HTTP 407); ` +
+          'a character such as @ or / in a password is written %40 or %2F'
+        : `${where.address}: ${nameOf(proxy)} wants a password (HTTP 407): set ${proxy.variable}=http://user:password@host:port`;
+  return new WaybillError('WB_CONFIG_INVALID', message, { ...contextOf(where), scope: 'source' });
+}
+
+/** A proxy answered CONNECT, and did not connect. */
+function errorOfProxyStatus(status: number, where: Circumstances, cause: unknown): WaybillError {
+  // 401 is not for proxies, but some answer it to a wrong password.
+  if (status === 407 || status === 401) return proxyWantsPassword(where);
+  const name = where.proxy === undefined ? 'the proxy' : nameOf(where.proxy);
+  const isFinal = status >= 400 && status < 500 && status !== 408 && status !== 429;
+  const what = isFinal
+    ? `refuses to connect to it (HTTP ${status}); ask whoever runs the proxy, or add the host to NO_PROXY`
+    : `cannot connect to it (HTTP ${status})`;
+  return new WaybillError('WB_UNAVAILABLE', `${where.address}: ${name} ${what}`, {
+    ...contextOf(where),
+    ...(isFinal ? { retryable: false, scope: 'source' as const } : {}),
+    cause,
+  });
 }
 
 /** The error of a body that broke off. */
@@ -154,16 +203,6 @@ const REASONS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'cannot be reached: no network',
   ERR_SSL_WRONG_VERSION_NUMBER: 'does not speak TLS on this port: write http:// if that is meant',
 };
-
-/** OpenSSL's verification results, as Node names them. */
-const CERTIFICATE =
-  /^(CERT_|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT|INVALID_CA|INVALID_PURPOSE|ERR_TLS_CERT_ALTNAME_INVALID|HOSTNAME_MISMATCH)/;
-
-function certificateProblem(code: string, cause: unknown): string | undefined {
-  if (CERTIFICATE.test(code)) return code;
-  const inner = codeOf(asError(cause).cause);
-  return CERTIFICATE.test(inner) ? inner : undefined;
-}
 
 function contextOf(where: Circumstances): ErrorContext {
   return {

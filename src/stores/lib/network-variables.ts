@@ -27,11 +27,17 @@ export const NETWORK_VARIABLES: {
     'MLFLOW_TRACKING_SERVER_CERT_PATH',
     'MLFLOW_TRACKING_CLIENT_CERT_PATH',
     'MLFLOW_TRACKING_INSECURE_TLS',
+    'WAYBILL_CA_FILE',
+    'WAYBILL_CLIENT_CERT_FILE',
+    'WAYBILL_CLIENT_KEY_FILE',
     'WAYBILL_CONNECT_TIMEOUT',
     'WAYBILL_STALL_TIMEOUT',
   ],
-  secrets: [],
+  secrets: ['WAYBILL_CLIENT_KEY_PASSWORD'],
 };
+
+/** A variable that holds the address of a proxy, in either spelling. */
+export const PROXY_VARIABLE = /^(https?|all)_proxy$/i;
 
 /** Variables by where they go: settings travel with the request, secrets do not. */
 export interface SplitVariables {
@@ -51,7 +57,7 @@ export function splitNetworkVariables(
   for (const name of NETWORK_VARIABLES.settings) {
     const value = environment[name];
     if (value === undefined || value === '') continue;
-    if (!/^(https?|all)_proxy$/i.test(name)) {
+    if (!PROXY_VARIABLE.test(name)) {
       settings[name] = value;
       continue;
     }

@@ -1,19 +1,25 @@
 /** Which proxy a request takes, as curl and Python's requests decide it. */
+import { BlockList, isIP } from 'node:net';
 import { WaybillError } from '../../model/errors.js';
 import type { ConnectionSecrets, ConnectionSettings } from '../store.js';
 import { withScheme } from './network-variables.js';
 
 /** The proxies of a connection; an absent one means a direct connection. */
 export interface ProxyRules {
-  readonly http?: string;
-  readonly https?: string;
+  readonly http?: ProxyChoice;
+  readonly https?: ProxyChoice;
   readonly noProxy: readonly NoProxyRule[];
 }
 
-interface NoProxyRule {
-  readonly host: string;
-  readonly port: string;
+/** A proxy and the variable that named it. */
+export interface ProxyChoice {
+  /** With the user and password that it may want. */
+  readonly address: string;
+  readonly variable: string;
 }
+
+/** Whether a host, as a URL has it, and its port are reached without a proxy. */
+type NoProxyRule = (host: string, port: string) => boolean;
 
 /**
  * Reads HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY; lower case wins, as in curl. An address that is no URL is
@@ -23,10 +29,12 @@ export function readProxyRules(
   settings: ConnectionSettings,
   secrets: ConnectionSecrets,
 ): ProxyRules {
-  const pick = (name: string): string | undefined => {
-    for (const spelled of [name.toLowerCase(), name]) {
-      const value = secrets[spelled] ?? settings[spelled];
-      if (value !== undefined && value !== '') return checkedProxy(spelled, value);
+  const pick = (name: string): ProxyChoice | undefined => {
+    for (const variable of [name.toLowerCase(), name]) {
+      const value = secrets[variable] ?? settings[variable];
+      if (value !== undefined && value !== '') {
+        return { variable, address: checkedProxy(variable, value) };
+      }
     }
     return undefined;
   };
@@ -44,35 +52,46 @@ export function readProxyRules(
   };
 }
 
-/** The proxy's address for a URL; undefined: none. */
-export function proxyFor(rules: ProxyRules, url: URL): string | undefined {
+/** The proxy for a URL; undefined: none. */
+export function proxyFor(rules: ProxyRules, url: URL): ProxyChoice | undefined {
   const proxy = url.protocol === 'https:' ? rules.https : rules.http;
   if (proxy === undefined) return undefined;
   const host = url.hostname.toLowerCase();
   const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
-  const isExcluded = rules.noProxy.some(
-    (rule) =>
-      rule.host === '*' ||
-      ((rule.port === '' || rule.port === port) &&
-        (host === rule.host || host.endsWith(`.${rule.host}`))),
-  );
-  return isExcluded ? undefined : proxy;
+  return rules.noProxy.some((covers) => covers(host, port)) ? undefined : proxy;
 }
 
+/** `host` and all below it, `.suffix`, `*.suffix`, `host:port`, an address (IPv6 with or without brackets), `10.0.0.0/8`, `*`. */
 function parseNoProxyRule(text: string): NoProxyRule {
-  const match = /^(.*?)(?::(\d+))?$/.exec(text.toLowerCase());
-  const isBareIpv6 = text.split(':').length > 2 && !text.startsWith('[');
-  const host = isBareIpv6 ? `[${text.toLowerCase()}]` : (match?.[1] ?? text);
-  return {
-    host: host === '*' ? host : host.replace(/^\*?\./, ''),
-    port: isBareIpv6 ? '' : (match?.[2] ?? ''),
+  const rule = text.toLowerCase();
+  if (rule === '*') return () => true;
+  const range = parseRange(rule);
+  if (range) return range;
+  const isBareIpv6 = isIP(rule) === 6;
+  const [, name = rule, port = ''] = isBareIpv6 ? [] : (/^(.*?)(?::(\d+))?$/.exec(rule) ?? []);
+  const wanted = isBareIpv6 ? new URL(`http://[${rule}]`).hostname : name.replace(/^\*?\./, '');
+  return (host, hostPort) =>
+    (port === '' || port === hostPort) && (host === wanted || host.endsWith(`.${wanted}`));
+}
+
+/** A rule such as `10.0.0.0/8` or `fd00::/8` covers addresses, never names: those are the proxy's to look up. */
+function parseRange(rule: string): NoProxyRule | undefined {
+  const [, network = '', bits = ''] = /^\[?([0-9a-f.:]+)\]?\/(\d{1,3})$/.exec(rule) ?? [];
+  const version = isIP(network);
+  if (version === 0 || Number(bits) > (version === 4 ? 32 : 128)) return undefined;
+  const range = new BlockList();
+  range.addSubnet(network, Number(bits), version === 4 ? 'ipv4' : 'ipv6');
+  return (host) => {
+    const address = host.replace(/^\[|\]$/g, '');
+    const family = isIP(address);
+    return family !== 0 && range.check(address, family === 4 ? 'ipv4' : 'ipv6');
   };
 }
 
 function checkedProxy(name: string, value: string): string {
   const address = withScheme(value);
   const scheme = URL.canParse(address) ? new URL(address).protocol : '';
-  if (['http:', 'https:', 'socks5:', 'socks:'].includes(scheme)) return address;
+  if (['http:', 'https:', 'socks:', 'socks5:', 'socks5h:'].includes(scheme)) return address;
   throw new WaybillError(
     'WB_CONFIG_INVALID',
     `${name} is not the address of a proxy: write http://host:port`,

@@ -1,31 +1,43 @@
 /** Certificates of a connection, from the variables that curl, requests, the AWS tools, Node and MLflow read. */
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
 import { WaybillError } from '../../model/errors.js';
-import type { ConnectionSettings } from '../store.js';
+import type { ConnectionSecrets, ConnectionSettings } from '../store.js';
+import { readIdentity, type Identity } from './client-identity.js';
+import { invalid, isSet, readText, unreadable } from './pem-files.js';
 
 /** Whose variables count: a CA meant for the tracking server says nothing about the bucket behind it. */
 export type NetworkProfile = 'http' | 's3' | 'mlflow';
 
-/** What a TLS connection gets; both absent: Node's defaults. */
+/** What a TLS connection gets; `secureContext` and `rejectUnauthorized` absent: Node's defaults. */
 export interface TlsSettings {
   readonly secureContext?: SecureContext;
   readonly rejectUnauthorized?: false;
 }
 
+/** The same connection with a client certificate and without. */
+export interface TlsReading {
+  readonly withIdentity: TlsSettings;
+  readonly withoutIdentity: TlsSettings;
+  /** A client certificate is configured. */
+  readonly hasIdentity: boolean;
+  /** For the message about a certificate that nobody vouches for: what to set, or what is set already. */
+  readonly trust: string;
+}
+
 /** The first that is set replaces the built-in roots, as it does in the tool that reads it. */
 const CA_VARIABLES: Readonly<Record<NetworkProfile, readonly string[]>> = {
-  http: ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
-  s3: ['AWS_CA_BUNDLE', 'REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'SSL_CERT_FILE', 'SSL_CERT_DIR'],
-  mlflow: [
-    'MLFLOW_TRACKING_SERVER_CERT_PATH',
-    'REQUESTS_CA_BUNDLE',
-    'CURL_CA_BUNDLE',
-    'SSL_CERT_FILE',
-    'SSL_CERT_DIR',
-  ],
+  http: [],
+  s3: ['AWS_CA_BUNDLE'],
+  mlflow: ['MLFLOW_TRACKING_SERVER_CERT_PATH'],
 };
+const CA_VARIABLES_OF_ALL = [
+  'REQUESTS_CA_BUNDLE',
+  'CURL_CA_BUNDLE',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+];
 
 /** `true` or `1` switches the check of certificates off, for the service that the variable is about. */
 const INSECURE_VARIABLES: Readonly<Partial<Record<NetworkProfile, string>>> = {
@@ -39,87 +51,93 @@ const INSECURE_VARIABLES: Readonly<Partial<Record<NetworkProfile, string>>> = {
  */
 export function readTlsSettings(
   settings: ConnectionSettings,
+  secrets: ConnectionSecrets,
   profile: NetworkProfile,
-): TlsSettings {
-  const caVariable = CA_VARIABLES[profile].find((name) => isSet(settings[name]));
-  const roots = caVariable === undefined ? undefined : readAuthorities(settings, caVariable);
+): TlsReading {
+  const variables = ['WAYBILL_CA_FILE', ...CA_VARIABLES[profile], ...CA_VARIABLES_OF_ALL];
+  const variable = variables.find((name) => isSet(settings[name]));
+  const roots = variable === undefined ? undefined : readAuthorities(settings, variable);
   const extra = isSet(settings['NODE_EXTRA_CA_CERTS'])
     ? readAuthorities(settings, 'NODE_EXTRA_CA_CERTS')
     : undefined;
-  const clientVariable = 'MLFLOW_TRACKING_CLIENT_CERT_PATH';
-  const client =
-    profile === 'mlflow' && isSet(settings[clientVariable])
-      ? readText(settings[clientVariable] ?? '', clientVariable)
-      : undefined;
-  const insecureVariable = INSECURE_VARIABLES[profile];
-  const isInsecure =
-    insecureVariable !== undefined && /^(true|1)$/i.test(settings[insecureVariable] ?? '');
-  const needsContext = roots !== undefined || extra !== undefined || client !== undefined;
-  return {
-    ...(needsContext ? { secureContext: makeContext(roots, extra, client, clientVariable) } : {}),
+  const identity = readIdentity(settings, secrets, profile);
+  const insecure = INSECURE_VARIABLES[profile];
+  const isInsecure = insecure !== undefined && /^(true|1)$/i.test(settings[insecure] ?? '');
+  const settingsWith = (own: Identity | undefined): TlsSettings => ({
+    ...(roots === undefined && extra === undefined && own === undefined
+      ? {}
+      : { secureContext: makeContext(roots, extra, own) }),
     ...(isInsecure ? { rejectUnauthorized: false as const } : {}),
+  });
+  const withoutIdentity = settingsWith(undefined);
+  return {
+    withoutIdentity,
+    withIdentity: identity === undefined ? withoutIdentity : settingsWith(identity),
+    hasIdentity: identity !== undefined,
+    trust: trustOf(settings, variable, CA_VARIABLES[profile][0] ?? 'SSL_CERT_FILE'),
   };
+}
+
+/** Where Linux distributions and macOS keep the authorities that the system trusts. */
+const SYSTEM_BUNDLES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
+
+function trustOf(
+  settings: ConnectionSettings,
+  variable: string | undefined,
+  usual: string,
+): string {
+  if (variable !== undefined) {
+    return `${variable} is ${settings[variable] ?? ''}, which does not hold the authority that signed it: add it there`;
+  }
+  const system = SYSTEM_BUNDLES.find((path) => existsSync(path));
+  const also = system === undefined ? '' : `, or to ${system} if this system trusts it`;
+  return `set ${usual} to the PEM file of the authority that signed it${also}`;
 }
 
 function makeContext(
   roots: string[] | undefined,
   extra: string[] | undefined,
-  client: string | undefined,
-  clientVariable: string,
+  identity: Identity | undefined,
 ): SecureContext {
   // One context for all connections: parsing 150 roots for each would cost milliseconds every time.
   const ca = [...(roots ?? rootCertificates), ...(extra ?? [])];
   try {
     return createSecureContext({
       ...(roots === undefined && extra === undefined ? {} : { ca }),
-      ...(client === undefined ? {} : { cert: client, key: client }),
+      ...identity,
     });
   } catch (cause) {
-    const name = client === undefined ? 'a CA file' : `a CA file or ${clientVariable}`;
-    throw new WaybillError(
-      'WB_CONFIG_INVALID',
-      `${name} does not hold what TLS needs (PEM certificates; for a client also its key)`,
-      { operation: 'open', cause },
-    );
+    throw invalid('a CA file does not hold what TLS needs: PEM certificates', cause);
   }
 }
 
 function readAuthorities(settings: ConnectionSettings, variable: string): string[] {
   const place = settings[variable] ?? '';
-  let found: string[];
+  const certificates = readPlace(place, variable).filter((text) => text.includes('-----BEGIN'));
+  if (certificates.length > 0) return certificates;
+  throw invalid(`${variable} names ${place}, which holds no PEM certificate`);
+}
+
+function readPlace(place: string, variable: string): string[] {
+  let names: string[];
   try {
-    found = statSync(place).isDirectory()
-      ? readdirSync(place).map((name) => readText(join(place, name), variable))
-      : [readText(place, variable)];
+    if (!statSync(place).isDirectory()) return [readText(place, variable)];
+    names = readdirSync(place);
   } catch (cause) {
     if (cause instanceof WaybillError) throw cause;
     throw unreadable(variable, place, cause);
   }
-  const certificates = found.filter((text) => text.includes('-----BEGIN'));
-  if (certificates.length > 0) return certificates;
-  throw new WaybillError(
-    'WB_CONFIG_INVALID',
-    `${variable} names ${place}, which holds no PEM certificate`,
-    { operation: 'open' },
-  );
-}
-
-function readText(place: string, variable: string): string {
-  try {
-    return readFileSync(place, 'utf8');
-  } catch (cause) {
-    throw unreadable(variable, place, cause);
-  }
-}
-
-function unreadable(variable: string, place: string, cause: unknown): WaybillError {
-  return new WaybillError(
-    'WB_CONFIG_INVALID',
-    `${variable} names ${place}, which cannot be read: correct it or unset it`,
-    { operation: 'open', cause },
-  );
-}
-
-function isSet(value: string | undefined): boolean {
-  return value !== undefined && value !== '';
+  // A system's folder holds other things too: folders, dangling links, files for root alone.
+  return names.flatMap((name) => {
+    try {
+      return [readFileSync(join(place, name), 'utf8')];
+    } catch {
+      return [];
+    }
+  });
 }

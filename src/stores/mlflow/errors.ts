@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { WaybillError } from '../../model/errors.js';
 import type { ErrorCode, ErrorContext } from '../../model/errors.js';
+import { isClientCertificatePage, refusedClient } from '../lib/tls-errors.js';
 
 /** A failed answer, its body read (up to some KiB). */
 export interface FailedAnswer {
@@ -176,9 +177,16 @@ function originOf(location: string | undefined): string {
   return URL.canParse(location) ? new URL(location).origin : 'another path';
 }
 
+function wantsCertificate({ status }: FailedAnswer, { server }: Asked): Verdict {
+  const [code, what, over] = refusedClient(`HTTP ${status}`, undefined);
+  return [code, `MLflow at ${server} ${what}`, over];
+}
+
 /** The error that a failed answer is. */
 export function errorOfAnswer(answer: FailedAnswer, asked: Asked): WaybillError {
-  const [code, message, overrides = {}] = verdictOf(answer, asked);
+  const [code, message, overrides = {}] = isClientCertificatePage(answer.status, answer.text)
+    ? wantsCertificate(answer, asked)
+    : verdictOf(answer, asked);
   return new WaybillError(code, message, {
     operation: asked.operation,
     store: 'mlflow',

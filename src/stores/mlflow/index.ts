@@ -1,5 +1,6 @@
 /** MLflow: runs, registered models, LoggedModels, and the artifact service. */
 import { join } from 'node:path';
+import { NETWORK_VARIABLES } from '../lib/network-variables.js';
 import type { CallOptions, CatalogueLine, StoreAddress, StoreFactory } from '../store.js';
 import { SECRET_NAMES, SETTING_NAMES } from './config.js';
 import { readCredentialsFile } from './credentials-file.js';
@@ -19,7 +20,10 @@ export const mlflowFactory: StoreFactory = {
     'mlflow-artifacts:/<path>',
     'mlflow-artifacts://<host>/<path>',
   ],
-  environment: { settings: SETTING_NAMES, secrets: SECRET_NAMES },
+  environment: {
+    settings: [...SETTING_NAMES, ...NETWORK_VARIABLES.settings],
+    secrets: [...SECRET_NAMES, ...NETWORK_VARIABLES.secrets],
+  },
   isReference: (uri) => !isResolved(uri),
   // Loaded here: a thread that reads another store need not carry this one.
   resolve: async (address, options) =>

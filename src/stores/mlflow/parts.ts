@@ -27,6 +27,7 @@ export function openParts(address: StoreAddress): MlflowParts {
   const client = createHttpClient({
     ...common,
     profile: 'mlflow',
+    identityOrigins: config.credentialsOrigins,
     timeouts: headersMsOf(settings['MLFLOW_HTTP_REQUEST_TIMEOUT']),
   });
   const storage = createHttpClient({ ...common, profile: 's3' });

@@ -1,6 +1,7 @@
 /** Where the keys come from: with the address, from a profile, from the platform, or none at all. */
 import type { FromHttpOptions } from '@aws-sdk/credential-providers';
 import { WaybillError } from '../../model/errors.js';
+import { dropWarning } from '../lib/drop-warning.js';
 import type { S3Config, StaticCredentials } from './config.js';
 
 /** Temporary keys are replaced so long before they expire: a request in flight must not outlive them. */
@@ -77,7 +78,8 @@ function isEnding({ expiration }: TemporaryCredentials): boolean {
 
 /** What the platform names beats the default profile; a profile that is asked for beats both, as in the AWS tools. */
 async function loadProvider(config: S3Config): Promise<Provider> {
-  quietenVersionWarning();
+  // About coming versions of Node: the SDK's variable against it is not ours to set.
+  dropWarning(/AWS SDK for JavaScript \(v3\)/);
   const { profile, region } = config;
   const providers = await import('@aws-sdk/credential-providers');
   const shared = {
@@ -126,24 +128,6 @@ class SilentLogger {
   info(): void {}
   warn(): void {}
   error(): void {}
-}
-
-/** Whether this process's `emitWarning` has been wrapped. */
-const QUIETENED = Symbol.for('waybill.aws-version-warning');
-
-/**
- * Keeps the SDK's word about coming Node versions from users, who cannot act on it. The SDK has a variable for it, which a store must
- * not set; so exactly that warning is dropped, and every other one passes.
- */
-function quietenVersionWarning(): void {
-  if (Reflect.get(process, QUIETENED) === true) return;
-  Reflect.set(process, QUIETENED, true);
-  const emit = process.emitWarning.bind(process) as (...rest: unknown[]) => void;
-  process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
-    const text = typeof warning === 'string' ? warning : warning.message;
-    if (/AWS SDK for JavaScript \(v3\)/.test(text)) return;
-    emit(warning, ...rest);
-  };
 }
 
 function notFound(config: S3Config, cause: unknown): WaybillError {

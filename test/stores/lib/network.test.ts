@@ -65,20 +65,22 @@ describe('the proxy of a request', () => {
     ['http://[::1]:99/', undefined],
     ['http://[fd00::1]/', undefined],
   ])('for %s', (url, proxy) => {
-    expect(proxyFor(rules, new URL(url))).toBe(proxy);
+    expect(proxyFor(rules, new URL(url))?.address).toBe(proxy);
   });
 
   it('is none for https where only HTTP_PROXY is set, and ALL_PROXY where neither is', () => {
     const url = new URL('https://host/');
     expect(proxyFor(readProxyRules({ HTTP_PROXY: 'http://p1:1' }, {}), url)).toBeUndefined();
-    expect(proxyFor(readProxyRules({ ALL_PROXY: 'http://p3:3' }, {}), url)).toBe('http://p3:3');
+    expect(proxyFor(readProxyRules({ ALL_PROXY: 'http://p3:3' }, {}), url)?.address).toBe(
+      'http://p3:3',
+    );
   });
 
   it('comes with its password from the secrets, and NO_PROXY=* turns it off', () => {
     const settings = { HTTPS_PROXY: 'http://p:1' };
     const secrets = { HTTPS_PROXY: 'http://u:p@p:1' };
     const url = new URL('https://host/');
-    expect(proxyFor(readProxyRules(settings, secrets), url)).toBe('http://u:p@p:1');
+    expect(proxyFor(readProxyRules(settings, secrets), url)?.address).toBe('http://u:p@p:1');
     const off = readProxyRules({ ...settings, NO_PROXY: '*' }, secrets);
     expect(proxyFor(off, url)).toBeUndefined();
   });
@@ -95,10 +97,10 @@ describe('certificates', () => {
     const dir = mkdtempSync(join(tmpdir(), 'waybill-tls-'));
     const file = join(dir, 'ca.pem');
     writeFileSync(file, 'no certificate');
-    expect(codeOf(() => readTlsSettings({ SSL_CERT_FILE: '/no/such.pem' }, 'http'))).toMatch(
+    expect(codeOf(() => readTlsSettings({ SSL_CERT_FILE: '/no/such.pem' }, {}, 'http'))).toMatch(
       /^WB_CONFIG_INVALID: SSL_CERT_FILE names \/no\/such.pem, which cannot be read/,
     );
-    expect(codeOf(() => readTlsSettings({ REQUESTS_CA_BUNDLE: file }, 's3'))).toMatch(
+    expect(codeOf(() => readTlsSettings({ REQUESTS_CA_BUNDLE: file }, {}, 's3'))).toMatch(
       /^WB_CONFIG_INVALID: REQUESTS_CA_BUNDLE .* holds no PEM certificate/,
     );
     rmSync(dir, { recursive: true });
@@ -110,10 +112,11 @@ describe('certificates', () => {
       MLFLOW_TRACKING_SERVER_CERT_PATH: '/no/such.pem',
       MLFLOW_TRACKING_INSECURE_TLS: 'true',
     };
-    expect(readTlsSettings(settings, 'http')).toEqual({});
-    expect(codeOf(() => readTlsSettings(settings, 's3'))).toMatch(/AWS_CA_BUNDLE/);
-    expect(codeOf(() => readTlsSettings(settings, 'mlflow'))).toMatch(/MLFLOW_TRACKING_SERVER/);
-    expect(readTlsSettings({ MLFLOW_TRACKING_INSECURE_TLS: 'true' }, 'mlflow')).toEqual({
+    expect(readTlsSettings(settings, {}, 'http').withIdentity).toEqual({});
+    expect(codeOf(() => readTlsSettings(settings, {}, 's3'))).toMatch(/AWS_CA_BUNDLE/);
+    expect(codeOf(() => readTlsSettings(settings, {}, 'mlflow'))).toMatch(/MLFLOW_TRACKING_SERVER/);
+    const insecure = { MLFLOW_TRACKING_INSECURE_TLS: 'true' };
+    expect(readTlsSettings(insecure, {}, 'mlflow').withIdentity).toEqual({
       rejectUnauthorized: false,
     });
   });

@@ -1,0 +1,79 @@
+/** The connections of a client: one set for each way that a request can take, direct or through a proxy. */
+import type { LookupFunction } from 'node:net';
+import { Agent, Pool, ProxyAgent, Socks5ProxyAgent, type Dispatcher } from 'undici';
+import { dropWarning } from './drop-warning.js';
+import type { Timeouts } from './timeouts.js';
+import type { TlsSettings } from './tls.js';
+
+/** What all connections share. */
+export interface ConnectionsOptions {
+  readonly maxConnections: number;
+  readonly timeouts: Timeouts;
+  readonly lookup: LookupFunction;
+}
+
+/** A way to an origin. */
+export interface Way {
+  /** The proxy's address with its password; absent: direct. */
+  readonly proxy?: string | undefined;
+  readonly tls: TlsSettings;
+}
+
+/** Makes the dispatcher of a way; nothing is connected yet. */
+export function createDispatcher({ proxy, tls }: Way, options: ConnectionsOptions): Dispatcher {
+  const { maxConnections, timeouts, lookup } = options;
+  const { secureContext, rejectUnauthorized } = tls;
+  const connect = {
+    ...(secureContext === undefined ? {} : { secureContext }),
+    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
+    timeout: timeouts.connectMs,
+    lookup,
+  };
+  const pool = {
+    connections: maxConnections,
+    headersTimeout: timeouts.headersMs,
+    bodyTimeout: timeouts.stallMs,
+  };
+  if (proxy === undefined) return new Agent({ ...pool, connect });
+  const { address, authorization } = splitProxy(proxy);
+  if (address.protocol === 'socks5:') {
+    dropWarning(/^SOCKS5 proxy support is experimental/);
+    // It reads `requestTls`, which its types leave out.
+    const options = { headers: {}, requestTls: connect };
+    return new Socks5ProxyAgent(proxy.replace(/^\w+:/, 'socks5:'), options);
+  }
+  return new ProxyAgent({
+    ...pool,
+    uri: address.origin,
+    ...(authorization === undefined ? {} : { token: authorization }),
+    // Many proxies refuse CONNECT to anything but port 443.
+    proxyTunnel: false,
+    requestTls: connect,
+    proxyTls: connect,
+    clientFactory: (origin, own) => new Pool(origin, { ...own, ...pool }),
+    factory: (origin, own) => new Pool(origin, { ...own, ...pool }),
+  });
+}
+
+/** The address without its user and password, and what they are to a proxy. */
+export function splitProxy(proxy: string): {
+  readonly address: URL;
+  readonly authorization: string | undefined;
+} {
+  const address = new URL(proxy.replace(/^socks(5h?)?:/i, 'socks5:'));
+  const { username, password } = address;
+  address.username = '';
+  address.password = '';
+  if (username === '' && password === '') return { address, authorization: undefined };
+  const pair = Buffer.from(`${decoded(username)}:${decoded(password)}`, 'utf8');
+  return { address, authorization: `Basic ${pair.toString('base64')}` };
+}
+
+/** A `%` that begins no escape stands for itself. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
