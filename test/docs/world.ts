@@ -23,6 +23,12 @@ export interface World {
   stop(): Promise<void>;
 }
 
+/** A part of the web server that wants the token of the pages. */
+const PRIVATE = `location /private/ {
+  autoindex on;
+  if ($http_authorization != "Bearer files-token") { return 401; }
+}`;
+
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
@@ -36,7 +42,7 @@ export async function makeWorld(dir: string): Promise<World> {
   writeTree(served);
   await Promise.all([fillMinio(minio, served), fillMlflow(mlflow, join(served, 'models/churn'))]);
   const servers = [
-    await front('files.example', certificate, served, ''),
+    await front('files.example', certificate, served, '', PRIVATE),
     await front('mlflow.example', certificate, served, `proxy_pass ${mlflow.uri};`),
     await front(
       'minio.example',
@@ -58,6 +64,7 @@ export async function makeWorld(dir: string): Promise<World> {
       ...minio.env,
       AWS_ENDPOINT_URL_S3: 'https://minio.example',
       LAKE_KEY: minio.accessKeyId,
+      LAKE_SECRET: minio.secretAccessKey,
       RUN_ID: await makeRun(mlflow),
     },
     stop: async () => {
@@ -71,8 +78,9 @@ function front(
   { certFile, keyFile }: Certificate,
   served: string,
   location: string,
+  more = '',
 ): ReturnType<typeof startNginx> {
-  const server = 'client_max_body_size 0;';
+  const server = `client_max_body_size 0; ${more}`;
   const tls = { certFile, keyFile };
   return startNginx({ root: served, host: HOSTS[name], port: 443, tls, server, location });
 }
@@ -87,6 +95,7 @@ function writeTree(folder: string): void {
     'datasets/2024/part-1.parquet': 's'.repeat(100_000),
     'datasets/2024/README.md': 'rows\n',
     'w.bin': 'waybill\n',
+    'private/w.bin': 'private\n',
   };
   const sums = Object.entries(files).filter(([path]) => path.startsWith('models/churn/'));
   files['models/churn/SHA256SUMS'] = sums
