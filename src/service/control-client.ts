@@ -15,6 +15,7 @@ import {
   type ServiceStatus,
 } from './control-protocol.js';
 import { readLines } from './lines.js';
+import { readFirstRelease, readMeeting, type Meeting } from './meeting.js';
 
 /** Secrets by the name of the environment variable that they came from. */
 export type Secrets = Readonly<Record<string, string>>;
@@ -26,6 +27,8 @@ export interface ControlClient {
    *   count may be some seconds old. Default true.
    */
   status(options?: { readonly fresh?: boolean }): Promise<ServiceStatus>;
+  /** What a service of any version says of itself; `fresh` as for `status`. Throws WB_VERSION_SKEW if it says nothing. */
+  meet(options?: { readonly fresh?: boolean }): Promise<Meeting>;
   /** Puts secrets into the service's memory; their fingerprint is no secret and stays the same for good. */
   putCredentials(secrets: Secrets): Promise<string>;
   /** @throws WaybillError WB_UNAUTHENTICATED when the service does not have them (it was restarted) */
@@ -35,7 +38,7 @@ export interface ControlClient {
   release(): Promise<void>;
   /** `true`: the service stays until it is stopped; `false`: it may idle out again. */
   keep(on: boolean): Promise<void>;
-  /** Asks the service to end; `closed` tells when the connection is gone. */
+  /** Asks the service to end, after `meet` one of any version; `closed` tells when the connection is gone. */
   stop(): Promise<void>;
   /** Settles once the connection is closed, by either side; never rejects. */
   readonly closed: Promise<void>;
@@ -68,6 +71,8 @@ class SocketControlClient implements ControlClient {
   readonly closed: Promise<void>;
   readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
+  /** As met. */
+  #protocol: number = CONTROL_PROTOCOL;
 
   constructor(
     private readonly socket: Socket,
@@ -87,6 +92,13 @@ class SocketControlClient implements ControlClient {
 
   status({ fresh = true }: { readonly fresh?: boolean } = {}): Promise<ServiceStatus> {
     return this.#ask({ verb: 'status', fresh }, serviceStatusSchema);
+  }
+
+  async meet({ fresh = true }: { readonly fresh?: boolean } = {}): Promise<Meeting> {
+    const met = (await this.#meetNumbered(fresh)) ?? (await this.#meetFirstRelease(fresh));
+    if (met === undefined) throw notUnderstood();
+    this.#protocol = met.control;
+    return met;
   }
 
   async putCredentials(secrets: Secrets): Promise<string> {
@@ -111,7 +123,7 @@ class SocketControlClient implements ControlClient {
   }
 
   async stop(): Promise<void> {
-    await this.#send({ verb: 'stop' });
+    await this.#send({ verb: 'stop', protocol: this.#protocol });
   }
 
   close(): void {
@@ -121,12 +133,20 @@ class SocketControlClient implements ControlClient {
   async #ask<T>(words: Record<string, unknown>, schema: z.ZodType<T>): Promise<T> {
     const parsed = schema.safeParse(await this.#send(words));
     if (parsed.success) return parsed.data;
-    throw new WaybillError(
-      'WB_VERSION_SKEW',
-      'The local service answered in a way that this version of Waybill does not understand. ' +
-        'Run `waybill down`, then the same command.',
-      { operation: 'ask the service', cause: parsed.error },
-    );
+    throw notUnderstood(parsed.error);
+  }
+
+  async #meetNumbered(fresh: boolean): Promise<Meeting | undefined> {
+    try {
+      return readMeeting(await this.#send({ verb: 'meet', fresh, protocol: undefined }));
+    } catch (error) {
+      if (error instanceof WaybillError && error.code === 'WB_VERSION_SKEW') return undefined;
+      throw error;
+    }
+  }
+
+  async #meetFirstRelease(fresh: boolean): Promise<Meeting | undefined> {
+    return readFirstRelease(await this.#send({ verb: 'status', fresh, protocol: 1 }));
   }
 
   #send(words: Record<string, unknown>): Promise<unknown> {
@@ -190,6 +210,15 @@ function gone(path: string, why: string, cause?: unknown): WaybillError {
   return new WaybillError(
     'WB_TEMPORAL_UNREACHABLE',
     `The local service does not answer on ${path}: ${why}. Run \`waybill doctor\`.`,
+    { operation: 'ask the service', ...(cause === undefined ? {} : { cause }) },
+  );
+}
+
+function notUnderstood(cause?: unknown): WaybillError {
+  return new WaybillError(
+    'WB_VERSION_SKEW',
+    'The local service answered in a way that this version of Waybill does not understand. ' +
+      'Run `waybill down`, then the same command.',
     { operation: 'ask the service', ...(cause === undefined ? {} : { cause }) },
   );
 }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { isErrorCode, WaybillError, type PlainError } from '../model/errors.js';
 
 /** Rises when an older side must not go on. */
-export const CONTROL_PROTOCOL = 1;
+export const CONTROL_PROTOCOL = 2;
 
 /** A line longer than this closes the connection. */
 export const MAX_LINE_BYTES = 1024 * 1024;
@@ -15,6 +15,8 @@ const base = { id: z.number().int().nonnegative(), protocol: z.literal(CONTROL_P
 const secretsSchema = z.record(z.string().min(1).max(200), z.string().max(64 * 1024));
 
 export const controlRequestSchema = z.discriminatedUnion('verb', [
+  /** The words of every version (meeting.ts): they carry no number that an older or newer side could refuse. */
+  z.strictObject({ id: base.id, verb: z.literal('meet'), fresh: z.boolean() }),
   /** `fresh`: the worker is asked for its open pulls first. */
   z.strictObject({ ...base, verb: z.literal('status'), fresh: z.boolean() }),
   z.strictObject({ ...base, verb: z.literal('put-credentials'), secrets: secretsSchema }),
@@ -26,7 +28,7 @@ export const controlRequestSchema = z.discriminatedUnion('verb', [
   z.strictObject({ ...base, verb: z.literal('hold') }),
   z.strictObject({ ...base, verb: z.literal('release') }),
   z.strictObject({ ...base, verb: z.literal('keep'), on: z.boolean() }),
-  z.strictObject({ ...base, verb: z.literal('stop') }),
+  z.strictObject({ id: base.id, protocol: z.int().positive(), verb: z.literal('stop') }),
 ]);
 
 export type ControlRequest = z.infer<typeof controlRequestSchema>;
@@ -42,6 +44,7 @@ const childSchema = z.strictObject({
 
 export const serviceStatusSchema = z.strictObject({
   waybillVersion: z.string(),
+  build: z.string(),
   mode: z.enum(['background', 'inline']),
   startedAt: z.string(),
   stateDir: z.string(),

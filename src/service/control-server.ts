@@ -11,12 +11,16 @@ import {
 } from './control-protocol.js';
 import type { CredentialsVault } from './credentials-vault.js';
 import { readLines } from './lines.js';
+import type { Meeting } from './meeting.js';
 import { removeFile } from './service-files.js';
 
 /** What the verbs act on. */
 export interface ControlDeps {
   readonly vault: CredentialsVault;
   status(clients: number, isFresh: boolean): ServiceStatus | Promise<ServiceStatus>;
+  meet(clients: number, isFresh: boolean): Promise<Meeting>;
+  /** `Waybill 1.2.3`, for a command of another version. */
+  readonly name: string;
   keep(on: boolean): void;
   /** Begins to stop; returns at once. */
   stop(): void;
@@ -87,8 +91,8 @@ async function answer(
     if (request === undefined) {
       throw new WaybillError(
         'WB_VERSION_SKEW',
-        'The local service does not understand this request: it is of another version of Waybill. ' +
-          'Run `waybill down`, then the same command.',
+        `The local service is ${deps.name} and does not understand this request, which is of another ` +
+          'version. Run `waybill down` with the newer of the two, then the same command.',
       );
     }
     return { id, ok: true, result: await obey(request, socket, holders, deps) };
@@ -104,6 +108,8 @@ function obey(
   deps: ControlDeps,
 ): unknown {
   switch (request.verb) {
+    case 'meet':
+      return deps.meet(holders.size, request.fresh);
     case 'status':
       return deps.status(holders.size, request.fresh);
     case 'put-credentials':

@@ -10,7 +10,7 @@ import { readServiceRecord } from './service-record.js';
 import { lockHolder } from './start-lock.js';
 import { findTemporalCli, type TemporalCli } from './temporal-cli.js';
 import { probeTemporal } from './temporal-probe.js';
-import { readWaybillVersion } from './version.js';
+import { readBuild } from './version.js';
 
 /** What the running service says; `silent` when one runs and does not answer; undefined when none runs. */
 export type AskedService = ServiceStatus | 'silent' | WaybillError | undefined;
@@ -72,14 +72,14 @@ export function checkService(status: AskedService): DoctorCheck {
       name,
       result: 'problem',
       finding,
-      remedy: 'waybill down, with the version that started it',
+      remedy: 'waybill down',
     };
   }
   const kept = status.isKept ? ', kept by `waybill up`' : '';
   const finding =
     `process ${status.servicePid} since ${status.startedAt}, Waybill ${status.waybillVersion}, ` +
     `${status.clients} clients, ${status.openPulls ?? 'unknown'} open pulls${kept}`;
-  if (status.waybillVersion === readWaybillVersion()) return { name, result: 'ok', finding };
+  if (status.build === readBuild()) return { name, result: 'ok', finding };
   return { name, result: 'warning', finding, remedy: 'waybill down, when its pulls are done' };
 }
 

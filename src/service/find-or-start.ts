@@ -10,7 +10,8 @@ import type { ServiceMode } from './service-arguments.js';
 import { serviceFiles } from './service-files.js';
 import { startService, type StartedService } from './start-service.js';
 import { ensureTemporalCli } from './temporal-cli.js';
-import { readWaybillVersion } from './version.js';
+import { isCompatible, isIdle, occupationText, type Meeting } from './meeting.js';
+import { readBuild, readWaybillVersion } from './version.js';
 
 export interface FindOrStartOptions {
   readonly stateDir: string;
@@ -63,11 +64,15 @@ export async function findOrStartService(options: FindOrStartOptions): Promise<S
   const files = serviceFiles(options.stateDir);
   const deadlineMs = performance.now() + READY_TIMEOUT_MS;
   let started: StartedService | undefined;
+  const replaced = { wasKept: false };
   for (;;) {
     options.signal?.throwIfAborted();
     const control = await tryConnect(files.controlSocket);
-    const joined = control && (await join(control, options, deadlineMs));
-    if (joined !== undefined) return makeHandle(files.controlSocket, joined, started);
+    const joined = control && (await join(control, options, deadlineMs, replaced));
+    if (joined !== undefined) {
+      if (replaced.wasKept) await joined.control.keep(true);
+      return makeHandle(files.controlSocket, joined, started);
+    }
     if (performance.now() > deadlineMs) throw notReady(options.stateDir);
     if (control !== undefined) await sleep(POLL_MS);
     else started = (await start(options)) ?? started;
@@ -113,10 +118,15 @@ async function join(
   control: ControlClient,
   options: FindOrStartOptions,
   deadlineMs: number,
+  replaced: { wasKept: boolean },
 ): Promise<Joined | undefined> {
   let status: ServiceStatus;
   try {
-    if (await isReplaced(control, await control.status({ fresh: false }))) return undefined;
+    const met = await control.meet({ fresh: false });
+    if (await isReplaced(control, met)) {
+      replaced.wasKept ||= met.isKept;
+      return undefined;
+    }
     await control.hold();
     status = await waitForTemporal(control, options, deadlineMs);
   } catch (error) {
@@ -149,24 +159,40 @@ async function waitForTemporal(
   }
 }
 
-/** A service of another version is ended when it has nothing to do, and used when it has (rule 9). */
-async function isReplaced(control: ControlClient, status: ServiceStatus): Promise<boolean> {
-  if (status.isStopping) {
+/**
+ * A service of another version or build is ended when it has nothing to do. When it has, it is used if it
+ * speaks as this one does (rule 9).
+ * @throws WaybillError WB_VERSION_SKEW when it is busy and speaks otherwise
+ */
+async function isReplaced(control: ControlClient, met: Meeting): Promise<boolean> {
+  if (met.isStopping) {
     control.close();
     return true;
   }
-  if (status.waybillVersion === readWaybillVersion()) return false;
-  const { clients, openPulls } = await control.status();
-  if (clients > 0 || openPulls !== 0) return false;
-  await stopService(control, status);
-  return true;
+  if (met.build === readBuild()) return false;
+  const now = await control.meet();
+  if (isIdle(now)) {
+    await stopService(control, now);
+    return true;
+  }
+  if (isCompatible(now)) return false;
+  throw new WaybillError(
+    'WB_VERSION_SKEW',
+    `The local service is Waybill ${now.waybillVersion} of another build, which this one ` +
+      `(${readWaybillVersion()}) does not understand, and ${occupationText(now)}. Run the same command when ` +
+      'that is done; or run `waybill down --force` first: pulls go on from what is at their destinations.',
+    { operation: 'ask the service' },
+  );
 }
 
 /**
  * Asks a service to end and waits until it has.
  * @throws WaybillError WB_TEMPORAL_UNREACHABLE when it has not within 30 s
  */
-export async function stopService(control: ControlClient, status: ServiceStatus): Promise<void> {
+export async function stopService(
+  control: ControlClient,
+  status: Pick<ServiceStatus, 'servicePid'>,
+): Promise<void> {
   const identity = identifyProcess(status.servicePid);
   await control.stop();
   if (identity === undefined || (await isGoneWithin(identity, STOP_TIMEOUT_MS))) return;

@@ -4,6 +4,7 @@ import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { WaybillError } from '../model/errors.js';
+import { HISTORY_FORMAT } from '../model/histories.js';
 import { isErrno } from './errno.js';
 import { networkFileSystem } from './file-system.js';
 
@@ -25,7 +26,10 @@ export interface ServiceFiles {
   readonly workerLog: string;
   /** The key behind the fingerprints of credentials, mode 0600. */
   readonly fingerprintKey: string;
-  /** A database belongs to the server version that made it (rule 9), and its ports belong to the database. */
+  /**
+   * A database belongs to the server version that made it and to the way its histories are written (rule 9), and its
+   * ports belong to the database.
+   */
   database(serverVersion: string): string;
   ports(serverVersion: string): string;
 }
@@ -33,6 +37,8 @@ export interface ServiceFiles {
 /** Names the files of a state folder; creates nothing. */
 export function serviceFiles(stateDir: string): ServiceFiles {
   const folder = localFolder(stateDir);
+  const base = (serverVersion: string): string =>
+    join(folder, `temporal-${serverVersion}-${HISTORY_FORMAT}`);
   return {
     folder,
     record: join(folder, 'service.json'),
@@ -41,8 +47,8 @@ export function serviceFiles(stateDir: string): ServiceFiles {
     temporalLog: join(folder, 'temporal.log'),
     workerLog: join(folder, 'worker.log'),
     fingerprintKey: join(folder, 'credentials.key'),
-    database: (serverVersion) => join(folder, `temporal-${serverVersion}.db`),
-    ports: (serverVersion) => join(folder, `temporal-${serverVersion}.ports.json`),
+    database: (serverVersion) => `${base(serverVersion)}.db`,
+    ports: (serverVersion) => `${base(serverVersion)}.ports.json`,
   };
 }
 

@@ -10,8 +10,10 @@ const workerSchema = processIdentitySchema.extend({
 });
 
 const serviceRecordSchema = z.object({
-  v: z.literal(1),
+  /** The processes keep their place in every version: whoever comes next has to end them (rule 8). */
+  v: z.int().positive(),
   waybillVersion: z.string(),
+  build: z.string().optional(),
   mode: z.enum(['background', 'inline']),
   /** ISO 8601, for display. */
   startedAt: z.string(),

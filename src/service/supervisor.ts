@@ -17,7 +17,8 @@ import {
   waitForTemporal,
   type TemporalServer,
 } from './temporal-child.js';
-import { readWaybillVersion } from './version.js';
+import { OWN_NUMBERS, type Meeting } from './meeting.js';
+import { readBuild, readWaybillVersion } from './version.js';
 import { askHowBusy, listenToWorker, spawnWorker } from './worker-child.js';
 import type { WorkerMessage } from './worker-ipc.js';
 
@@ -51,6 +52,7 @@ export class Supervisor {
   readonly #logs: { readonly temporal: number; readonly worker: number };
   readonly #startedAt = new Date().toISOString();
   readonly #version = readWaybillVersion();
+  readonly #build = readBuild();
   readonly #own = ownIdentity();
   #control: ControlServer | undefined;
   #timers: NodeJS.Timeout[] = [];
@@ -102,6 +104,11 @@ export class Supervisor {
         if (isFresh) await this.#askHowBusy();
         return this.#status(clients);
       },
+      meet: async (clients, isFresh) => {
+        if (isFresh) await this.#askHowBusy();
+        return this.#meeting(clients);
+      },
+      name: `Waybill ${this.#version}`,
       keep: (on) => {
         this.#isKept = on;
         this.#idle.touch();
@@ -230,6 +237,22 @@ export class Supervisor {
     return `http://127.0.0.1:${this.server.ports.ui}`;
   }
 
+  #meeting(clients: number): Meeting {
+    const { waybillVersion, build, servicePid, openPulls, isKept, isStopping } =
+      this.#status(clients);
+    const known = openPulls === undefined ? {} : { openPulls };
+    return {
+      ...OWN_NUMBERS,
+      waybillVersion,
+      build,
+      servicePid,
+      clients,
+      ...known,
+      isKept,
+      isStopping,
+    };
+  }
+
   #status(clients: number): ServiceStatus {
     const child = ({
       process,
@@ -244,6 +267,7 @@ export class Supervisor {
     });
     return {
       waybillVersion: this.#version,
+      build: this.#build,
       mode: this.deps.args.mode,
       startedAt: this.#startedAt,
       stateDir: this.deps.args.stateDir,
@@ -271,6 +295,7 @@ export class Supervisor {
     writeServiceRecord(this.#files.record, {
       v: 1,
       waybillVersion: this.#version,
+      build: this.#build,
       mode: this.deps.args.mode,
       startedAt: this.#startedAt,
       service: this.#own,

@@ -103,7 +103,7 @@ async function answers(controlSocket: string): Promise<boolean> {
   try {
     const client = await connectControl(controlSocket, { timeoutMs: 2_000 });
     try {
-      return !(await client.status({ fresh: false })).isStopping;
+      return !(await client.meet({ fresh: false })).isStopping;
     } finally {
       client.close();
     }

@@ -148,7 +148,7 @@ export async function checkOwnership(proof: OwnershipProof): Promise<void> {
   }
   const owner = await readOwner(proof.recordDir);
   if (owner?.epoch !== proof.epoch) {
-    const message = `${dirname(proof.recordDir)} was claimed by another pull in the meantime`;
+    const message = `${dirname(proof.recordDir)} was claimed by another pull in the meantime; the same command looks again`;
     throw new WaybillError('WB_DESTINATION_OWNED', message, { operation: 'check the owner' });
   }
 }

@@ -63,6 +63,8 @@ export interface CutServer {
   /** Bytes of bodies that were written for a path, or for all. */
   bytesServed(path?: string): number;
   openConnections(): number;
+  /** Closes every connection; what comes next is answered as it is scripted then. */
+  dropConnections(): void;
   stop(): Promise<void>;
 }
 
@@ -122,6 +124,7 @@ export async function startCutServer(): Promise<CutServer> {
         ? [...served.values()].reduce((sum, bytes) => sum + bytes, 0)
         : (served.get(path) ?? 0),
     openConnections: () => sockets.size,
+    dropConnections: () => sockets.forEach((socket) => socket.destroy()),
     stop: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => {

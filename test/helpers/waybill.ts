@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly userId?: number;
   /** What runs the command, as `env` does: a program and its arguments. */
   readonly runner?: readonly string[];
+  /** The script of another Waybill's command (releases.ts). */
+  readonly main?: string;
   /** What stands on stdin; nothing by default. */
   readonly stdin?: string;
 }
@@ -99,7 +101,12 @@ export function startWaybill(args: readonly string[], options: RunOptions = {}):
   const { userId, stateDir, timeoutMs = 300_000 } = options;
   const cache = process.env['WAYBILL_CACHE_DIR'];
   const temporal = process.env['WAYBILL_TEMPORAL_CLI'];
-  const [program = '', ...words] = [...(options.runner ?? []), process.execPath, MAIN, ...args];
+  const [program = '', ...words] = [
+    ...(options.runner ?? []),
+    process.execPath,
+    options.main ?? MAIN,
+    ...args,
+  ];
   const child = spawn(program, words, {
     env: scrubbedEnv({
       WAYBILL_SERVICE: 'background',

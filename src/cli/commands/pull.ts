@@ -4,7 +4,7 @@ import { WaybillError } from '../../model/errors.js';
 import type { PullRequest } from '../../model/pull.js';
 import { againCommand } from '../command-line.js';
 import { textFlag, type CommandContext } from '../context.js';
-import { followPull } from '../follow.js';
+import { followPull, type Followed } from '../follow.js';
 import { listenForKeys } from '../keys.js';
 import { leavePull, leftAtOnce } from '../pause-at-stop.js';
 import { copyReceipt } from '../receipt-out.js';
@@ -81,15 +81,23 @@ async function run(pulling: Pulling): Promise<number> {
     };
     reporter.started(label);
     if (context.flags['detach'] === true) stop.stop('detach');
-    const followed = await followPull({
-      pullId: started.pullId,
-      session,
-      reporter,
-      signal: stop.signal,
-      ...siteOf(built),
-      reopen: async () => (session = (await prepare(pulling)).session),
-    });
+    const follow = (): Promise<Followed> =>
+      followPull({
+        pullId: started.pullId,
+        session,
+        reporter,
+        signal: stop.signal,
+        ...siteOf(built),
+        reopen: async () => (session = (await prepare(pulling)).session),
+      });
+    let followed = await follow();
     session = followed.session;
+    if (label.goesOn && followed.result?.code === 'WB_DESTINATION_OWNED') {
+      // The run that stood still is out of date: since then the destination was another run's, of another database perhaps.
+      await session.client.startPull(opened.request, siteOf(built));
+      followed = await follow();
+      session = followed.session;
+    }
     const { result, last } = followed;
     if (result) {
       const receiptOut = textFlag(context.flags, 'receiptOut');

@@ -47,7 +47,8 @@ export async function runDown({ config, output, flags }: CommandContext): Promis
     return 0;
   }
   try {
-    const status = await control.status();
+    // A service of any version is ended: that is how an older or newer one is replaced (rule 9).
+    const status = await control.meet();
     const open = status.openPulls ?? 0;
     if (open > 0 && flags['force'] !== true) {
       throw new WaybillError(
