@@ -82,7 +82,8 @@ export class Pulse {
     this.beat();
     if (this.isStopped) return;
     const { progress } = this.options;
-    const now = `${progress.phase} ${progress.filesDone} ${progress.bytesDone} ${progress.name}`;
+    const { phase, filesDone, bytesDone, bytesChecked = 0, name } = progress;
+    const now = `${phase} ${filesDone} ${bytesDone} ${bytesChecked} ${name}`;
     if (now !== this.seen) {
       this.seen = now;
       this.changedAt = performance.now();

@@ -56,6 +56,11 @@ export const manifestEntrySchema = z.object({
   comparedDigests: z.array(digestNameSchema),
   /** How often the file was tried; 0: it was in place already. */
   attempts: z.int().nonnegative(),
+  /**
+   * `--reread`: the written file was read back and was the same, past the page cache (`disk`), or where that could not be
+   * passed by (`cache`). Absent: it was not read back.
+   */
+  readBack: z.enum(['disk', 'cache']).exactOptional(),
   local: localStampSchema.exactOptional(),
   /** A file of an earlier pull that the source no longer has. It is not in SHA256SUMS and not in the counts. */
   isStale: z.literal(true).exactOptional(),

@@ -90,6 +90,8 @@ export const receiptSchema = z.object({
   requireLevel: z.enum(LEVELS).exactOptional(),
   /** Files by how well they are proven. */
   levels: z.partialRecord(z.enum(LEVELS), count),
+  /** Files that `--reread` read back: past the page cache, or through it where it could not be passed by. */
+  readBack: z.object({ disk: count, cache: count }).exactOptional(),
   /** Files of an earlier pull that the source no longer has; they are still there. */
   stale: cappedSchema,
   skipped: z.object({

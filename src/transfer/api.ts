@@ -17,6 +17,8 @@ export interface UnitProgress {
   /** Bytes of this unit in place or in its partials; may fall when an attempt starts again. */
   bytesDone: number;
   bytesTotal: number;
+  /** Bytes read back from the disk so far: a long check or hash that brings nothing is no standstill (rule 27). */
+  bytesChecked?: number;
 }
 
 /** Progress of work that has done nothing yet. */

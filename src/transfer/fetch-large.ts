@@ -52,6 +52,7 @@ export async function fetchLarge(
   const attempt = new LargeAttempt(pull, file, context);
   const timer = setInterval(() => {
     progress.bytesDone = attempt.bytesDone;
+    progress.bytesChecked = attempt.bytesChecked;
   }, COUNT_MS);
   try {
     return await attempt.run();
@@ -98,6 +99,11 @@ class LargeAttempt {
 
   get bytesDone(): number {
     return Math.min(this.file.sizeBytes, this.claimedBytes + this.cell.bytes);
+  }
+
+  /** Bytes that were read back: by the hash, and to prove recorded parts. */
+  get bytesChecked(): number {
+    return this.cell.checkedBytes;
   }
 
   async run(): Promise<LargeArrived> {
@@ -155,7 +161,8 @@ class LargeAttempt {
   /** Proves recorded parts (rule 16); those that differ become gaps, the others count as done. */
   private async prove(recorded: readonly Extent[]): Promise<void> {
     const { partialPath } = this.partial;
-    const proven = await proveExtents(this.pull.pool, partialPath, recorded, this.context.signal);
+    const { signal } = this.context;
+    const proven = await proveExtents(this.pull.pool, partialPath, recorded, this.cell, signal);
     const kept = new Set(proven);
     const damaged = recorded.filter((extent) => !kept.has(extent));
     this.done.push(...proven);

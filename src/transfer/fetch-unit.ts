@@ -5,12 +5,13 @@ import type { CallContext, UnitRef, UnitResult } from './api.js';
 import { fetchLarge, type LargeFile } from './fetch-large.js';
 import { fetchSmall } from './fetch-small.js';
 import { dropPartial } from './partial.js';
-import { fetchedLine, isOfPlan } from './journal.js';
+import { isDone, isRefused } from './in-place.js';
 import type { PlanEntry } from './plan/page.js';
 import { LARGE_FROM_BYTES } from './plan/units.js';
 import { prove, type Arrived } from './prove.js';
 import { publish, type Publishable } from './publish.js';
 import type { PullContext } from './pull-context.js';
+import { readFilesBack } from './read-back.js';
 import type { Observed } from './thread/tasks.js';
 
 /** More file-scoped errors than this in one pack, and it stays whole (rule 26). */
@@ -18,7 +19,7 @@ const MAX_EXPELLED = 10;
 
 /** How a unit stands, while it is worked on. */
 interface Tally {
-  readonly ready: Publishable[];
+  ready: Publishable[];
   /** Errors of single files, by their index in the page. */
   readonly failed: Map<number, WaybillError>;
   /** The error that concerns more than a file. */
@@ -68,8 +69,9 @@ export async function fetchUnit(
     if (tally.wide === undefined)
       await fetchOneLarge(pull, file, undefined, attempt, tally, context);
   }
+  if (pull.record.request.reread) await readBackReady(pull, wanted, tally, context);
   await publishReady(pull, wanted, tally, context);
-  if ([...tally.failed.values()].some(hasWrongBytes)) pull.round += 1;
+  if ([...tally.failed.values()].some(hasWrongBytes)) pull.startNewRound();
   return resultOf(pull, wanted, tally);
 }
 
@@ -78,43 +80,8 @@ function hasWrongBytes({ code }: WaybillError): boolean {
   return code === 'WB_DIGEST_MISMATCH' || code === 'WB_SIZE_MISMATCH';
 }
 
-/** Whether planning refused the name after its page was sealed. */
-function isRefused(pull: PullContext, entry: PlanEntry): boolean {
-  const failed = pull.journal.failed(entry.path);
-  return failed?.code === 'WB_NAME_COLLISION' && failed.planId === pull.planId;
-}
-
 function sizeOf(pull: PullContext, entry: PlanEntry): number {
   return pull.journal.fetched(entry.path)?.entry.sizeBytes ?? entry.sizeBytes ?? 0;
-}
-
-/** The files of a unit that are neither in place nor refused. */
-export async function missingOf(pull: PullContext, unit: UnitRef): Promise<PlanEntry[]> {
-  const page = await pull.page(unit.page);
-  const indices = unit.entry === undefined ? (page.units[unit.unit]?.entries ?? []) : [unit.entry];
-  const missing: PlanEntry[] = [];
-  for (const index of indices) {
-    const entry = page.entries[index];
-    if (entry?.action === 'fetch' && !isRefused(pull, entry) && !(await isDone(pull, entry))) {
-      missing.push(entry);
-    }
-  }
-  return missing;
-}
-
-/** Whether the journal has the planned version of a file and it is still there. */
-async function isDone(pull: PullContext, entry: PlanEntry): Promise<boolean> {
-  const planned = { ...entry, planId: pull.planId };
-  const line = pull.journal.fetched(entry.path);
-  if (line !== undefined && line.isTrusted && isOfPlan(line, planned)) {
-    return pull.isInPlace(entry.path, line.entry.local?.inode, line.entry.sizeBytes);
-  }
-  const publishing = pull.journal.publishing(entry.path);
-  if (publishing === undefined || !isOfPlan(publishing, planned)) return false;
-  const { local, sizeBytes } = publishing.entry;
-  if (!(await pull.isInPlace(entry.path, local?.inode, sizeBytes))) return false;
-  await pull.journal.addFetched([fetchedLine(pull.planId, publishing.entry, 0)]);
-  return true;
 }
 
 type Wanted = readonly { readonly index: number; readonly entry: PlanEntry }[];
@@ -241,6 +208,29 @@ async function describe(
     );
   }
   return { plan, sizeBytes, pin, observed };
+}
+
+/** Reads back what is about to be published; what the disk does not have as it was written comes again (rule 17). */
+async function readBackReady(
+  pull: PullContext,
+  wanted: Wanted,
+  tally: Tally,
+  context: CallContext,
+): Promise<void> {
+  const { ready } = tally;
+  const files = ready.map(({ partialPath, entry }) => ({ absolutePath: partialPath, entry }));
+  const results = await readFilesBack(pull, files, context);
+  const indexOf = new Map(wanted.map(({ index, entry }) => [entry.path, index]));
+  tally.ready = [];
+  for (const [position, file] of ready.entries()) {
+    const result = results[position];
+    if (result !== undefined && 'entry' in result) {
+      tally.ready.push({ ...file, entry: result.entry });
+    } else {
+      await dropPartial(file.partialPath);
+      if (result) note(tally, indexOf.get(file.entry.path) ?? -1, result.error);
+    }
+  }
 }
 
 /** Publishes what is proven, also when something else failed: it need not be fetched again. */

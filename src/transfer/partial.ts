@@ -8,9 +8,8 @@ import { toDestinationError } from './destination-error.js';
 import type { ThreadPool } from './pool.js';
 import { isProvenDead, isThisProcess, thisProcess } from './process-identity.js';
 import { appendWriter, readSidecar } from './sidecar.js';
-import { Cell } from './thread/cell.js';
+import type { Cell } from './thread/cell.js';
 import type { Extent } from './thread/tasks.js';
-import { watchCell } from './watch-cell.js';
 
 /** What a partial has to be. */
 export interface PartialFile {
@@ -49,26 +48,24 @@ export async function dropPartial(partialPath: string): Promise<void> {
   await rm(partialPath, { force: true });
 }
 
-/** Hashes recorded parts again and answers those that are what they claim. Rejects with the signal's reason. */
+/**
+ * Hashes recorded parts again and answers those that are what they claim. Rejects with the signal's reason.
+ * @param cell counts the bytes that were checked, and stops
+ */
 export async function proveExtents(
   pool: ThreadPool,
   partialPath: string,
   recorded: readonly Extent[],
+  cell: Cell,
   signal: AbortSignal,
 ): Promise<Extent[]> {
   if (recorded.length === 0) return [];
-  const cell = new Cell();
-  const unwatch = watchCell(cell, signal);
-  try {
-    const task = { cell: cell.memory, path: partialPath, extents: recorded };
-    const hashed = await pool.hashExtents(task);
-    signal.throwIfAborted();
-    if (hashed.kind === 'failed') throw fromPlainError(hashed.error);
-    const sums = hashed.kind === 'hashed' ? hashed.sha256 : [];
-    return recorded.filter((extent, index) => sums[index] === extent.sha256);
-  } finally {
-    unwatch();
-  }
+  const task = { cell: cell.memory, path: partialPath, extents: recorded };
+  const hashed = await pool.hashExtents(task);
+  signal.throwIfAborted();
+  if (hashed.kind === 'failed') throw fromPlainError(hashed.error);
+  const sums = hashed.kind === 'hashed' ? hashed.sha256 : [];
+  return recorded.filter((extent, index) => sums[index] === extent.sha256);
 }
 
 async function isThere(path: string): Promise<boolean> {

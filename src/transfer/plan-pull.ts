@@ -11,6 +11,7 @@ import { planDirOf, readPage } from './plan/page.js';
 import { PageWriter, readSealedSoFar } from './plan/pages.js';
 import { planEntries } from './plan/planner.js';
 import type { PullContext, StoreOpener } from './pull-context.js';
+import { Cell } from './thread/cell.js';
 
 /** Plans one page; see TransferEngine.planPage. */
 export async function planPage(
@@ -95,7 +96,7 @@ export async function hashFile(
   path: string,
   sizeBytes: number,
 ): Promise<string | undefined> {
-  const cell = new SharedArrayBuffer(32);
+  const cell = new Cell().memory;
   const extents = [{ offsetBytes: 0, lengthBytes: sizeBytes }];
   const hashed = await pull.pool.hashExtents({ cell, path, extents });
   return hashed.kind === 'hashed' ? hashed.sha256[0] : undefined;

@@ -1,6 +1,7 @@
 /** The threads that move and hash bytes, as the main thread uses them. */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import type { ReadBackOutcome, ReadBackTask } from './thread/read-back.js';
 import type {
   FetchFilesTask,
   FetchRangeOutcome,
@@ -71,6 +72,11 @@ export class ThreadPool {
 
   async hashExtents(task: HashExtentsTask): Promise<HashExtentsOutcome> {
     return (await this.hashers.run(task, { name: 'hashExtents' })) as HashExtentsOutcome;
+  }
+
+  async readBack(task: ReadBackTask): Promise<ReadBackOutcome[]> {
+    const filename = new URL('./thread/read-back.js', import.meta.url).href;
+    return (await this.hashers.run(task, { name: 'readBack', filename })) as ReadBackOutcome[];
   }
 
   async close(): Promise<void> {

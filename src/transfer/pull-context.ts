@@ -28,8 +28,7 @@ export interface StoreOpener {
 
 /** One pull, as this process works on it. */
 export class PullContext {
-  /** Rises with every wrong byte: what is asked for from then on comes over another connection (rule 17). */
-  round = 0;
+  private wrongAnswers = 0;
   /** The listing in progress, between two calls of `planPage`. */
   pageWriter: PageWriter | undefined;
   private openStore: Promise<Store> | undefined;
@@ -73,6 +72,16 @@ export class PullContext {
 
   get planId(): string {
     return this.record.runId;
+  }
+
+  /** Whose stores and connections the threads use: no other pull's, and new ones after wrong bytes (rule 17). */
+  get round(): string {
+    return `${this.planId} ${this.wrongAnswers}`;
+  }
+
+  /** From now on everything comes over other connections. */
+  startNewRound(): void {
+    this.wrongAnswers += 1;
   }
 
   get partialDir(): string {

@@ -91,6 +91,7 @@ export async function sealPull(
     ...filtersOf(pull),
     requireLevel: request.requireLevel,
     levels: totals.levels,
+    ...readBackOf(outcome.entries),
     stale: capNames(stale.map((entry) => entry.path)),
     skipped: {
       records: capNames(pull.journal.skippedRecords()),
@@ -243,6 +244,13 @@ function failureOf(
         ? `${count} of ${count + published} files failed; the first: ${words}`.slice(0, 500)
         : words.slice(0, 500),
   };
+}
+
+function readBackOf(entries: readonly ManifestEntry[]): Pick<Receipt, 'readBack'> {
+  const read = entries.filter((entry) => entry.readBack !== undefined);
+  if (read.length === 0) return {};
+  const disk = read.filter((entry) => entry.readBack === 'disk').length;
+  return { readBack: { disk, cache: read.length - disk } };
 }
 
 function filtersOf(pull: PullContext): Pick<Receipt, 'filters'> {

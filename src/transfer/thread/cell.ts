@@ -1,10 +1,11 @@
 /** A few numbers shared between the main thread and the threads that move bytes, without messages. */
 
-const SLOTS = 4;
+const SLOTS = 5;
 const STOP = 0;
 const BYTES = 1;
 const FRONTIER = 2;
 const FILES = 3;
+const CHECKED = 4;
 
 /**
  * Counters of one unit of work. The main thread asks for a stop and reads; the threads count. Backed by shared
@@ -33,6 +34,15 @@ export class Cell {
 
   get bytes(): number {
     return Number(Atomics.load(this.slots, BYTES));
+  }
+
+  /** Counts bytes that were read back from the disk: they bring nothing, and show that the work goes on. */
+  addChecked(count: number): void {
+    Atomics.add(this.slots, CHECKED, BigInt(count));
+  }
+
+  get checkedBytes(): number {
+    return Number(Atomics.load(this.slots, CHECKED));
   }
 
   /** Counts a finished file. */

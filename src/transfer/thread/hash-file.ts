@@ -47,6 +47,7 @@ export async function follow(task: FollowTask): Promise<FollowOutcome> {
       if (read === 0) throw new Error('the partial is shorter than what was written to it');
       digests.update(buffer.subarray(0, read));
       position += read;
+      cell.addChecked(read);
       if (position % TURN_BYTES < read) await nextTurn();
     }
     setModifiedAt(fd, task.modifiedAt);
@@ -64,7 +65,7 @@ export async function follow(task: FollowTask): Promise<FollowOutcome> {
   }
 }
 
-/** Runs a HashExtentsTask; counts bytes into the cell. */
+/** Runs a HashExtentsTask; counts the bytes that it checked into the cell. */
 export async function hashExtents(task: HashExtentsTask): Promise<HashExtentsOutcome> {
   const cell = new Cell(task.cell);
   const buffer = Buffer.allocUnsafe(READ_BYTES);
@@ -87,7 +88,7 @@ export async function hashExtents(task: HashExtentsTask): Promise<HashExtentsOut
         hash.update(buffer.subarray(0, read));
         position += read;
         left -= read;
-        cell.addBytes(read);
+        cell.addChecked(read);
         if (position % TURN_BYTES < read) await nextTurn();
       }
       found.push(left === 0 ? hash.digest('hex') : undefined);

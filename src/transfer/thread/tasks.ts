@@ -31,8 +31,11 @@ export interface WholeFile {
 /** Where bytes come from, and over which connections. */
 export interface SourceOfTask {
   readonly address: StoreAddress;
-  /** Tasks of different rounds never share a connection: wrong bytes are asked for over another one (rule 17). */
-  readonly round: number;
+  /**
+   * Tasks of different rounds share no store and no connection: a pull sees no list that an earlier one has read, and wrong
+   * bytes are asked for over another connection (rule 17).
+   */
+  readonly round: string;
 }
 
 /** Fetches several files, each into its own partial, flushed when the task answers. */

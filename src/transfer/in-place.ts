@@ -1,0 +1,39 @@
+/** What of a unit is in place already, as the journal and the disk say together (rule 15). */
+import type { UnitRef } from './api.js';
+import { fetchedLine, isOfPlan } from './journal.js';
+import type { PlanEntry } from './plan/page.js';
+import type { PullContext } from './pull-context.js';
+
+/** Whether planning refused the name after its page was sealed. */
+export function isRefused(pull: PullContext, entry: PlanEntry): boolean {
+  const failed = pull.journal.failed(entry.path);
+  return failed?.code === 'WB_NAME_COLLISION' && failed.planId === pull.planId;
+}
+
+/** The files of a unit that are neither in place nor refused. */
+export async function missingOf(pull: PullContext, unit: UnitRef): Promise<PlanEntry[]> {
+  const page = await pull.page(unit.page);
+  const indices = unit.entry === undefined ? (page.units[unit.unit]?.entries ?? []) : [unit.entry];
+  const missing: PlanEntry[] = [];
+  for (const index of indices) {
+    const entry = page.entries[index];
+    if (entry?.action !== 'fetch' || isRefused(pull, entry)) continue;
+    if (!(await isDone(pull, entry))) missing.push(entry);
+  }
+  return missing;
+}
+
+/** Whether the journal has the planned version of a file and it is still there. */
+export async function isDone(pull: PullContext, entry: PlanEntry): Promise<boolean> {
+  const planned = { ...entry, planId: pull.planId };
+  const line = pull.journal.fetched(entry.path);
+  if (line !== undefined && line.isTrusted && isOfPlan(line, planned)) {
+    return pull.isInPlace(entry.path, line.entry.local?.inode, line.entry.sizeBytes);
+  }
+  const publishing = pull.journal.publishing(entry.path);
+  if (publishing === undefined || !isOfPlan(publishing, planned)) return false;
+  const { local, sizeBytes } = publishing.entry;
+  if (!(await pull.isInPlace(entry.path, local?.inode, sizeBytes))) return false;
+  await pull.journal.addFetched([fetchedLine(pull.planId, publishing.entry, 0)]);
+  return true;
+}
