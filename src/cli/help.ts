@@ -34,6 +34,11 @@ export const EXAMPLES: Readonly<Record<string, readonly (readonly [string, strin
   watch: [['waybill watch', 'follow the latest pull until it ends']],
   pause: [['waybill pause ./model', 'stop the bytes, keep what is there']],
   cancel: [['waybill cancel 3f9a', 'a unique prefix of an id is enough']],
+  completion: [
+    ['source <(waybill completion bash)', 'in ~/.bashrc'],
+    ['source <(waybill completion zsh)', 'in ~/.zshrc, after compinit'],
+    ['waybill completion fish > ~/.config/fish/completions/waybill.fish', ''],
+  ],
   worker: [['waybill worker --cluster temporal:7233', 'serve the pulls of a cluster']],
   setup: [['waybill setup', 'in an image, so that the first pull needs no download']],
   doctor: [['waybill doctor', 'each check with its finding and what mends it']],

@@ -184,6 +184,19 @@ export function buildProgram(version: string, dispatch: Dispatch): Command {
     },
   );
   add(
+    'completion <shell>',
+    'the script that bash, zsh or fish completes with',
+    async () => (await import('./commands/completion.js')).completionOf(program),
+    (command) => {
+      command.registeredArguments[0]?.choices(['bash', 'zsh', 'fish']);
+      return command;
+    },
+  );
+  program.command('__complete <what>', { hidden: true }).action(async (what: string) => {
+    const load = async () => (await import('./commands/completion.js')).runComplete;
+    await dispatch(load, {}, [what]);
+  });
+  add(
     'demo',
     'four scenes, each with its proof',
     async () => (await import('./commands/demo.js')).runDemo,

@@ -94,6 +94,15 @@ async function openCluster(choice: TemporalChoice & { kind: 'cluster' }): Promis
   };
 }
 
+/** The way to the local service if it runs; nothing is started. */
+export async function findSession(options: SessionOptions): Promise<Session | undefined> {
+  if (options.config.temporal.kind === 'cluster') return undefined;
+  const { findService } = await import('../service/find-or-start.js');
+  const control = await findService(options.config.stateDir);
+  control?.close();
+  return control === undefined ? undefined : openSession(options);
+}
+
 /**
  * Opens the way to the Temporal that the configuration chose. Throws WB_TEMPORAL_UNREACHABLE and what the start of
  * the local service throws.

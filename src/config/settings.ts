@@ -18,6 +18,8 @@ export interface Setting {
   /** A file that lies in the working directory may come from anyone: it cannot say where to connect or what to run. */
   readonly isForUserFileOnly?: boolean;
   readonly summary: string;
+  /** The only values that there are. */
+  readonly words?: readonly string[];
 }
 
 const text = (value: string): string => value;
@@ -50,14 +52,21 @@ const setting = (
   more: Partial<Setting> = {},
 ): Setting => ({ name, parse, summary, file: name, ...more });
 
+const choice = (
+  name: string,
+  words: readonly string[],
+  summary: string,
+  more: Partial<Setting>,
+): Setting => setting(name, oneOf(words), summary, { words, ...more });
+
 const userOnly = { isForUserFileOnly: true };
 
 /** All settings, in the order of `waybill config show`. */
 export const SETTINGS: readonly Setting[] = [
-  setting('if-exists', oneOf(IF_EXISTS), 'what is done with files that are already there', {
+  choice('if-exists', IF_EXISTS, 'what is done with files that are already there', {
     default: 'update',
   }),
-  setting('require', oneOf(LEVELS), 'the weakest proof that a file may have', { default: 'none' }),
+  choice('require', LEVELS, 'the weakest proof that a file may have', { default: 'none' }),
   setting('checksum', bool, 'hash what is there instead of trusting size and times', {
     default: 'false',
   }),
@@ -83,7 +92,7 @@ export const SETTINGS: readonly Setting[] = [
     default: 'false',
     ...userOnly,
   }),
-  setting('service', oneOf(['auto', 'background', 'inline']), 'where the local service lives', {
+  choice('service', ['auto', 'background', 'inline'], 'where the local service lives', {
     default: 'auto',
     file: 'service.mode',
     ...userOnly,

@@ -10,6 +10,8 @@ import { ensureMinio, minioPath } from './minio.js';
 import { ensureMicrosocks } from './microsocks.js';
 import { modelSigningPython } from './model-signing.js';
 import { ensureNginx } from './nginx.js';
+import { ensureFish, ensureZsh } from './shells.js';
+import { ensureTmux } from './terminal.js';
 import { ensureTinyproxy } from './tinyproxy.js';
 
 interface Tool {
@@ -69,6 +71,24 @@ const LANES: readonly (readonly Tool[])[] = [
       isThere: async () =>
         (await isThere('/usr/bin/microsocks')) || inCache('debian-microsocks/complete'),
       ensure: ensureMicrosocks,
+    },
+    {
+      name: 'tmux',
+      cost: 'Debian packages, 1 MB, seconds',
+      isThere: async () => (await isThere('/usr/bin/tmux')) || inCache('debian-tmux/complete'),
+      ensure: ensureTmux,
+    },
+    {
+      name: 'zsh',
+      cost: 'Debian packages, 5 MB, seconds',
+      isThere: async () => (await isThere('/bin/zsh')) || inCache('debian-zsh/complete'),
+      ensure: ensureZsh,
+    },
+    {
+      name: 'fish',
+      cost: 'Debian packages, 3 MB, seconds',
+      isThere: async () => (await isThere('/usr/bin/fish')) || inCache('debian-fish/complete'),
+      ensure: ensureFish,
     },
     {
       name: `MLflow ${MLFLOW_VERSION}`,
