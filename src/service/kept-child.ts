@@ -80,6 +80,13 @@ export class KeptChild {
     this.options.onChange();
   }
 
+  /** Ends it with SIGKILL, so that it is started again. */
+  async restart(why: string): Promise<void> {
+    if (this.#identity === undefined) return;
+    this.options.log(`${this.options.name} is ended: ${why}`);
+    await endProcess(this.#identity, 0);
+  }
+
   /** Ends it for good: SIGTERM, after the grace time SIGKILL. */
   async stop(graceMs: number): Promise<void> {
     clearTimeout(this.#timer);

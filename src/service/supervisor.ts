@@ -9,6 +9,7 @@ import { claimPorts } from './ports.js';
 import type { ServiceArguments } from './service-arguments.js';
 import { removeFile, serviceFiles, type ServiceFiles } from './service-files.js';
 import { writeServiceRecord } from './service-record.js';
+import { watchForSickness } from './sickness.js';
 import type { StartLock } from './start-lock.js';
 import { ownIdentity } from './take-over.js';
 import {
@@ -17,6 +18,7 @@ import {
   waitForTemporal,
   type TemporalServer,
 } from './temporal-child.js';
+import { probeTemporal } from './temporal-probe.js';
 import { OWN_NUMBERS, type Meeting } from './meeting.js';
 import { readBuild, readWaybillVersion } from './version.js';
 import { askHowBusy, listenToWorker, spawnWorker } from './worker-child.js';
@@ -40,6 +42,7 @@ const TEMPORAL_GRACE_MS = 5_000;
 const INLINE_TEMPORAL_GRACE_MS = 0;
 const LOG_CHECK_MS = 30_000;
 const BUSY_ANSWER_MS = 1_000;
+const SICK_PROBE_MS = 10_000;
 
 /** One service of one state folder. Make it with `startSupervisor`. */
 export class Supervisor {
@@ -160,6 +163,11 @@ export class Supervisor {
     const isGone = (): boolean => this.#temporal.process !== watched;
     if (!(await waitForTemporal(this.#address, isGone))) return;
     this.#temporal.markReady();
+    void watchForSickness({
+      probe: () => probeTemporal(this.#address, SICK_PROBE_MS),
+      isExpected: () => !isGone() && this.#temporal.state === 'ready',
+      onSick: () => void this.#temporal.restart('it answers nothing but errors'),
+    });
     setRetention(this.server, this.#files.ports(this.deps.args.serverVersion), this.#logs.temporal);
   }
 

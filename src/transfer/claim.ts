@@ -1,12 +1,12 @@
 /** Taking a destination for a pull (rules 6 and 7), before anything is planned. */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { WaybillError } from '../model/errors.js';
 import type { PullRequest } from '../model/pull.js';
 import type { Claim, ResolvedSource } from './api.js';
 import { toDestinationError } from './destination-error.js';
-import { makeFolderDurably, readJson } from './durable-file.js';
+import { makeFolderDurably, readJson, remove } from './durable-file.js';
 import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
 import {
   claimOwner,
@@ -138,14 +138,14 @@ async function refuseContent(layout: Layout, holdsFiles: boolean): Promise<void>
 async function dropLeftovers(recordDir: string, planId: string): Promise<void> {
   const plans = await namesIn(join(recordDir, RECORD_NAMES.plan));
   for (const name of plans) {
-    if (name !== planId) await rm(join(recordDir, RECORD_NAMES.plan, name), { recursive: true });
+    if (name !== planId) await remove(join(recordDir, RECORD_NAMES.plan, name));
   }
   const partials = new Set(await namesIn(join(recordDir, RECORD_NAMES.partial)));
   for (const name of partials) {
     const isKept = name.endsWith('.parts')
       ? partials.has(name.slice(0, -6))
       : partials.has(`${name}.parts`);
-    if (!isKept) await rm(join(recordDir, RECORD_NAMES.partial, name), { force: true });
+    if (!isKept) await remove(join(recordDir, RECORD_NAMES.partial, name));
   }
 }
 

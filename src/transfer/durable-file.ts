@@ -30,9 +30,12 @@ export async function writeFileDurably(path: string, content: FileContent): Prom
     try {
       await writeAll(file, content, temporary);
       await guardWrite(path, () => file.sync());
-    } finally {
-      await file.close();
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      throw error;
     }
+    // On a network file system a close may tell of a flush that failed.
+    await guardWrite(path, () => file.close());
     await guardWrite(path, () => rename(temporary, path));
     isRenamed = true;
   } finally {
@@ -76,9 +79,14 @@ async function makeFolders(folder: string): Promise<string | undefined> {
   }
 }
 
+/** Removes a file, or a folder with all that it holds, without a flush. One that is not there is fine. */
+export async function remove(path: string): Promise<void> {
+  await guard('remove', path, () => rm(path, { recursive: true, force: true }));
+}
+
 /** Removes a file and flushes its folder. A file that is not there is fine. */
 export async function removeDurably(path: string): Promise<void> {
-  await guardWrite(path, () => rm(path, { force: true }));
+  await remove(path);
   await fsyncDir(dirname(path));
 }
 
@@ -150,11 +158,15 @@ async function writeAll(file: FileHandle, content: FileContent, path: string): P
   await write(Buffer.concat(pieces));
 }
 
-async function guardWrite<T>(path: string, act: () => Promise<T>): Promise<T> {
+function guardWrite<T>(path: string, act: () => Promise<T>): Promise<T> {
+  return guard('write', path, act);
+}
+
+async function guard<T>(operation: string, path: string, act: () => Promise<T>): Promise<T> {
   try {
     return await act();
   } catch (error) {
-    throw toDestinationError(error, 'write', path);
+    throw toDestinationError(error, operation, path);
   }
 }
 

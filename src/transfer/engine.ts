@@ -6,14 +6,14 @@ import type { CallContext, PullRef, ResolvedSource, TransferEngine } from './api
 import { claimDestination } from './claim.js';
 import { fetchUnit } from './fetch-unit.js';
 import { missingOf } from './in-place.js';
-import type { AskOwner } from './owner.js';
+import { releaseOwner, type AskOwner } from './owner.js';
 import { labelOf } from './plan/page.js';
 import { planPage } from './plan-pull.js';
 import { ThreadPool } from './pool.js';
 import { PullContext, type StoreOpener } from './pull-context.js';
 import { parseRequest, type PullRecord } from './pull-record.js';
 import { releasePull } from './release.js';
-import { sealedResult, sealPull } from './seal.js';
+import { dropScaffolding, sealedResult, sealPull } from './seal.js';
 
 /** Labels that one call of `nameUnits` answers: together they stay under 2 KiB (rule 29). */
 const LABELS = 12;
@@ -136,8 +136,13 @@ class Engine implements TransferEngine {
   }
 
   async seal(input: { ref: PullRef }, context: CallContext): ReturnType<TransferEngine['seal']> {
-    const sealed = await sealedResult(input.ref.recordDir, input.ref.runId);
-    if (sealed !== undefined) return sealed;
+    const sealed = await sealedResult(input.ref);
+    if (sealed !== undefined) {
+      // What a kill interrupted after the last write of the record.
+      await this.forget(input.ref);
+      await (sealed.ok ? dropScaffolding(input.ref) : releaseOwner(input.ref));
+      return sealed;
+    }
     // Other workers have journals too: all of them are read again.
     await this.forget(input.ref);
     const result = await sealPull(

@@ -135,7 +135,7 @@ class LargeAttempt {
       signal.throwIfAborted();
       if (hashed.kind === 'failed') {
         // After a flush that failed nobody knows which bytes the disk has: all of them come again (rule 14).
-        await dropPartial(this.partial.partialPath);
+        await dropPartial(this.partial.partialPath).catch(() => undefined);
         throw fromPlainError(hashed.error);
       }
       if (hashed.kind === 'stopped') {

@@ -129,7 +129,7 @@ async function take(
     const local = { ...arrived.stamp, ctimeNs: '0' };
     tally.ready.push({ partialPath, entry: { ...proven.entry, local }, bytesFetched });
   } catch (error) {
-    await dropPartial(partialPath);
+    await dropPartial(partialPath).catch(() => undefined);
     note(tally, index, asWaybillError(error));
   }
 }

@@ -1,5 +1,7 @@
 /** What of a unit is in place already, as the journal and the disk say together (rule 15). */
+import { dirname, join } from 'node:path';
 import type { UnitRef } from './api.js';
+import { fsyncDir } from './durable-file.js';
 import { fetchedLine, isOfPlan } from './journal.js';
 import type { PlanEntry } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
@@ -34,6 +36,8 @@ export async function isDone(pull: PullContext, entry: PlanEntry): Promise<boole
   if (publishing === undefined || !isOfPlan(publishing, planned)) return false;
   const { local, sizeBytes } = publishing.entry;
   if (!(await pull.isInPlace(entry.path, local?.inode, sizeBytes))) return false;
+  // Whoever gave it its name died before the flush, or before the line that says so.
+  await fsyncDir(dirname(join(pull.layout.filesRoot, entry.path)));
   await pull.journal.addFetched([fetchedLine(pull.planId, publishing.entry, 0)]);
   return true;
 }

@@ -3,6 +3,7 @@
  * (rule 15). A `durable` mark is written after the flush and is itself flushed; a line after the last mark counts
  * only on the same host since the same boot, else the file that it names is hashed first.
  */
+import { randomBytes } from 'node:crypto';
 import { open, readdir, readFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -10,7 +11,7 @@ import { isErrorCode, type ErrorCode } from '../model/errors.js';
 import { samePin, type Pin } from '../model/object-entry.js';
 import { manifestEntrySchema, type ManifestEntry } from '../manifest/manifest.js';
 import { toDestinationError } from './destination-error.js';
-import { makeFolderDurably } from './durable-file.js';
+import { fsyncDir, makeFolderDurably } from './durable-file.js';
 import { checkedLine, readCheckedLines } from './thread/checked-lines.js';
 
 /** Who writes: enough to tell a dead writer from a living one. */
@@ -191,10 +192,16 @@ export class Journal {
     return [...this.skippedRecordPaths];
   }
 
+  /** Ends the file. A write that failed was told to whoever asked for it. */
   async close(): Promise<void> {
-    await this.appending;
-    await this.file?.close();
+    await this.appending.catch(() => undefined);
+    await this.drop();
+  }
+
+  private async drop(): Promise<void> {
+    const { file } = this;
     this.file = undefined;
+    await file?.close().catch(() => undefined);
   }
 
   private append(lines: readonly Line[]): Promise<void> {
@@ -204,6 +211,8 @@ export class Journal {
         await this.file.write(lines.map((line) => checkedLine(JSON.stringify(line))).join(''));
         await this.file.datasync();
       } catch (error) {
+        // Nobody knows what the disk has of this file (rule 14): what comes next goes into a new one.
+        await this.drop();
         throw toDestinationError(error, 'write the journal', this.folder);
       }
     };
@@ -215,10 +224,19 @@ export class Journal {
 
   private async create(): Promise<FileHandle> {
     const { host, pid, startTicks } = this.writer;
-    const name = `${host}-${pid}-${startTicks}.journal`.replace(/[^A-Za-z0-9.-]/g, '_');
-    const file = await open(join(this.folder, name), 'a', 0o600);
-    await file.write(checkedLine(JSON.stringify({ kind: 'head', ...this.writer })));
-    return file;
+    // After a reboot another process may have the same number and the same start; it must not go on behind a torn tail.
+    const name = `${host}-${pid}-${startTicks}-${randomBytes(4).toString('hex')}.journal`;
+    const path = join(this.folder, name.replace(/[^A-Za-z0-9.-]/g, '_'));
+    const file = await open(path, 'ax', 0o600);
+    try {
+      await file.write(checkedLine(JSON.stringify({ kind: 'head', ...this.writer })));
+      // A line is as durable as the name of its file.
+      await fsyncDir(this.folder);
+      return file;
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      throw error;
+    }
   }
 
   private read(content: string): void {

@@ -50,7 +50,7 @@ async function createExclusively(path: string, content: string): Promise<boolean
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw toDestinationError(error, 'write', path);
   } finally {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
   }
 }
 
@@ -153,8 +153,12 @@ export async function checkOwnership(proof: OwnershipProof): Promise<void> {
   }
 }
 
+/** Whether the claim still holds. */
+export async function holdsOwner(proof: OwnershipProof): Promise<boolean> {
+  return (await readOwner(proof.recordDir))?.epoch === proof.epoch;
+}
+
 /** Gives the destination up, if the claim still holds. */
 export async function releaseOwner(proof: OwnershipProof): Promise<void> {
-  const owner = await readOwner(proof.recordDir);
-  if (owner?.epoch === proof.epoch) await removeDurably(join(proof.recordDir, RECORD_NAMES.owner));
+  if (await holdsOwner(proof)) await removeDurably(join(proof.recordDir, RECORD_NAMES.owner));
 }

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { fromPlainError } from '../model/errors.js';
 import type { Pin } from '../model/object-entry.js';
 import { toDestinationError } from './destination-error.js';
+import { remove } from './durable-file.js';
 import type { ThreadPool } from './pool.js';
 import { isProvenDead, isThisProcess, thisProcess } from './process-identity.js';
 import { appendWriter, readSidecar } from './sidecar.js';
@@ -44,8 +45,8 @@ export async function openPartial(file: PartialFile): Promise<Extent[]> {
 
 /** Forgets a partial whose bytes were wrong: it starts from nothing the next time (rule 17). */
 export async function dropPartial(partialPath: string): Promise<void> {
-  await rm(`${partialPath}.parts`, { force: true });
-  await rm(partialPath, { force: true });
+  await remove(`${partialPath}.parts`);
+  await remove(partialPath);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Giving flushed partials their final names (rules 10, 19, 21). */
-import { lstat, mkdir, realpath, rename } from 'node:fs/promises';
+import { lstat, mkdir, realpath, rename, unlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { localStampOf, type ManifestEntry } from '../manifest/index.js';
 import { WaybillError } from '../model/errors.js';
@@ -72,9 +72,19 @@ export async function publish(
       }
     }),
   );
-  for (const folder of folders) await fsyncDir(folder);
+  try {
+    for (const folder of folders) await fsyncDir(folder);
+  } catch (error) {
+    // The next flush of that folder may say that all is well (rule 14): these files are dropped and come again.
+    await dropPublished(context.filesRoot, ready);
+    throw error;
+  }
   await context.journal.addFetched(lines.filter((line) => line !== undefined));
   return refused;
+}
+
+async function dropPublished(filesRoot: string, files: readonly Publishable[]): Promise<void> {
+  for (const { entry } of files) await unlink(join(filesRoot, entry.path)).catch(() => undefined);
 }
 
 /** Something in the way of one file is that file's failure; what concerns the whole destination is thrown. */

@@ -1,6 +1,6 @@
 /** Ending a pull: plan and journal become SHA256SUMS, manifest and receipt (rule 20). */
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, rm, rmdir, unlink } from 'node:fs/promises';
+import { lstat, readdir, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   capNames,
@@ -15,13 +15,18 @@ import {
 import { errorRow, exitCodeOf } from '../model/errors.js';
 import { compareByBytes, RECORD_FOLDER } from '../model/object-path.js';
 import type { Failure, PullResult } from '../model/pull.js';
-import type { CallContext } from './api.js';
-import { toDestinationError } from './destination-error.js';
-import { fsyncDir, makeFolderDurably, readTextIfThere, writeFileDurably } from './durable-file.js';
+import type { CallContext, PullRef } from './api.js';
+import {
+  fsyncDir,
+  makeFolderDurably,
+  readTextIfThere,
+  remove,
+  writeFileDurably,
+} from './durable-file.js';
 import { isOfPlan } from './journal.js';
 import { readLastManifest, readReceipt } from './last-manifest.js';
 import { RECORD_NAMES } from './layout.js';
-import { checkOwnership, releaseOwner } from './owner.js';
+import { checkOwnership, holdsOwner, releaseOwner } from './owner.js';
 import { isFiltered } from './plan/filters.js';
 import { planDirOf, readPages } from './plan/page.js';
 import { hashFile } from './plan-pull.js';
@@ -118,6 +123,7 @@ export async function sealPull(
     lines.map((line) => line.manifest),
   );
   if (!isUnchanged) {
+    await flushFolders(pull, outcome.entries);
     await writeFileDurably(
       join(recordDir, RECORD_NAMES.sums),
       lines.map((line) => line.sums),
@@ -128,7 +134,8 @@ export async function sealPull(
     );
     await writeFileDurably(join(recordDir, RECORD_NAMES.receipt), encodeReceipt(receipt));
   }
-  await cleanUp(pull);
+  await pull.journal.close();
+  await dropScaffolding(pull.ref);
   return result;
 }
 
@@ -271,13 +278,25 @@ async function makeFolders(pull: PullContext): Promise<void> {
     for (const entry of page.entries) {
       if (entry.action !== 'make') continue;
       const path = join(pull.layout.filesRoot, entry.path);
-      await mkdir(path, { recursive: true }).catch((error: unknown) => {
-        throw toDestinationError(error, 'make', path);
-      });
+      await makeFolderDurably(path);
     }
   }
   await makeFolderDurably(pull.layout.filesRoot);
   await fsyncDir(pull.layout.filesRoot);
+}
+
+/**
+ * Every folder of every file, up to the root's own: a receipt is as durable as the names that it speaks of, and whoever
+ * made or filled one of them may have died before its flush.
+ */
+async function flushFolders(pull: PullContext, entries: readonly ManifestEntry[]): Promise<void> {
+  const folders = new Set(['.']);
+  for (const { path } of entries) {
+    for (let folder = dirname(path); !folders.has(folder); folder = dirname(folder)) {
+      folders.add(folder);
+    }
+  }
+  for (const folder of folders) await fsyncDir(join(pull.layout.filesRoot, folder));
 }
 
 /** A pull that found everything in place leaves the lists as they are. */
@@ -288,34 +307,50 @@ async function isSealedAlready(pull: PullContext, manifest: readonly string[]): 
   return text === manifest.join('');
 }
 
-/** The record stays, the scaffolding goes; the owner last, so that a kill in between leads here again. */
-async function cleanUp(pull: PullContext): Promise<void> {
-  const { recordDir } = pull.ref;
-  await pull.journal.close();
+/**
+ * The record stays, the scaffolding goes; the owner last, so that a kill in between leads here again. Run twice, it
+ * does nothing more; no owner, or another one, and everything stays.
+ */
+export async function dropScaffolding(ref: PullRef): Promise<void> {
+  const { recordDir } = ref;
+  if (!(await holdsOwner(ref))) return;
   const names = [
+    // First: a receipt and an owner without it say that this is what was being done.
+    RECORD_NAMES.pull,
     RECORD_NAMES.partialReceipt,
     RECORD_NAMES.plan,
     RECORD_NAMES.journal,
     RECORD_NAMES.partial,
     RECORD_NAMES.previous,
-    RECORD_NAMES.pull,
   ];
-  for (const name of names) await rm(join(recordDir, name), { recursive: true, force: true });
-  await releaseOwner(pull.ref);
+  // What a kill left of a file that was being written.
+  const torn = (await readdir(recordDir)).filter((name) => name.endsWith('.tmp'));
+  for (const name of [...names, ...torn]) await remove(join(recordDir, name));
+  await releaseOwner(ref);
 }
 
-/** The result of a pull that was sealed before, for the same run; undefined if it was not. */
-export async function sealedResult(
-  recordDir: string,
-  runId: string,
-): Promise<PullResult | undefined> {
+/** The result of a pull that was sealed before, by the same run; undefined if it was not. */
+export async function sealedResult(ref: PullRef): Promise<PullResult | undefined> {
   for (const name of [RECORD_NAMES.receipt, RECORD_NAMES.partialReceipt]) {
-    const path = join(recordDir, name);
+    const path = join(ref.recordDir, name);
     const text = await readTextIfThere(path);
     const receipt = text === undefined ? undefined : decodeReceipt(text, path);
-    if (receipt?.pull.runId === runId) return resultOf(receipt);
+    if (receipt?.pull.runId === ref.runId) return resultOf(receipt);
   }
-  return undefined;
+  const receipt = await readReceipt(ref.recordDir);
+  // A run that found everything in place keeps the receipt of the run before; its own end shows by what it removes first.
+  if (receipt === undefined || !(await holdsOwner(ref))) return undefined;
+  if (await isThere(join(ref.recordDir, RECORD_NAMES.pull))) return undefined;
+  const { files } = receipt.counts;
+  const counts = { ...receipt.counts, filesFetched: 0, filesKept: files };
+  return resultOf({ ...receipt, counts, bytesFetched: 0 });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** What a receipt says, as the result of its pull. */

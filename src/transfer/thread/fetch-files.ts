@@ -5,6 +5,7 @@ import { samePin, type Pin } from '../../model/object-entry.js';
 import { toPlainError, WaybillError } from '../../model/errors.js';
 import type { OpenObject, Store } from '../../stores/store.js';
 import { Cell } from './cell.js';
+import { closeQuietly } from './close-quietly.js';
 import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
 import { isBrokenStream, isResumable, observedOf } from './fetch-range.js';
@@ -56,13 +57,31 @@ async function fetchOne(
   let outcome: WholeFileOutcome;
   try {
     outcome = await stream(task, file, store, cell, fd);
+    closeAfterFlush(fd, file.partialPath);
   } catch (error) {
+    closeQuietly(fd);
     outcome = { kind: 'failed', error: toPlainError(error) };
-  } finally {
-    closeSync(fd);
   }
-  if (outcome.kind !== 'fetched') unlinkSync(file.partialPath);
+  if (outcome.kind !== 'fetched') unlinkQuietly(file.partialPath);
   return outcome;
+}
+
+/** What a close reports is a flush that failed (rule 14). */
+function closeAfterFlush(fd: number, path: string): void {
+  try {
+    closeSync(fd);
+  } catch (error) {
+    throw toDestinationError(error, 'flush', path);
+  }
+}
+
+/** A partial of no use goes; where even that fails, the failure that made it useless is what is told. */
+function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    void error;
+  }
 }
 
 async function stream(

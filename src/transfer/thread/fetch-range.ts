@@ -1,9 +1,10 @@
 /** Fetches a range of an object into its partial, in parts that survive a kill. */
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync } from 'node:fs';
+import { openSync } from 'node:fs';
 import { toPlainError, WaybillError, asWaybillError } from '../../model/errors.js';
 import type { OpenObject, Store } from '../../stores/store.js';
 import { Cell } from './cell.js';
+import { closeQuietly } from './close-quietly.js';
 import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
 import { PositionedWriter } from './positioned-writer.js';
@@ -146,7 +147,8 @@ export async function fetchRange(task: FetchRangeTask, store: Store): Promise<Fe
       ...(isRangeRefused ? { isRangeRefused } : {}),
     };
   } finally {
-    closeSync(fd);
+    // Whether the bytes reach the disk is what the flush of the whole file tells.
+    closeQuietly(fd);
   }
 }
 

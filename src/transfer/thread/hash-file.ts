@@ -8,6 +8,7 @@ import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { toPlainError } from '../../model/errors.js';
 import { Cell } from './cell.js';
 import { toDestinationError } from '../destination-error.js';
+import { closeQuietly } from './close-quietly.js';
 import { DigestSet } from './hashes.js';
 import { setModifiedAt } from './modified-at.js';
 import type { FollowOutcome, FollowTask, HashExtentsOutcome, HashExtentsTask } from './tasks.js';
@@ -22,8 +23,6 @@ const TURN_BYTES = 16 * READ_BYTES;
 
 /** Runs a FollowTask: hashes up to the shared frontier until the file is whole, then flushes it. */
 export async function follow(task: FollowTask): Promise<FollowOutcome> {
-  const cell = new Cell(task.cell);
-  const buffer = Buffer.allocUnsafe(READ_BYTES);
   let fd: number;
   try {
     fd = openSync(task.partialPath, 'r+');
@@ -34,35 +33,43 @@ export async function follow(task: FollowTask): Promise<FollowOutcome> {
     };
   }
   try {
-    const digests = await DigestSet.start(task.digests);
-    let position = 0;
-    while (position < task.sizeBytes) {
-      if (cell.isStopped) return { kind: 'stopped' };
-      const until = Math.min(cell.frontier, task.sizeBytes);
-      if (position >= until) {
-        await sleep(WAIT_MS);
-        continue;
-      }
-      const read = readSync(fd, buffer, 0, Math.min(READ_BYTES, until - position), position);
-      if (read === 0) throw new Error('the partial is shorter than what was written to it');
-      digests.update(buffer.subarray(0, read));
-      position += read;
-      cell.addChecked(read);
-      if (position % TURN_BYTES < read) await nextTurn();
-    }
-    setModifiedAt(fd, task.modifiedAt);
-    fsyncSync(fd);
-    const { ino, mtimeNs } = fstatSync(fd, { bigint: true });
-    const stamp = { inode: String(ino), mtimeNs: String(mtimeNs) };
-    return { kind: 'hashed', digests: digests.finish(), stamp };
+    const outcome = await followTo(task, fd);
+    // What a close reports is a flush that failed (rule 14), and nothing of a task is ever thrown.
+    closeSync(fd);
+    return outcome;
   } catch (error) {
+    closeQuietly(fd);
     return {
       kind: 'failed',
       error: toPlainError(toDestinationError(error, 'read back', task.partialPath)),
     };
-  } finally {
-    closeSync(fd);
   }
+}
+
+async function followTo(task: FollowTask, fd: number): Promise<FollowOutcome> {
+  const cell = new Cell(task.cell);
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  const digests = await DigestSet.start(task.digests);
+  let position = 0;
+  while (position < task.sizeBytes) {
+    if (cell.isStopped) return { kind: 'stopped' };
+    const until = Math.min(cell.frontier, task.sizeBytes);
+    if (position >= until) {
+      await sleep(WAIT_MS);
+      continue;
+    }
+    const read = readSync(fd, buffer, 0, Math.min(READ_BYTES, until - position), position);
+    if (read === 0) throw new Error('the partial is shorter than what was written to it');
+    digests.update(buffer.subarray(0, read));
+    position += read;
+    cell.addChecked(read);
+    if (position % TURN_BYTES < read) await nextTurn();
+  }
+  setModifiedAt(fd, task.modifiedAt);
+  fsyncSync(fd);
+  const { ino, mtimeNs } = fstatSync(fd, { bigint: true });
+  const stamp = { inode: String(ino), mtimeNs: String(mtimeNs) };
+  return { kind: 'hashed', digests: digests.finish(), stamp };
 }
 
 /** Runs a HashExtentsTask; counts the bytes that it checked into the cell. */
@@ -100,6 +107,6 @@ export async function hashExtents(task: HashExtentsTask): Promise<HashExtentsOut
       error: toPlainError(toDestinationError(error, 'read back', task.path)),
     };
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }
