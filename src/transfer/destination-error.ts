@@ -1,4 +1,5 @@
 /** The one place that knows what the operating system's errors about a destination mean. */
+import { constants } from 'node:os';
 import { WaybillError } from '../model/errors.js';
 import type { ErrorCode } from '../model/errors.js';
 
@@ -10,6 +11,11 @@ const MEANING: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   EIO: ['WB_DESTINATION_FAILED', 'the device reported an input/output error'],
   ESTALE: ['WB_DESTINATION_FAILED', 'the network file system lost the file'],
   ENODEV: ['WB_DESTINATION_FAILED', 'the device is gone'],
+  ENXIO: ['WB_DESTINATION_FAILED', 'the device is gone'],
+  ENOTCONN: ['WB_DESTINATION_FAILED', 'what serves this mount has ended'],
+  ETIMEDOUT: ['WB_DESTINATION_FAILED', 'the network file system does not answer'],
+  EHOSTDOWN: ['WB_DESTINATION_FAILED', 'the network file system does not answer'],
+  EUCLEAN: ['WB_DESTINATION_FAILED', 'the file system is damaged: it needs a repair'],
   EMFILE: ['WB_DESTINATION_FAILED', 'too many files are open'],
   ENFILE: ['WB_DESTINATION_FAILED', 'too many files are open'],
   EACCES: ['WB_PERMISSION_DENIED', 'permission denied'],
@@ -43,10 +49,18 @@ export function toDestinationError(error: unknown, operation: string, path: stri
   });
 }
 
+/** Numbers that Node.js and libuv have no name for: they come as `Unknown system error -122`. */
+const UNNAMED: Readonly<Record<number, string>> = { 112: 'EHOSTDOWN', 117: 'EUCLEAN' };
+
 /** The operating system's name of an error (`ENOENT`, ...); undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  if (typeof error.code !== 'string') return undefined;
+  const unnamed = /^Unknown system error -(\d+)$/u.exec(error.code)?.[1];
+  if (unnamed === undefined) return error.code;
+  const number = Number(unnamed);
+  const known = Object.entries(constants.errno).find(([, value]) => value === number)?.[0];
+  return known ?? UNNAMED[number] ?? error.code;
 }
 
 function message(error: unknown): string {

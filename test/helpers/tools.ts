@@ -6,6 +6,7 @@ import { ensureTemporalCli, findTemporalCli } from '../../src/service/temporal-c
 import { ensureApache } from './apache.js';
 import { AWSCLI_FOLDER, ensureAwscli } from './awscli.js';
 import { cacheFolder } from './cache.js';
+import { ensureFaultFs, faultFsPath } from './faultfs.js';
 import { ensureMinio, minioPath } from './minio.js';
 import { ensureMicrosocks } from './microsocks.js';
 import { modelSigningPython } from './model-signing.js';
@@ -42,6 +43,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'built with Go, 170 MB to fetch, 2 to 3 minutes',
       isThere: () => isThere(minioPath()),
       ensure: ensureMinio,
+    },
+    {
+      name: 'faultfs',
+      cost: 'built with Go, 2 MB to fetch, seconds',
+      isThere: () => isThere(faultFsPath()),
+      ensure: ensureFaultFs,
     },
   ],
   [

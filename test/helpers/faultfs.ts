@@ -1,0 +1,159 @@
+/**
+ * A file system that fails on command, and forgets what was not flushed when the power is cut (`test/faultfs`, FUSE; for
+ * root). In a test:
+ *
+ *     const disk = await startFaultFs();
+ *     await disk.fault({ kind: 'fsync', path: 'partial/', errno: 'EIO', times: 1 });
+ *     ... disk.path ...
+ *     await disk.cutAt(120);                    // the 120th change from now finds the disk gone
+ *     await disk.cut('random', seed);           // the power comes back: what a flush covered is there
+ *     await disk.stop();                        // always
+ */
+import { createHash } from 'node:crypto';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { access, mkdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { withInstallLock } from '../../src/service/install-lock.js';
+import { runTool } from '../../src/service/run-tool.js';
+import { cacheFolder } from './cache.js';
+import { scratchFolder, scrubbedEnv } from './processes.js';
+
+const SOURCES = fileURLToPath(new URL('../../../test/faultfs', import.meta.url));
+
+/** What fails. */
+export interface DiskFault {
+  /** `flush` is what a close does; `setattr` a change of size, time or mode. */
+  readonly kind:
+    'fsync' | 'flush' | 'write' | 'rename' | 'create' | 'mkdir' | 'unlink' | 'link' | 'setattr';
+  /** A regular expression for the path below the mount; for a rename either path. Every path by default. */
+  readonly path?: string;
+  readonly errno: 'EIO' | 'ENOSPC' | 'EDQUOT' | 'ESTALE' | 'EROFS' | 'EACCES';
+  /** So often; always by default. */
+  readonly times?: number;
+  /** After so many that work. */
+  readonly after?: number;
+  /** For `write`: only where it reaches beyond this offset. */
+  readonly offset?: number;
+}
+
+/** What a cut does to what no flush covered: see `cut...` in `test/faultfs/store.go`. */
+export const CUT_MODES = ['strict', 'prefix', 'metadata', 'random', 'nothing'] as const;
+export type CutMode = (typeof CUT_MODES)[number];
+
+/** How the disk stands. */
+export interface DiskStatus {
+  /** Changes and flushes since the last `cutAt`, or since it was mounted. */
+  readonly ops: number;
+  readonly isDead: boolean;
+  /** What failed by a fault: `fsync .waybill/partial/1`, ... */
+  readonly failed: readonly string[];
+}
+
+export interface FaultFs {
+  readonly path: string;
+  fault(fault: DiskFault): Promise<void>;
+  /** Takes all faults away. */
+  clear(): Promise<void>;
+  status(): Promise<DiskStatus>;
+  /** The n-th change or flush from now on, and everything after it, fails with EIO. 0: none. */
+  cutAt(n: number): Promise<void>;
+  /** Mounts what survives; whoever holds an older file open gets EIO from it. */
+  cut(mode: CutMode, seed: number): Promise<void>;
+  /** Flushes everything. */
+  sync(): Promise<void>;
+  /** An empty disk, without faults. */
+  reset(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Builds the file system with Go, once for each version of its sources. Answers the path of the program. */
+export async function ensureFaultFs(onProgress: (line: string) => void): Promise<string> {
+  const target = faultFsPath();
+  if (await isThere(target)) return target;
+  await mkdir(join(cacheFolder(), 'bin'), { recursive: true });
+  const onWait = (pid: number): void => onProgress(`faultfs: waiting for process ${pid}`);
+  await withInstallLock({ path: `${target}.lock`, onWait }, async () => {
+    if (await isThere(target)) return;
+    onProgress("faultfs: building it, 2 MB from Go's module proxy, once");
+    const beside = `${target}.${process.pid}`;
+    const { exitCode, output } = await runTool({
+      command: 'env',
+      args: ['CGO_ENABLED=0', 'GOFLAGS=-trimpath -modcacherw', 'go', 'build', '-o', beside, '.'],
+      cwd: SOURCES,
+    });
+    if (exitCode !== 0) throw new Error(`faultfs could not be built:\n${output}`);
+    await rename(beside, target);
+  });
+  return target;
+}
+
+/** Where the program lies in the cache. */
+export function faultFsPath(): string {
+  const hash = createHash('sha256');
+  for (const name of readdirSync(SOURCES).sort()) hash.update(readFileSync(join(SOURCES, name)));
+  return join(cacheFolder(), 'bin', `faultfs-${hash.digest('hex').slice(0, 12)}`);
+}
+
+/** Mounts an empty one. */
+export async function startFaultFs(): Promise<FaultFs> {
+  const program = await ensureFaultFs((line) => process.stderr.write(`${line}\n`));
+  const base = scratchFolder('faultfs');
+  const path = join(base, 'mnt');
+  mkdirSync(path);
+  // It unmounts and ends with its stdin, however this process ends.
+  const child = spawn(program, [path], { stdio: ['pipe', 'pipe', 'inherit'], env: scrubbedEnv() });
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const read = async (): Promise<DiskStatus> => {
+    const line = await answers.next();
+    if (line.done === true) throw new Error('faultfs has ended');
+    const { error, ...status } = JSON.parse(line.value) as DiskStatus & { error?: string };
+    if (error !== undefined) throw new Error(`faultfs: ${error}`);
+    return status;
+  };
+  let last: Promise<unknown> = read();
+  const ask = (command: object): Promise<DiskStatus> => {
+    const answer = last.then(() => {
+      child.stdin.write(`${JSON.stringify(command)}\n`);
+      return read();
+    });
+    last = answer;
+    return answer;
+  };
+  await last;
+  const told = async (command: object): Promise<void> => void (await ask(command));
+  return {
+    path,
+    fault: (fault) => told({ op: 'fault', fault }),
+    clear: () => told({ op: 'clear' }),
+    status: () => ask({ op: 'status' }),
+    cutAt: (at) => told({ op: 'cutAt', at }),
+    cut: (mode, seed) => told({ op: 'cut', mode, seed }),
+    sync: () => told({ op: 'sync' }),
+    reset: () => told({ op: 'reset' }),
+    stop: async () => {
+      await ended(child);
+      rmSync(base, { recursive: true, force: true });
+    },
+  };
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      resolve();
+      return;
+    }
+    child.once('exit', () => resolve());
+    child.stdin?.end();
+  });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
