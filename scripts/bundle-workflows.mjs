@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 
 const entry = fileURLToPath(new URL('../dist/src/workflows/index.js', import.meta.url));
+const guard = fileURLToPath(new URL('../dist/src/workflows/guard.js', import.meta.url));
 const target = fileURLToPath(new URL('../dist/workflow-bundle.js', import.meta.url));
 if (existsSync(entry)) {
   const quiet = {
@@ -14,6 +15,10 @@ if (existsSync(entry)) {
     error: console.error,
     log() {},
   };
-  const { code } = await bundleWorkflowCode({ workflowsPath: entry, logger: quiet });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: entry,
+    workflowInterceptorModules: [guard],
+    logger: quiet,
+  });
   writeFileSync(target, code);
 }

@@ -66,9 +66,16 @@ const ROOMS = [
     packages: [NOT_TEMPORAL],
   },
   {
+    // The signatures of payloads, for the client and the worker.
+    room: 'codec',
+    files: /^codec\//,
+    values: ['model'],
+    packages: [NODE, /^@temporalio\/common$/],
+  },
+  {
     room: 'client',
     files: /^client(\.ts$|\/)/,
-    values: ['workflows', 'manifest', 'model'],
+    values: ['workflows', 'codec', 'manifest', 'model'],
     types: ['config'],
     packages: [NODE, ZOD, /^@temporalio\/(client|common|envconfig)$/],
   },

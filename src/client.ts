@@ -23,7 +23,8 @@ import { handBackWork } from './client/hand-back.js';
 import { Ratchet } from './client/ratchet.js';
 import { Retries } from './client/retries.js';
 import { queuesOf, startPull } from './client/start.js';
-import { memoOf, readStatus } from './client/status.js';
+import { readStatus } from './client/status.js';
+import { memoOf, signalWord, signingOptions } from './client/trust.js';
 import { isRunOpen } from './client/find.js';
 import { reach, translate } from './client/translate.js';
 import type {
@@ -84,6 +85,7 @@ export class WaybillClient {
         connection,
         namespace: options.namespace ?? 'default',
         identity: options.identity ?? `${hostname()}/${process.pid}/client`,
+        ...signingOptions(options.payloadKey),
       });
       return new WaybillClient(connection, client, options.queuePrefix ?? 'waybill', retries);
     } catch (error) {
@@ -116,7 +118,7 @@ export class WaybillClient {
   async result(pullId: string): Promise<PullResult> {
     const handle = this.client.workflow.getHandle(pullId);
     const description = await reach('read the pull', () => handle.describe());
-    const { destination } = memoOf(description.memo);
+    const { destination } = memoOf(this.client, description);
     return resultOf(this.client.workflow.getHandle(pullId, description.runId), destination);
   }
 
@@ -210,6 +212,9 @@ export class WaybillClient {
   }
 
   private signal(pullId: string, name: string, doing: string): Promise<void> {
-    return reach(doing, () => this.client.workflow.getHandle(pullId).signal(name));
+    return reach(doing, async () => {
+      const handle = this.client.workflow.getHandle(pullId);
+      await handle.signal(name, ...(await signalWord(this.client, handle)));
+    });
   }
 }

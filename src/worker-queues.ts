@@ -2,7 +2,9 @@
 import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
 import { createActivities } from './activities/activities.js';
+import { refuseUnsigned } from './activities/refuse-unsigned.js';
 import { translate } from './client/translate.js';
+import { SigningCodec } from './codec/signing-codec.js';
 import { WaybillError } from './model/errors.js';
 import type { TransferEngine } from './transfer/api.js';
 
@@ -31,6 +33,8 @@ export interface WorkerQueuesOptions {
   /** How long Temporal may be unreachable at the start; default a minute. */
   readonly connectForMs?: number;
   readonly workflowBundle?: WorkflowBundleOption;
+  /** The local service: payloads are signed with it, and what is not is refused (rule 1). */
+  readonly payloadKey?: Buffer;
 }
 
 /** A worker that polls. */
@@ -96,7 +100,12 @@ export async function startWorkerQueues(options: WorkerQueuesOptions): Promise<W
   const activities = createActivities({ engine, silentForMs: contact.silentForMs });
   // An orchestrator's grace time has to be longer than this.
   const shutdownGraceTime = isLocal ? '5s' : '20s';
-  const shared = { connection, namespace, identity, shutdownGraceTime } as const;
+  const { payloadKey } = options;
+  const signing =
+    payloadKey === undefined
+      ? {}
+      : { dataConverter: { payloadCodecs: [new SigningCodec(payloadKey)] } };
+  const shared = { connection, namespace, identity, shutdownGraceTime, ...signing } as const;
   const workers = await Promise.all([
     Worker.create({
       ...shared,
@@ -111,6 +120,7 @@ export async function startWorkerQueues(options: WorkerQueuesOptions): Promise<W
         ...shared,
         taskQueue,
         activities: { ...activities },
+        ...(payloadKey === undefined ? {} : { interceptors: { activity: [refuseUnsigned] } }),
         maxConcurrentActivityTaskExecutions: UNITS_AT_ONCE,
         // Cancelling and pausing are noticed at a heartbeat.
         maxHeartbeatThrottleInterval: isLocal ? '1s' : '5s',

@@ -14,6 +14,8 @@ import { WaybillClient } from './client.js';
 import type { ClientOptions } from './client/types.js';
 import { asWaybillError, WaybillError } from './model/errors.js';
 import { connectControl } from './service/control-client.js';
+import { readOrMakeKey } from './service/private-key.js';
+import { serviceFiles } from './service/service-files.js';
 import { readWaybillVersion } from './service/version.js';
 import { parseServiceMessage, type WorkerMessage } from './service/worker-ipc.js';
 import { StoreRegistry } from './stores/registry.js';
@@ -166,7 +168,11 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
   const log = pino({ base: { pid: process.pid } }, pino.destination({ fd: 2, sync: true }));
   installRuntime(log);
   const identity = `${hostname()}/${process.pid}/worker`;
-  const { connection, local, site } = config;
+  const { connection: reached, local, site } = config;
+  const connection =
+    local === undefined
+      ? reached
+      : { ...reached, payloadKey: readOrMakeKey(serviceFiles(local.stateDir).payloadKey) };
   const client = await connectPatiently({ ...connection, identity });
   const { workflows, transfer } = client.queues(site);
   // The local database may be lost and made anew; the state folder stays the same.

@@ -34,22 +34,26 @@ async function openLocal(
   { config, onProgress, signal }: SessionOptions,
 ): Promise<Session> {
   // Loading the client takes as long as starting the service: both at once.
-  const [{ WaybillClient: Client }, handle] = await Promise.all([
-    import('../client.js'),
-    import('../service/find-or-start.js').then(({ findOrStartService }) =>
-      findOrStartService({
-        stateDir: config.stateDir,
-        cacheDir: config.cacheDir,
-        temporalCli: config.temporalCli,
-        mode,
-        onProgress,
-        signal,
-      }),
-    ),
-  ]);
+  const [{ WaybillClient: Client }, { readOrMakeKey }, { serviceFiles }, handle] =
+    await Promise.all([
+      import('../client.js'),
+      import('../service/private-key.js'),
+      import('../service/service-files.js'),
+      import('../service/find-or-start.js').then(({ findOrStartService }) =>
+        findOrStartService({
+          stateDir: config.stateDir,
+          cacheDir: config.cacheDir,
+          temporalCli: config.temporalCli,
+          mode,
+          onProgress,
+          signal,
+        }),
+      ),
+    ]);
   let client: WaybillClient;
   try {
-    client = await Client.connect({ address: handle.address });
+    const payloadKey = readOrMakeKey(serviceFiles(config.stateDir).payloadKey);
+    client = await Client.connect({ address: handle.address, payloadKey });
   } catch (error) {
     await handle.close();
     throw error;

@@ -10,6 +10,7 @@ import { resultWithout } from '../model/ended.js';
 import { isErrorCode } from '../model/errors.js';
 import type { PullProgress, PullResult } from '../model/pull.js';
 import { translate } from './translate.js';
+import { trusted } from './trust.js';
 
 function isPullResult(value: unknown): value is PullResult {
   return (
@@ -33,7 +34,7 @@ export async function resultOf(
 ): Promise<PullResult> {
   let cause: unknown;
   try {
-    const result: unknown = await handle.result();
+    const result: unknown = trusted(await handle.result());
     if (isPullResult(result)) return result;
     return resultWithout(
       'WB_VERSION_SKEW',
@@ -46,7 +47,7 @@ export async function resultOf(
     cause = error.cause;
   }
   if (cause instanceof ApplicationFailure) {
-    const details: unknown = cause.details?.[0];
+    const details: unknown = trusted(cause.details?.[0]);
     if (isPullResult(details)) return details;
     const code = isErrorCode(cause.type) ? cause.type : 'WB_UNEXPECTED';
     return resultWithout(code, cause.message, destination, progress);

@@ -3,15 +3,16 @@ import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { isAbsolute } from 'node:path';
 import { WaybillError } from '../model/errors.js';
 import { PULL_WORKFLOW } from '../workflows/messages.js';
-import { memoOf, stateOf } from './status.js';
+import { stateOf } from './status.js';
 import { reach, translate } from './translate.js';
+import { isOwn, memoOf } from './trust.js';
 import type { ListOptions, PullSummary } from './types.js';
 
 /** Runs that a search looks through, latest first. */
 const MAX_RUNS = 1_000;
 
-function summaryOf(info: WorkflowExecutionInfo): PullSummary {
-  const { source, destination } = memoOf(info.memo);
+function summaryOf(client: Client, info: WorkflowExecutionInfo): PullSummary {
+  const { source, destination } = memoOf(client, info);
   return {
     pullId: info.workflowId,
     runId: info.runId,
@@ -31,9 +32,10 @@ export async function listPulls(client: Client, options: ListOptions = {}): Prom
   const query = `WorkflowType = '${PULL_WORKFLOW}'${running}`;
   await reach('list the pulls', async () => {
     for await (const info of client.workflow.list({ query })) {
+      if (!isOwn(client, info)) continue;
       if (options.onlyLatest === true && seen.has(info.workflowId)) continue;
       seen.add(info.workflowId);
-      found.push(summaryOf(info));
+      found.push(summaryOf(client, info));
       if (found.length >= (options.limit ?? MAX_RUNS)) return;
     }
   });

@@ -39,7 +39,7 @@ export async function handBackWork(client: Client, identity: string): Promise<nu
   await reach('list the running pulls', async () => {
     for await (const { workflowId } of client.workflow.list({ query })) {
       const description = await client.workflow.getHandle(workflowId).describe();
-      const lost = pendingUnits(description).filter(
+      const lost = pendingUnits(client, description).filter(
         (unit) => unit.isStarted && unit.worker === identity,
       );
       const outcomes = await Promise.all(

@@ -1,8 +1,10 @@
 /** What is being moved right now: the pending activities of a workflow, as Temporal's record of it tells them. */
-import type { WorkflowExecutionDescription } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { Beat } from '../model/beat.js';
 import type { InFlight } from '../model/pull.js';
+import { isUnsigned } from '../model/unsigned.js';
+import { openPayload } from './trust.js';
 
 /** A pending activity, read. */
 export interface PendingUnit {
@@ -35,7 +37,7 @@ function beatOf(payload: Payload | undefined): PendingUnit['beat'] {
   } catch {
     return undefined;
   }
-  if (typeof value !== 'object' || value === null) return undefined;
+  if (typeof value !== 'object' || value === null || isUnsigned(value)) return undefined;
   const fields: Record<string, unknown> = { ...value };
   return {
     p: typeof fields['p'] === 'string' ? fields['p'] : '',
@@ -53,8 +55,9 @@ function failureText(pending: Pending): string | undefined {
   return failure.message || failure.cause?.message || undefined;
 }
 
-function unitOf(pending: Pending): PendingUnit {
-  const beat = beatOf(pending.heartbeatDetails?.payloads?.[0]);
+function unitOf(client: Client, workflowId: string, pending: Pending): PendingUnit {
+  const place = { workflowId, activityId: pending.activityId ?? '' };
+  const beat = beatOf(openPayload(client, pending.heartbeatDetails?.payloads?.[0], place));
   const lastFailure = failureText(pending);
   const seconds = pending.scheduledTime?.seconds;
   const isWaiting = pending.state === SCHEDULED && seconds !== undefined && seconds !== null;
@@ -71,8 +74,12 @@ function unitOf(pending: Pending): PendingUnit {
 }
 
 /** The pending activities of a described workflow. */
-export function pendingUnits(description: WorkflowExecutionDescription): PendingUnit[] {
-  return (description.raw.pendingActivities ?? []).map(unitOf);
+export function pendingUnits(
+  client: Client,
+  description: WorkflowExecutionDescription,
+): PendingUnit[] {
+  const { workflowId, raw } = description;
+  return (raw.pendingActivities ?? []).map((pending) => unitOf(client, workflowId, pending));
 }
 
 /** The line of `status` for a pending activity; undefined for one that has nothing to tell yet. */

@@ -2,7 +2,7 @@
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { redactUri } from '../model/artifact-uri.js';
-import { MAX_SUMMARY_BYTES, cutText } from '../model/caps.js';
+import { cutSummary, cutText } from '../model/caps.js';
 import { WaybillError } from '../model/errors.js';
 import type { PullProgress, PullRequest } from '../model/pull.js';
 import {
@@ -13,7 +13,7 @@ import {
   type PullMemo,
 } from '../workflows/messages.js';
 import { pullIdInside, pullIdOf, requestFingerprint, type Place } from './identity.js';
-import { memoOf } from './status.js';
+import { memoOf, queryTrusted, isOwn, isSigning, signalWord } from './trust.js';
 import { reach, translate } from './translate.js';
 import type { StartOptions, StartedPull } from './types.js';
 
@@ -62,7 +62,10 @@ async function runningUnder(client: Client, pullId: string): Promise<Running | u
   try {
     const found = await client.workflow.getHandle(pullId).describe();
     if (found.status.name !== 'RUNNING') return undefined;
-    return { pullId, runId: found.runId, memo: memoOf(found.memo) };
+    if (isOwn(client, found)) return { pullId, runId: found.runId, memo: memoOf(client, found) };
+    // Nobody of this state folder started it: it can do nothing but stand in the way (rule 1).
+    await client.workflow.getHandle(pullId, found.runId).terminate('it was not signed by Waybill');
+    return undefined;
   } catch (error) {
     const known = translate(error, 'look for a running pull');
     if (known.code === 'WB_NOT_FOUND') return undefined;
@@ -73,7 +76,7 @@ async function runningUnder(client: Client, pullId: string): Promise<Running | u
 async function phaseOf(client: Client, pullId: string): Promise<PullProgress['phase'] | undefined> {
   try {
     const progress = await client.withDeadline(Date.now() + 3_000, () =>
-      client.workflow.getHandle(pullId).query<PullProgress>(QUERIES.progress),
+      queryTrusted<PullProgress>(client.workflow.getHandle(pullId), QUERIES.progress),
     );
     return progress.phase;
   } catch {
@@ -106,9 +109,10 @@ async function meet(
   const { pullId, runId, memo } = running;
   if (memo.requestFingerprint === requestFingerprint(request)) {
     const wasPaused = (await phaseOf(client, pullId)) === 'paused';
-    await reach('go on with the pull', () =>
-      client.workflow.getHandle(pullId, runId).signal(SIGNALS.resume),
-    );
+    await reach('go on with the pull', async () => {
+      const handle = client.workflow.getHandle(pullId, runId);
+      await handle.signal(SIGNALS.resume, ...(await signalWord(client, handle, runId)));
+    });
     return { pullId, runId, joined: true, wasPaused };
   }
   const isSameSource = memo.source === cutText(redactUri(request.source.uri), 500);
@@ -138,6 +142,7 @@ async function startNew(
     pullId,
     request,
     transferQueue: queues.transfer,
+    ...(isSigning(client) ? { isSigned: true } : {}),
     ...(options.tuning === undefined ? {} : { tuning: options.tuning }),
   };
   const memo: PullMemo = {
@@ -153,7 +158,7 @@ async function startNew(
     workflowIdConflictPolicy: 'FAIL',
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
     memo: { ...memo },
-    staticSummary: cutText(`${source} → ${request.destination.path}`, MAX_SUMMARY_BYTES),
+    staticSummary: cutSummary(`${source} → ${request.destination.path}`),
     staticDetails: detailsOf(request),
   });
   return { pullId, runId: handle.firstExecutionRunId, joined: false, wasPaused: false };

@@ -2,11 +2,13 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import type { InFlight, PullProgress, PullStatus } from '../model/pull.js';
 import { MAX_SHOWN_FAILURES } from '../model/caps.js';
-import { QUERIES, type PullMemo, type UnitTotals } from '../workflows/messages.js';
+import { WaybillError } from '../model/errors.js';
+import { QUERIES, type UnitTotals } from '../workflows/messages.js';
 import { resultOf } from './ended.js';
 import { inFlightOf, pendingUnits, type PendingUnit } from './in-flight.js';
 import { emptyProgress, type Ratchet } from './ratchet.js';
 import { reach } from './translate.js';
+import { memoOf, queryTrusted } from './trust.js';
 
 /** A query that no worker answers within this is left out of this look. */
 const QUERY_DEADLINE_MS = 2_500;
@@ -29,25 +31,13 @@ export function stateOf(name: string): PullStatus['state'] {
   return 'unknown';
 }
 
-/** The memo of a pull; empty fields where it has none. */
-export function memoOf(memo: Record<string, unknown> | undefined): PullMemo {
-  const text = (key: string): string => {
-    const value = memo?.[key];
-    return typeof value === 'string' ? value : '';
-  };
-  return {
-    source: text('source'),
-    destination: text('destination'),
-    requestFingerprint: text('requestFingerprint'),
-  };
-}
-
 async function ask<T>(client: Client, workflowId: string, query: string): Promise<T | undefined> {
   try {
     return await client.withDeadline(Date.now() + QUERY_DEADLINE_MS, () =>
-      client.workflow.getHandle(workflowId).query<T>(query),
+      queryTrusted<T>(client.workflow.getHandle(workflowId), query),
     );
-  } catch {
+  } catch (error) {
+    if (error instanceof WaybillError) throw error;
     // No worker, or a shard that ended meanwhile: the look goes on without it, and the ratchet bridges the gap.
     return undefined;
   }
@@ -134,7 +124,9 @@ async function lookAt(client: Client, pullId: string): Promise<Look> {
   const described = await Promise.all(
     [pullId, ...(shardIds ?? [])].map((id) => describeQuietly(client, id)),
   );
-  const units = described.flatMap((found) => (found === undefined ? [] : pendingUnits(found)));
+  const units = described.flatMap((found) =>
+    found === undefined ? [] : pendingUnits(client, found),
+  );
   if (root === undefined) return { progress: undefined, units };
   const totals = shards.filter((shard) => shard !== undefined);
   return { progress: totals.reduce(addTotals, root), units };
@@ -150,7 +142,7 @@ export async function readStatus(
   pullId: string,
 ): Promise<PullStatus> {
   const description = await reach('read the pull', () => describe(client, pullId));
-  const memo = memoOf(description.memo);
+  const memo = memoOf(client, description);
   const state = stateOf(description.status.name);
   const runId = description.runId;
   const known = ratchet.last(runId) ?? emptyProgress(description.startTime.toISOString());

@@ -19,6 +19,11 @@ export interface ClientOptions {
   readonly queuePrefix?: string;
   /** Default 10 s. */
   readonly connectTimeoutMs?: number;
+  /**
+   * The key of the local service, `payloads.key` of its state folder: payloads are signed with it, and an answer that is not
+   * is not believed. Absent on a cluster, which has a sign-in of its own.
+   */
+  readonly payloadKey?: Buffer;
 }
 
 /** Options of `startPull`. */

@@ -4,8 +4,11 @@ import type { Failure, PullResult } from './pull.js';
 /** Longest message of a failure, in UTF-8 bytes. */
 export const MAX_MESSAGE_BYTES = 1_024;
 
-/** Longest summary that Temporal's pages show, in UTF-8 bytes; the server refuses more. */
-export const MAX_SUMMARY_BYTES = 400;
+/**
+ * Longest summary for Temporal's pages, as JSON. The server takes 400 bytes with everything around it: the encoding's name
+ * (24), a signature (49), and a few for the fields themselves.
+ */
+const MAX_SUMMARY_JSON_BYTES = 320;
 
 /** Failures that progress and results carry; the journal at the destination has all of them. */
 export const MAX_SHOWN_FAILURES = 5;
@@ -31,6 +34,17 @@ export function cutText(text: string, maxBytes: number): string {
     kept += character;
   }
   return `${kept}…`;
+}
+
+/** A summary fit for Temporal's pages: cut at a character, quotes and escapes counted. */
+export function cutSummary(text: string): string {
+  let maxBytes = MAX_SUMMARY_JSON_BYTES - 2;
+  for (;;) {
+    const cut = cutText(text, maxBytes);
+    const excess = utf8Bytes(JSON.stringify(cut)) - MAX_SUMMARY_JSON_BYTES;
+    if (excess <= 0) return cut;
+    maxBytes -= Math.max(1, Math.ceil(excess / 6));
+  }
 }
 
 /** A failure fit for progress and results: a path of at most 160 bytes, a message of at most 200. */

@@ -1,13 +1,10 @@
 /** Secrets that commands handed over: in memory only, under a name that says nothing about them (rule 2). */
-import { createHmac, randomBytes } from 'node:crypto';
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHmac } from 'node:crypto';
 import { WaybillError } from '../model/errors.js';
-import { isErrno } from './errno.js';
 import type { Secrets } from './control-client.js';
 
 /** Beyond so many sets the one that was unused for longest is forgotten; its pulls ask for it again. */
 const MAX_SETS = 256;
-const KEY_BYTES = 32;
 
 /** Secrets by fingerprint. */
 export interface CredentialsVault {
@@ -47,38 +44,6 @@ export function createCredentialsVault(key: Buffer): CredentialsVault {
       return { ...found };
     },
   };
-}
-
-/** Reads the key of a state folder, or makes it: mode 0600, in one step, the first of two makers wins. */
-export function readOrMakeKey(path: string): Buffer {
-  const existing = readKey(path);
-  if (existing !== undefined) return existing;
-  const beside = `${path}.${process.pid}.new`;
-  writeFileSync(beside, randomBytes(KEY_BYTES), { mode: 0o600 });
-  try {
-    linkSync(beside, path);
-  } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error;
-  } finally {
-    rmSync(beside, { force: true });
-  }
-  const made = readKey(path);
-  if (made !== undefined) return made;
-  throw new WaybillError(
-    'WB_CONFIG_INVALID',
-    `The key ${path} is damaged. Delete it: pulls that wait for credentials ask for them again.`,
-    { operation: 'read key' },
-  );
-}
-
-function readKey(path: string): Buffer | undefined {
-  try {
-    const key = readFileSync(path);
-    return key.length === KEY_BYTES ? key : undefined;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw error;
-  }
 }
 
 /** Keys sorted by code point, no spaces: equal secrets, equal bytes. */

@@ -26,6 +26,8 @@ export interface ServiceFiles {
   readonly workerLog: string;
   /** The key behind the fingerprints of credentials, mode 0600. */
   readonly fingerprintKey: string;
+  /** The key behind the signatures of payloads (rule 1), mode 0600. */
+  readonly payloadKey: string;
   /**
    * A database belongs to the server version that made it and to the way its histories are written (rule 9), and its
    * ports belong to the database.
@@ -47,6 +49,7 @@ export function serviceFiles(stateDir: string): ServiceFiles {
     temporalLog: join(folder, 'temporal.log'),
     workerLog: join(folder, 'worker.log'),
     fingerprintKey: join(folder, 'credentials.key'),
+    payloadKey: join(folder, 'payloads.key'),
     database: (serverVersion) => `${base(serverVersion)}.db`,
     ports: (serverVersion) => `${base(serverVersion)}.ports.json`,
   };

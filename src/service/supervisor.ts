@@ -1,11 +1,12 @@
 /** The local service itself: Temporal and one worker kept alive, a control socket, and an end when idle. */
 import type { ServiceStatus } from './control-protocol.js';
 import { listenControl, type ControlServer } from './control-server.js';
-import { createCredentialsVault, readOrMakeKey } from './credentials-vault.js';
+import { createCredentialsVault } from './credentials-vault.js';
 import { createIdleClock, type IdleClock } from './idle-clock.js';
 import { KeptChild } from './kept-child.js';
 import { boundLog, openLog } from './log-file.js';
 import { claimPorts } from './ports.js';
+import { readOrMakeKey } from './private-key.js';
 import type { ServiceArguments } from './service-arguments.js';
 import { removeFile, serviceFiles, type ServiceFiles } from './service-files.js';
 import { writeServiceRecord } from './service-record.js';
@@ -99,6 +100,8 @@ export class Supervisor {
 
   /** Starts both children beside each other, then answers on the control socket. */
   async start(): Promise<void> {
+    // The worker and every command read it; it lasts as long as the database.
+    readOrMakeKey(this.#files.payloadKey);
     this.#temporal.start();
     this.#worker.start();
     this.#control = await listenControl(this.#files.controlSocket, {

@@ -1,7 +1,7 @@
 /** Names for units, fetched a few at a time: they are what people read in Temporal's pages. */
 import { isCancellation, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/activities.js';
-import { cutText, MAX_SUMMARY_BYTES } from '../model/caps.js';
+import { cutSummary } from '../model/caps.js';
 import type { PullRef, UnitLabel } from '../transfer/api.js';
 import type { Job } from './messages.js';
 import { POLICIES } from './policies.js';
@@ -67,5 +67,5 @@ export class Labels {
 /** The line under an activity in Temporal's pages. */
 export function summaryOf(job: Job, label: UnitLabel): string {
   const text = job.entry === undefined ? label.label : `one file alone, of: ${label.label}`;
-  return cutText(text, MAX_SUMMARY_BYTES);
+  return cutSummary(text);
 }

@@ -24,6 +24,28 @@ export const SIGNALS = {
   shardBlocked: 'shardBlocked',
 } as const;
 
+/**
+ * The last argument of every signal to a pull of the local service: signed with the others, it makes a signal hold for one
+ * run, once (rule 1). The guard takes it off.
+ */
+export interface SignalWord {
+  /** The run of the root that is meant. */
+  readonly run: string;
+  readonly nonce: string;
+}
+
+/** Whether the last argument of a signal is its word. */
+export function isSignalWord(value: unknown): value is SignalWord {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'run' in value &&
+    typeof value.run === 'string' &&
+    'nonce' in value &&
+    typeof value.nonce === 'string'
+  );
+}
+
 /** The names of queries. */
 export const QUERIES = {
   /** PullProgress. Of a root with open shards it leaves out what those have done. */
@@ -92,6 +114,8 @@ export interface PullInput {
   /** The task queue whose workers see the destination. */
   readonly transferQueue: string;
   readonly tuning?: Partial<Tuning>;
+  /** The payloads of this pull are signed: what is not is not believed (rule 1). Its shards get the same. */
+  readonly isSigned?: true;
 }
 
 /** A page of the plan and how many units it has. */

@@ -5,6 +5,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WaybillClient } from '../../src/client.js';
+import { readOrMakeKey } from '../../src/service/private-key.js';
+import { serviceFiles } from '../../src/service/service-files.js';
 import { serveFile, startCutServer, type CutServer } from '../helpers/cut-server.js';
 import { openWaybill, type WaybillBed } from '../helpers/waybill.js';
 
@@ -68,7 +70,8 @@ async function untilPaused(id: string): Promise<void> {
 
 async function runsOf(pullId: string): Promise<number> {
   const { result } = await bed.run(['up', '--json']);
-  const client = await WaybillClient.connect({ address: String(result['address']) });
+  const payloadKey = readOrMakeKey(serviceFiles(bed.stateDir).payloadKey);
+  const client = await WaybillClient.connect({ address: String(result['address']), payloadKey });
   const runs = (await client.list()).filter((run) => run.pullId === pullId);
   await client.close();
   return runs.length;

@@ -1,13 +1,22 @@
 import { describe, expect, it } from '@jest/globals';
-import { capResult, cutText, MAX_SUMMARY_BYTES, utf8Bytes } from '../../src/model/caps.js';
+import { capResult, cutSummary, cutText, utf8Bytes } from '../../src/model/caps.js';
 import { resultWithout } from '../../src/model/ended.js';
 
 describe('caps', () => {
   it('rule 29: texts are cut at a character', () => {
     expect(cutText('short', 10)).toBe('short');
-    const cut = cutText('🗄'.repeat(500), MAX_SUMMARY_BYTES);
-    expect(utf8Bytes(cut)).toBeLessThanOrEqual(MAX_SUMMARY_BYTES);
+    const cut = cutText('🗄'.repeat(500), 400);
+    expect(utf8Bytes(cut)).toBeLessThanOrEqual(400);
     expect(cut).toMatch(/^(🗄)+…$/u);
+  });
+
+  it('rule 29: a summary is cut to what is left of 400 bytes, its quotes and escapes counted', () => {
+    expect(cutSummary('short')).toBe('short');
+    for (const text of ['🗄'.repeat(500), '"'.repeat(900), '\u0001'.repeat(900), 'x"'.repeat(300)]) {
+      const bytes = utf8Bytes(JSON.stringify(cutSummary(text)));
+      expect(bytes).toBeLessThanOrEqual(320);
+      expect(bytes).toBeGreaterThan(300);
+    }
   });
 
   it('rule 29: a result stays under 2 KiB, with its counts whole', () => {

@@ -12,6 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { WaybillClient } from '../../src/client.js';
 import type { PullRequest } from '../../src/model/pull.js';
+import { readOrMakeKey } from '../../src/service/private-key.js';
+import { serviceFiles } from '../../src/service/service-files.js';
 import { startTemporal, type Temporal } from '../helpers/temporal.js';
 import { newRequest, until } from './lib/bench.js';
 
@@ -106,7 +108,8 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 beforeAll(async () => {
   scratch = mkdtempSync(join(tmpdir(), 'waybill-survival-'));
   temporal = await startTemporal({ databaseFile: join(scratch, 'temporal.db') });
-  client = await WaybillClient.connect({ address: temporal.address });
+  const payloadKey = readOrMakeKey(serviceFiles(scratch).payloadKey);
+  client = await WaybillClient.connect({ address: temporal.address, payloadKey });
 });
 
 beforeAll(async () => {

@@ -20,7 +20,16 @@ export const QUICK: Partial<Tuning> = {
 export interface Bench {
   readonly temporal: Temporal;
   readonly client: WaybillClient;
-  startWorker(engine: TransferEngine, identity?: string): Promise<WorkerQueues>;
+  /**
+   * @param isStranger it neither signs nor asks for signatures
+   * @param workflowsAlone it serves this queue of workflows and nothing else
+   */
+  startWorker(
+    engine: TransferEngine,
+    identity?: string,
+    isStranger?: boolean,
+    workflowsAlone?: string,
+  ): Promise<WorkerQueues>;
   stop(): Promise<void>;
 }
 
@@ -40,8 +49,10 @@ export function installQuietRuntime(): void {
 /** The bundle of the workflows as they were just compiled. */
 export async function workflowBundle(): Promise<{ code: string }> {
   const workflowsPath = fileURLToPath(new URL('../../../src/workflows/index.js', import.meta.url));
+  const guard = fileURLToPath(new URL('../../../src/workflows/guard.js', import.meta.url));
   const { code } = await bundleWorkflowCode({
     workflowsPath,
+    workflowInterceptorModules: [guard],
     logger: new DefaultLogger('ERROR'),
   });
   return { code };
@@ -50,25 +61,33 @@ export async function workflowBundle(): Promise<{ code: string }> {
 /** What a bench may be given beside Temporal's own options. */
 export interface BenchOptions extends TemporalOptions {
   readonly clientIdentity?: string;
+  /** Client and workers sign, as those of the local service do. */
+  readonly payloadKey?: Buffer;
 }
 
 export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   installQuietRuntime();
   const [temporal, bundle] = await Promise.all([startTemporal(options), workflowBundle()]);
+  const signing = options.payloadKey === undefined ? {} : { payloadKey: options.payloadKey };
   const client = await WaybillClient.connect({
     address: temporal.address,
     identity: options.clientIdentity ?? 'bench/client',
+    ...signing,
   });
   const workers: WorkerQueues[] = [];
   return {
     temporal,
     client,
-    startWorker: async (engine, identity = 'bench/worker') => {
+    startWorker: async (engine, identity = 'bench/worker', isStranger = false, alone) => {
       const { workflows, transfer } = client.queues();
       const worker = await startWorkerQueues({
         address: temporal.address,
+        ...(isStranger ? {} : signing),
         identity,
-        queues: { workflows, transfer: [transfer] },
+        queues:
+          alone === undefined
+            ? { workflows, transfer: [transfer] }
+            : { workflows: alone, transfer: [] },
         engine,
         isLocal: true,
         workflowBundle: bundle,
