@@ -1,7 +1,8 @@
 /**
  * SHA256SUMS: the format of GNU coreutils' `sha256sum`, which checks it with `sha256sum --strict -c`. A line is
  * `<64 hex><space><space or *><path>`; where the path holds a backslash, LF or CR, the line starts with a
- * backslash and the path is escaped (`\\`, `\n`, `\r`). BSD tag lines (`SHA256 (path) = hex`) are read too.
+ * backslash and the path is escaped (`\\`, `\n`, `\r`). BSD tag lines (`SHA256 (path) = hex`) and those of
+ * `openssl dgst` (`SHA2-256(path)= hex`) are read too.
  */
 import { WaybillError } from '../model/errors.js';
 import type { ErrorCode } from '../model/errors.js';
@@ -31,7 +32,7 @@ export interface ParseSumsOptions {
 
 const NEEDS_ESCAPE = /[\\\n\r]/;
 const GNU_LINE = /^(\\?)([0-9a-fA-F]{64}) [ *]([^]+)$/;
-const BSD_LINE = /^(\\?)SHA256 \(([^]+)\) = ([0-9a-fA-F]{64})$/;
+const BSD_LINE = /^(\\?)SHA(?:2-)?256 ?\(([^]+)\) ?= ([0-9a-fA-F]{64})$/;
 const SHA256_HEX = /^[0-9a-f]{64}$/;
 
 /** One line of SHA256SUMS, line feed included. Throws WB_UNEXPECTED if the digest is not 64 lowercase hex digits. */

@@ -1,23 +1,21 @@
 /** Making the plan of a claimed pull, and going on with one that was interrupted. */
-import type { Readable } from 'node:stream';
-import { isAbsolute } from 'node:path';
 import { WaybillError } from '../model/errors.js';
-import type { StoreAddress } from '../stores/store.js';
 import type { CallContext, PlannedPage } from './api.js';
 import { readLastManifest } from './last-manifest.js';
+import { readLocation, type ListOpener } from './list-location.js';
 import { readExpectations } from './plan/expectations.js';
 import { probeFolding } from './plan/names.js';
 import { planDirOf, readPage } from './plan/page.js';
 import { PageWriter, readSealedSoFar } from './plan/pages.js';
 import { planEntries } from './plan/planner.js';
-import type { PullContext, StoreOpener } from './pull-context.js';
+import type { PullContext } from './pull-context.js';
 import { Cell } from './thread/cell.js';
 
 /** Plans one page; see TransferEngine.planPage. */
 export async function planPage(
   pull: PullContext,
   page: number,
-  opener: StoreOpener,
+  opener: ListOpener,
   context: CallContext,
 ): Promise<PlannedPage> {
   context.progress.phase = 'listing';
@@ -39,7 +37,7 @@ export async function planPage(
 
 async function startPlanning(
   pull: PullContext,
-  opener: StoreOpener,
+  opener: ListOpener,
   context: CallContext,
 ): Promise<PageWriter> {
   const { request, resolved } = pull.record;
@@ -49,8 +47,12 @@ async function startPlanning(
     readExpectations(
       request,
       store,
-      resolved.kind,
-      pull.layout.singleName ?? resolved.name,
+      {
+        kind: resolved.kind,
+        name: pull.layout.singleName ?? resolved.name,
+        nameAtSource: resolved.name,
+        uri: resolved.uri,
+      },
       (location) => readLocation(location, pull.address, opener, context),
       context.signal,
     ),
@@ -100,36 +102,4 @@ export async function hashFile(
   const extents = [{ offsetBytes: 0, lengthBytes: sizeBytes }];
   const hashed = await pull.pool.hashExtents({ cell, path, extents });
   return hashed.kind === 'hashed' ? hashed.sha256[0] : undefined;
-}
-
-/**
- * Opens the list that `--expect` names: a local path, or a URI that is read with the source's own connection. What came
- * inside the source's address (user, password, signed query) goes to its own host alone (rule 4).
- */
-export async function readLocation(
-  location: string,
-  source: StoreAddress,
-  opener: StoreOpener,
-  context: CallContext,
-): Promise<Readable> {
-  const slash = location.lastIndexOf('/');
-  const isHttp = /^https?:/i.test(location);
-  const folder = slash === 0 ? '/' : location.slice(0, slash);
-  const secrets = secretsFor(location, source);
-  const store = await opener.open({ ...source, secrets, uri: isHttp ? location : folder });
-  const written = location.slice(slash + 1);
-  const name = isAbsolute(location) ? written : decodeURI(written);
-  const opened = await store.openRead(isHttp ? '' : name, { signal: context.signal });
-  opened.body.once('close', () => void store.close());
-  return opened.body;
-}
-
-function secretsFor(location: string, source: StoreAddress): StoreAddress['secrets'] {
-  const hostOf = (uri: string): string | undefined =>
-    /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i.exec(uri)?.[0];
-  const isOwnHost = hostOf(location) !== undefined && hostOf(location) === hostOf(source.uri);
-  const left = isOwnHost ? ['query'] : ['query', 'username', 'password'];
-  return Object.fromEntries(
-    Object.entries(source.secrets).filter(([name]) => !left.includes(name)),
-  );
 }

@@ -10,7 +10,7 @@ import type { CallContext, ResolvedSource } from './api.js';
 import { Journal } from './journal.js';
 import { readLastManifest } from './last-manifest.js';
 import { layoutOf, RECORD_NAMES } from './layout.js';
-import { readLocation } from './plan-pull.js';
+import { readLocation } from './list-location.js';
 import type { ExistingContext } from './plan/existing.js';
 import { readExpectations } from './plan/expectations.js';
 import { planEntries, type Planned } from './plan/planner.js';
@@ -84,8 +84,12 @@ export async function previewPull(input: PreviewInput, context: CallContext): Pr
     readExpectations(
       request,
       store,
-      resolved.kind,
-      layout.singleName ?? name,
+      {
+        kind: resolved.kind,
+        name: layout.singleName ?? name,
+        nameAtSource: name,
+        uri: resolved.uri,
+      },
       (location) => readLocation(location, storage, sources, context),
       signal,
     ),

@@ -219,6 +219,9 @@ function checkTreeDigest(pull: PullContext, outcome: Outcome, actual: string): v
   const { request, resolved } = pull.record;
   if (request.expect?.kind !== 'digest' || resolved.kind !== 'tree') return;
   if (request.expect.sha256 === actual || outcome.failures.length > 0) return;
+  // A seal with the caller's digest has proven each file on its own; filters only left some of them out.
+  const { entries } = outcome;
+  if (entries.length > 0 && entries.every(({ level }) => level === 'digest')) return;
   outcome.failures.push({
     path: '',
     code: 'WB_DIGEST_MISMATCH',

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { StoreRegistry } from '../../src/stores/registry.js';
 import type { StoreAddress } from '../../src/stores/store.js';
-import { readLocation } from '../../src/transfer/plan-pull.js';
+import { readLocation } from '../../src/transfer/list-location.js';
 import { sendAll, startCutServer } from '../helpers/cut-server.js';
 import type { CutServer } from '../helpers/cut-server.js';
 
@@ -22,10 +22,15 @@ afterAll(() => Promise.all([home.stop(), other.stop()]));
 const source = (): StoreAddress => ({
   uri: `${home.url}/model.bin`,
   settings: {},
-  secrets: { username: 'ada', password: 'hunter2', query: 'sig=abc' },
+  secrets: {
+    username: 'ada',
+    password: 'hunter2',
+    query: 'sig=abc',
+    WAYBILL_HTTP_TOKEN: 'token',
+  },
 });
 
-async function textOf(location: string): Promise<string> {
+async function textOf(location: string, from = source()): Promise<string> {
   const context = {
     attempt: 1,
     signal: new AbortController().signal,
@@ -38,7 +43,7 @@ async function textOf(location: string): Promise<string> {
       bytesTotal: 0,
     },
   } as const;
-  const body: Readable = await readLocation(location, source(), new StoreRegistry(), context);
+  const body: Readable = await readLocation(location, from, new StoreRegistry(), context);
   let text = '';
   for await (const chunk of body) text += String(chunk);
   return text;
@@ -56,6 +61,24 @@ describe('the list that --expect names', () => {
     expect(await textOf(`${home.url}/x/SHA256SUMS`)).toBe(SUMS);
     expect(home.requests[0]?.headers.authorization).toMatch(/^Basic /);
     expect(home.requests[0]?.query.toString()).toBe('');
+  });
+
+  it('rule 4: is asked of another host with a token only where the token is bound to it', async () => {
+    const { secrets } = source();
+    const bound = {
+      uri: `${home.url}/model.bin`,
+      settings: { WAYBILL_HTTP_TOKEN_HOST: '127.0.0.1' },
+      secrets: { WAYBILL_HTTP_TOKEN: secrets['WAYBILL_HTTP_TOKEN'] ?? '' },
+    };
+    await textOf(`${other.url}/x/SHA256SUMS`, bound);
+    expect(other.requests.at(-1)?.headers.authorization).toBe('Bearer token');
+    await textOf(`${other.url}/x/SHA256SUMS`, { ...bound, settings: {} });
+    expect(other.requests.at(-1)?.headers.authorization).toBeUndefined();
+  });
+
+  it('is refused where its end cannot be told from a cut: less would be expected', async () => {
+    other.serve('/cut', { body: SUMS, framing: 'close' });
+    await expect(textOf(`${other.url}/cut`)).rejects.toMatchObject({ code: 'WB_UNPROVEN_LENGTH' });
   });
 
   it('may be a path with any name', async () => {

@@ -1,8 +1,6 @@
 /** Makes the request of a pull from its command line. */
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { environmentOf, type Config } from '../../config.js';
-import { hasScheme, splitSecrets } from '../../model/artifact-uri.js';
+import { hasScheme } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
 import { LEVELS } from '../../model/level.js';
 import { IF_EXISTS, PROTOCOL, type Expectation, type PullRequest } from '../../model/pull.js';
@@ -10,6 +8,7 @@ import { StoreRegistry } from '../../stores/registry.js';
 import type { StoreAddress } from '../../stores/store.js';
 import { listFlag, textFlag, type Flags } from '../context.js';
 import { resolveDestination, resolveSiteDestination, type SiteDestination } from './destination.js';
+import { parseExpectation } from './expectation.js';
 import { readFileList } from './files-from.js';
 import { collectSource, type CollectedSource } from './source.js';
 
@@ -60,25 +59,24 @@ export function sourceOf(
   });
 }
 
-/** `sha256:HEX`, a URI, or the absolute path of a file that exists. */
-export function parseExpectation(text: string, cwd: string): Expectation {
-  const [, sha256] = /^sha256:([0-9a-f]{64})$/i.exec(text) ?? [];
-  if (sha256 !== undefined) return { kind: 'digest', sha256: sha256.toLowerCase() };
-  if (/^[0-9a-f]{64}$/i.test(text) && !existsSync(resolve(cwd, text))) {
-    return { kind: 'digest', sha256: text.toLowerCase() };
-  }
-  if (hasScheme(text)) {
-    if (Object.keys(splitSecrets(text).secrets).length > 0) {
-      throw new WaybillError('WB_USAGE', '--expect takes no address with a secret in it');
-    }
-    return { kind: 'list', location: text };
-  }
-  const location = resolve(cwd, text);
-  if (existsSync(location)) return { kind: 'list', location };
-  throw new WaybillError(
-    'WB_USAGE',
-    `--expect ${text}: there is no such file; write sha256:HEX, a file or a URI`,
-  );
+/** A list in another store is read with that store's own settings and secrets; those of the source stay as they are. */
+function withListStore(
+  input: PullInput,
+  source: CollectedSource,
+  expect: Expectation | undefined,
+): CollectedSource {
+  if (expect?.kind !== 'list' || !hasScheme(expect.location)) return source;
+  const list = sourceOf(input.config, expect.location, input.cwd, input.registry);
+  if (list.factory.name === source.factory.name) return source;
+  const { address } = source;
+  return {
+    ...source,
+    address: {
+      uri: address.uri,
+      settings: { ...list.address.settings, ...address.settings },
+      secrets: { ...list.address.secrets, ...address.secrets },
+    },
+  };
 }
 
 function filtersOf(flags: Flags): PullRequest['filters'] {
@@ -133,7 +131,10 @@ function refuseSecrets(config: Config, source: CollectedSource): void {
 /** Builds the request; all that can be wrong with a command line is found here, before anything starts. */
 export function buildPullRequest(input: PullInput): BuiltRequest {
   const { config, flags, cwd } = input;
-  const source = sourceOf(config, input.source, cwd, input.registry);
+  const expectText = textFlag(flags, 'expect');
+  const expect = expectText === undefined ? undefined : parseExpectation(expectText, cwd);
+  const asked = sourceOf(config, input.source, cwd, input.registry);
+  const source = withListStore(input, asked, expect);
   refuseSecrets(config, source);
   const { uri } = source.address;
   const settings = withPatience(config, source);
@@ -150,7 +151,6 @@ export function buildPullRequest(input: PullInput): BuiltRequest {
         };
   const ifExists = IF_EXISTS.find((word) => word === settingOf(config, 'if-exists')) ?? 'update';
   const requireLevel = LEVELS.find((level) => level === settingOf(config, 'require')) ?? 'none';
-  const expect = textFlag(flags, 'expect');
   const isOnCluster = config.temporal.kind === 'cluster' && source.connection !== undefined;
   const request: PullRequest = {
     protocol: PROTOCOL,
@@ -165,7 +165,7 @@ export function buildPullRequest(input: PullInput): BuiltRequest {
     requireLevel,
     acceptUnprovenLength:
       requireLevel === 'none' && config.settings.get('require')?.origin !== 'default',
-    ...(expect === undefined ? {} : { expect: parseExpectation(expect, cwd) }),
+    ...(expect === undefined ? {} : { expect }),
     checksum: settingOf(config, 'checksum') === true,
     prune: settingOf(config, 'prune') === true,
     reread: settingOf(config, 'reread') === true,

@@ -1,11 +1,12 @@
 /** Which digests files are expected to have, and who says so. */
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
-import { collectSums, decodeManifest, decodeReceipt, decodeSeal } from '../../manifest/index.js';
+import { collectSums, decodeReceipt, decodeSeal } from '../../manifest/index.js';
 import { WaybillError } from '../../model/errors.js';
 import { RECORD_FOLDER } from '../../model/object-path.js';
 import type { PullRequest } from '../../model/pull.js';
 import type { Store } from '../../stores/store.js';
+import { digestForFile, readGivenList, refuseBareDigest } from './given-list.js';
 
 /** An expected SHA-256 and where it came from. */
 export interface Expected {
@@ -19,8 +20,6 @@ export interface Expectations {
   of(path: string): Expected | undefined;
   /** Paths that a list names although the source need not have them; absent ones are failures. */
   readonly required: ReadonlyMap<string, Expected['from']>;
-  /** The digest that the whole tree must have. */
-  readonly treeDigest?: string;
 }
 
 /** Reads a list of digests at a place that the caller named. */
@@ -29,35 +28,46 @@ export type ReadLocation = (location: string) => Promise<Readable>;
 /** Lists of digests beyond this size are not believed to be lists. */
 const MAX_LIST_BYTES = 256 * 1024 * 1024;
 
+/** What is about to be pulled, as far as lists may name it. */
+export interface Expecting {
+  readonly kind: 'file' | 'tree';
+  /** The name of a single file at the destination. */
+  readonly name: string;
+  /** Its other name, at the source. */
+  readonly nameAtSource: string;
+  readonly uri: string;
+}
+
 /** Gathers what the caller, a seal at the source and a SHA256SUMS at the source expect. */
 export async function readExpectations(
   request: PullRequest,
   store: Store,
-  kind: 'file' | 'tree',
-  name: string,
+  source: Expecting,
   readLocation: ReadLocation,
   signal: AbortSignal,
 ): Promise<Expectations> {
-  const given = await givenBy(request, kind, name, readLocation);
+  const given = await givenBy(request, source, readLocation);
   const [sealed, listed] =
-    kind === 'tree'
+    source.kind === 'tree'
       ? await Promise.all([sealAt(store, signal), sumsAt(store, 'SHA256SUMS', signal)])
       : [undefined, undefined];
   const required = new Map<string, Expected['from']>();
-  for (const path of sealed?.keys() ?? []) required.set(path, 'seal at the source');
-  if (request.expect?.kind === 'list') {
+  for (const path of sealed?.sums.keys() ?? []) required.set(path, 'seal at the source');
+  if (request.expect?.kind === 'list' && source.kind === 'tree') {
     for (const path of given.keys()) required.set(path, 'caller');
   }
+  // A seal whose digest the caller gave is as good as a list that the caller gave.
+  const isSealGiven =
+    request.expect?.kind === 'digest' && request.expect.sha256 === sealed?.treeDigest;
   return {
     required,
-    ...(request.expect?.kind === 'digest' && kind === 'tree'
-      ? { treeDigest: request.expect.sha256 }
-      : {}),
     of: (path) => {
       const byCaller = given.get(path);
       if (byCaller !== undefined) return { sha256: byCaller, from: 'caller' };
-      const bySeal = sealed?.get(path);
-      if (bySeal !== undefined) return { sha256: bySeal, from: 'seal at the source' };
+      const bySeal = sealed?.sums.get(path);
+      if (bySeal !== undefined) {
+        return { sha256: bySeal, from: isSealGiven ? 'caller' : 'seal at the source' };
+      }
       const bySums = listed?.get(path);
       return bySums === undefined
         ? undefined
@@ -68,8 +78,7 @@ export async function readExpectations(
 
 async function givenBy(
   request: PullRequest,
-  kind: 'file' | 'tree',
-  name: string,
+  { kind, name, nameAtSource, uri }: Expecting,
   readLocation: ReadLocation,
 ): Promise<ReadonlyMap<string, string>> {
   if (request.expect === undefined) return new Map();
@@ -77,23 +86,26 @@ async function givenBy(
     return new Map(kind === 'file' ? [[name, request.expect.sha256]] : []);
   }
   const { location } = request.expect;
-  const body = await readLocation(location);
-  if (!location.endsWith('.ndjson')) return collectSums(body, { name: location });
-  const sums = new Map<string, string>();
-  for await (const entry of decodeManifest(body, { name: location })) {
-    sums.set(entry.path, entry.sha256);
+  const sums = await readGivenList(await readLocation(location), location);
+  if (kind === 'tree') {
+    refuseBareDigest(sums, location);
+    return sums;
   }
-  return sums;
+  const names = [...new Set([nameAtSource, name])];
+  return new Map([[name, digestForFile(sums, { names, uri }, location)]]);
+}
+
+/** The digests of a sealed source, and the one that names them all. */
+interface Sealed {
+  readonly sums: ReadonlyMap<string, string>;
+  readonly treeDigest: string;
 }
 
 /**
  * The manifest that `waybill seal`, or an earlier pull, left at the source. A record folder without a seal or a
  * receipt is what an unfinished pull leaves: publishing that is an error (rule 23).
  */
-async function sealAt(
-  store: Store,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, string> | undefined> {
+async function sealAt(store: Store, signal: AbortSignal): Promise<Sealed | undefined> {
   const sums = await textAt(store, `${RECORD_FOLDER}/SHA256SUMS`, signal);
   if (sums === undefined) return undefined;
   const [seal, receipt] = await Promise.all([
@@ -120,7 +132,11 @@ async function sealAt(
       { operation: 'plan', scope: 'source', retryable: false },
     );
   }
-  return collectSums([sums], { name: `${RECORD_FOLDER}/SHA256SUMS`, code: 'WB_LOCAL_DAMAGE' });
+  const name = `${RECORD_FOLDER}/SHA256SUMS`;
+  return {
+    sums: await collectSums([sums], { name, code: 'WB_LOCAL_DAMAGE' }),
+    treeDigest: promised,
+  };
 }
 
 /** A SHA256SUMS at the root is data: what is no list raises no level and is no error (rule 25). */
