@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startCuttingProxy } from '../../src/demo/cutting-proxy.js';
 import { cut, sendAll, serveFile, startCutServer, type CutServer } from '../helpers/cut-server.js';
+import { cacheFolder } from '../helpers/cache.js';
 import { startMinio, type Minio } from '../helpers/minio.js';
 import { startMlflow, type Mlflow } from '../helpers/mlflow.js';
 import { runWaybill } from '../helpers/waybill.js';
@@ -120,7 +121,12 @@ function tableOf(title: string, columns: ReadonlyMap<string, Column>): string {
 async function compare(base: string): Promise<void> {
   const peers = await findPeers();
   const state = join(base, 'state');
-  const shared = { WAYBILL_STATE_DIR: state, WAYBILL_SERVICE: 'background', HOME: base };
+  const shared = {
+    WAYBILL_STATE_DIR: state,
+    WAYBILL_CACHE_DIR: cacheFolder(),
+    WAYBILL_SERVICE: 'background',
+    HOME: base,
+  };
   const server = await startCutServer();
   const minio = await startMinio();
   const mlflow = await startMlflow();
