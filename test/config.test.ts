@@ -65,8 +65,11 @@ describe('where a setting comes from', () => {
 
 describe('a configuration file', () => {
   it.each([
-    ['concurency = 3', 'concurency'],
-    ['[service]\nmod = "inline"', 'service.mod'],
+    ['concurency = 3', 'concurency (did you mean concurrency?)'],
+    ['if_exists = "skip"', 'if_exists (did you mean if-exists?)'],
+    ['[conections.x]\ntype = "s3"', 'conections (did you mean connections?)'],
+    ['colour = "red"', 'unknown setting colour;'],
+    ['[service]\nmod = "inline"', 'service.mod (did you mean service.mode?)'],
     ['concurrency = [1]', 'concurrency'],
     ['a = ', 'line 1'],
   ])('with %j is refused, and the message says %s', (text, said) => {

@@ -1,63 +1,120 @@
-/** What `--help` teaches: examples first. */
+/** What `--help` teaches: examples first. Nothing is wider than 80 columns. */
+
+/** A command line, and what it is for. */
+type Example = readonly [line: string, what: string];
 
 /** Examples of each command; '' is `waybill --help` itself. */
-export const EXAMPLES: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   '': [
-    ['waybill pull models:/churn@champion ./model', 'a registered model from MLflow'],
-    ['waybill pull s3://bucket/datasets/2024 ./data', 'a tree from S3 or MinIO'],
+    ['waybill pull models:/churn@champion ./model', 'a model from MLflow'],
+    ['waybill pull s3://bucket/data/2024 ./data', 'a tree from S3 or MinIO'],
     ['waybill verify ./model', 'hash it again, say what changed'],
     ['waybill demo', 'see it survive a killed worker'],
   ],
   pull: [
-    ['waybill pull models:/churn@champion ./model', 'by alias; the tree lands in ./model'],
-    ['waybill pull runs:/6b1c.../plots', 'a folder of a run, to ./plots'],
-    ['waybill pull s3://b/data ./data --include "*.parquet"', 'only what matches'],
+    ['waybill pull models:/churn@champion ./model', 'a registered model, by its alias'],
+    ['waybill pull runs:/6b1c.../plots', 'a folder of a run, into ./plots'],
+    ['waybill pull s3://bucket/data ./data --include "*.parquet"', 'only what matches'],
+    ['waybill pull s3://bucket/data ./data --dry-run', 'what would happen, and why'],
     ['waybill pull https://host/w.bin . --expect sha256:9f86...', 'refused if the bytes differ'],
-    ['MODEL=$(waybill pull -q models:/churn@champion ./model)', 'in a script'],
+    ['MODEL=$(waybill pull -q models:/churn@champion ./model) || exit', 'in a script'],
   ],
   ls: [
     ['waybill ls models:/churn@champion', 'the first level'],
     ['waybill ls -r s3://bucket/data', 'everything below'],
+    ['waybill ls models:/', 'the models of a registry'],
+    ['waybill ls "runs:/?experiment=churn"', 'the runs of an experiment'],
   ],
   verify: [
     ['waybill verify ./model', 'changed, missing and extra files; exit 6 if any'],
     ['waybill verify ./model --quick', 'sealed or not, without hashing'],
   ],
   seal: [
-    ['waybill seal ./model', 'before mlflow.log_artifacts("./model"):'],
-    ['', 'a later pull then proves every file (level published)'],
+    ['waybill seal ./model', 'before mlflow.log_artifacts("./model")'],
+    ['waybill seal -q ./model', 'prints the digest of the tree and nothing else'],
+  ],
+  pulls: [
+    ['waybill pulls', 'the latest first'],
+    ["waybill pulls --json | jq '.pulls[].destination'", 'for a script'],
   ],
   status: [
     ['waybill status', 'the latest pull'],
     ['waybill status ./model', 'the pull into ./model'],
   ],
-  watch: [['waybill watch', 'follow the latest pull until it ends']],
+  watch: [
+    ['waybill watch', 'follow the latest pull until it ends'],
+    ['waybill watch ./model', 'ends with the exit code of that pull'],
+  ],
   pause: [['waybill pause ./model', 'stop the bytes, keep what is there']],
+  resume: [['waybill resume ./model', 'go on where it stopped']],
   cancel: [['waybill cancel 3f9a', 'a unique prefix of an id is enough']],
+  retry: [['waybill retry', 'after the disk, the network or the sign-in was mended']],
+  tune: [['waybill tune ./model --concurrency 4', 'while it runs']],
+  up: [['waybill up', 'for a server where pulls start often']],
+  down: [
+    ['waybill down', 'refuses while pulls are running'],
+    ['waybill down --force', 'what is open goes on at the next start'],
+  ],
+  setup: [['waybill setup', 'in an image: then the first pull downloads nothing']],
+  doctor: [['waybill doctor', 'each check with its finding and what mends it']],
+  worker: [
+    ['waybill worker --cluster temporal:7233', 'serve any destination'],
+    ['waybill worker --cluster temporal:7233 --site gpu1', 'serve gpu1:/path only'],
+  ],
+  stores: [['waybill stores', 'every form of an address']],
+  config: [['waybill config show', 'every value and where it came from']],
+  show: [
+    ['waybill config show', 'every value and where it came from'],
+    ['waybill config show --json', 'for a script'],
+  ],
   completion: [
     ['source <(waybill completion bash)', 'in ~/.bashrc'],
     ['source <(waybill completion zsh)', 'in ~/.zshrc, after compinit'],
-    ['waybill completion fish > ~/.config/fish/completions/waybill.fish', ''],
+    ['waybill completion fish > ~/.config/fish/completions/waybill.fish', 'once'],
   ],
-  worker: [['waybill worker --cluster temporal:7233', 'serve the pulls of a cluster']],
-  setup: [['waybill setup', 'in an image, so that the first pull needs no download']],
-  doctor: [['waybill doctor', 'each check with its finding and what mends it']],
+  demo: [
+    ['waybill demo', 'about a minute, on this machine alone'],
+    ['waybill demo --keep', 'leaves what it made, for a look'],
+  ],
 };
 
-/** The block of examples of a command, or ''. */
+const WIDTH = 80;
+
+/** The block of examples of a command, or ''. What does not fit beside a line stands above it. */
 export function examplesText(command: string): string {
   const examples = EXAMPLES[command];
   if (!examples) return '';
   const width = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, what]) => `  ${line.padEnd(width)}   ${what}`);
+  const isNarrow = examples.every(([, what]) => width + what.length + 5 <= WIDTH);
+  const lines = examples.map(([line, what]) =>
+    isNarrow ? `  ${line.padEnd(width)}   ${what}` : `  # ${what}\n  ${line}`,
+  );
   return `Examples:\n${lines.join('\n')}\n`;
 }
 
-/** What stands below `waybill pull --help`. */
-export const PULL_EPILOGUE = `
-Where it lands: the contents of a directory go into DESTINATION; a single file becomes DESTINATION, or goes into it
-where it is a folder or ends in "/". Without DESTINATION: ./<name>.
-Ctrl-C pauses; the same command goes on where it stopped. Press d to let it run in the background.
-Sizes: 200MiB, 1.5G, 8GB. Durations: 90s, 15m, 1h30m, never.
-Exit codes: 0 done, 2 usage, 3 partial, 4 not found, 5 no permission, 6 integrity, 7 no space, 8 source changed,
-9 conflict, 10 Temporal or worker, 11 unsafe name, 12 gave up, 13 cancelled, 14 over a limit, 130/143 stopped.`;
+/** What stands below the options of a command. */
+export const EPILOGUES: Readonly<Record<string, string>> = {
+  pull: `
+Where it lands: the contents of a directory go into DESTINATION; a single file
+becomes DESTINATION, or goes into it where it is a folder or ends in "/".
+Without DESTINATION: ./<name>.
+Ctrl-C pauses; the same command goes on where it stopped. The key d sends it to
+the background.
+Units: 200MiB, 1.5G, 8GB; 90s, 15m, 1h30m, never. More: waybill help units,
+waybill help levels, waybill help exit-codes.`,
+  watch: `
+Ctrl-C stops watching; the pull goes on. The exit code is that of the pull.`,
+  worker: `
+It needs no port of its own: it asks Temporal for work. Ctrl-C or SIGTERM drains
+it, and it ends with 0.`,
+  show: `
+A flag beats WAYBILL_<FLAG>, that beats ./waybill.toml, that beats the file of
+the user, that beats the default. Secrets are never shown.`,
+};
+
+/** After an error of the command line: what to type next. */
+export function afterError(command: string): string {
+  return command === 'waybill'
+    ? '  waybill --help lists the commands.'
+    : `  waybill ${command} --help shows how.`;
+}

@@ -56,6 +56,14 @@ async function run(): Promise<number> {
     process.stderr.write(`waybill: ${problem}\n`);
     return 2;
   }
+  if (argv[0] === 'help' && argv[1] !== undefined) {
+    const { topicText } = await import('./topics.js');
+    const topic = topicText(argv[1]);
+    if (topic !== undefined) {
+      process.stdout.write(`${topic}\n`);
+      return 0;
+    }
+  }
   let exitCode = 0;
   const program = buildProgram(packageVersion(), async (load, flags, args) => {
     const [{ createContext }, command] = await Promise.all([import('./context.js'), load()]);

@@ -1,7 +1,7 @@
 /** The command line: every command with its options. What a command needs is loaded when it runs. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CommandFunction, Flags } from './context.js';
-import { examplesText, PULL_EPILOGUE } from './help.js';
+import { afterError, EPILOGUES, examplesText } from './help.js';
 
 /** Runs a command that was parsed. */
 export type Dispatch = (
@@ -56,15 +56,45 @@ function addPullOptions(command: Command): Command {
     .option('--receipt-out <file>', 'copy the receipt to FILE');
 }
 
+/** They take the options of the others, for a script that gives the same to all, and have no use for them. */
+const WITHOUT_TEMPORAL = 'ls verify seal setup doctor stores completion demo'.split(' ');
+
 function addCommon(command: Command): Command {
-  return command
-    .optionsGroup('Output and Temporal:')
-    .option('--json', 'JSON on stdout')
-    .option('-q, --quiet', 'results only')
-    .option('--debug', 'stack traces')
-    .option('--cluster <address>', 'a Temporal cluster instead of the local service')
-    .option('--namespace <name>', 'the Temporal namespace on a cluster')
-    .option('--local', 'the local service, whatever TEMPORAL_ADDRESS says');
+  const isHidden = WITHOUT_TEMPORAL.includes(command.name());
+  const temporal = [
+    new Option('--cluster <address>', 'a Temporal cluster instead of the local service'),
+    new Option('--namespace <name>', 'the Temporal namespace on a cluster'),
+    new Option('--local', 'the local service, whatever TEMPORAL_ADDRESS says'),
+  ];
+  command
+    .optionsGroup(isHidden ? 'Output:' : 'Output and Temporal:')
+    .option('--json', 'print JSON on stdout; the last line is the result')
+    .option('-q, --quiet', 'print the result and nothing else; of a pull, its destination')
+    .option('--debug', 'show stack traces, with every cause');
+  for (const option of temporal) command.addOption(option.hideHelp(isHidden));
+  return command;
+}
+
+/** Examples first, and after an error what to type next. */
+function teach(command: Command, name: string, words: string): Command {
+  const examples = examplesText(name);
+  const epilogue = EPILOGUES[name];
+  if (examples !== '') command.addHelpText('before', examples);
+  if (epilogue !== undefined) command.addHelpText('after', epilogue);
+  return command.showHelpAfterError(afterError(words));
+}
+
+const OUTRO = `
+waybill <command> --help shows examples and options. Also worth a page:
+waybill help exit-codes, waybill help levels, waybill help units.`;
+
+/** `pull <source> [destination]`; that there are options goes without saying. */
+function termOf(command: Command): string {
+  const below = command.commands.map((one) => ` ${one.name()}`).join('|');
+  const words = command.registeredArguments.map((argument) =>
+    argument.required ? ` <${argument.name()}>` : ` [${argument.name()}]`,
+  );
+  return command.name() + below + words.join('');
 }
 
 /** Builds the parser. It throws CommanderError instead of ending the process. */
@@ -74,11 +104,14 @@ export function buildProgram(version: string, dispatch: Dispatch): Command {
     .usage('<command> [options]')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
-    .helpCommand('help [command]', 'show the help of a command')
-    .addHelpText('before', examplesText(''))
-    .addHelpText('after', '\n`waybill <command> --help` shows the options of a command.')
+    .addHelpText('after', OUTRO)
+    .configureHelp({ subcommandTerm: termOf })
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, 'waybill: ')),
+    })
     .exitOverride()
     .enablePositionalOptions();
+  teach(program, '', 'waybill');
 
   const add = (
     usage: string,
@@ -89,9 +122,7 @@ export function buildProgram(version: string, dispatch: Dispatch): Command {
     const command = program.command(usage).description(summary);
     extend(command);
     addCommon(command);
-    const name = command.name();
-    const examples = examplesText(name);
-    if (examples !== '') command.addHelpText('before', examples);
+    teach(command, command.name(), command.name());
     return command.action(async () => {
       await dispatch(load, command.opts(), command.processedArgs as (string | undefined)[]);
     });
@@ -103,7 +134,7 @@ export function buildProgram(version: string, dispatch: Dispatch): Command {
     'fetch a tree or a file, verify it, publish it',
     async () => (await import('./commands/pull.js')).runPull,
     addPullOptions,
-  ).addHelpText('after', PULL_EPILOGUE);
+  );
   add(
     'ls <source>',
     'what a pull would fetch',
@@ -177,12 +208,12 @@ export function buildProgram(version: string, dispatch: Dispatch): Command {
 
   program.commandsGroup('About Waybill:');
   add('stores', 'what it can read', async () => (await import('./commands/stores.js')).runStores);
-  const config = program.command('config').description('configuration').exitOverride();
-  addCommon(config.command('show').description('every value and where it came from')).action(
-    async (flags: Flags) => {
-      await dispatch(async () => (await import('./commands/config.js')).runConfigShow, flags, []);
-    },
-  );
+  const config = program.command('config').description('every value and where it came from');
+  teach(config.helpCommand(false), 'config', 'config');
+  const show = addCommon(config.command('show').description('every value and where it came from'));
+  teach(show, 'show', 'config show').action(async (flags: Flags) => {
+    await dispatch(async () => (await import('./commands/config.js')).runConfigShow, flags, []);
+  });
   add(
     'completion <shell>',
     'the script that bash, zsh or fish completes with',
@@ -201,6 +232,13 @@ export function buildProgram(version: string, dispatch: Dispatch): Command {
     'four scenes, each with its proof',
     async () => (await import('./commands/demo.js')).runDemo,
     (command) => command.option('--keep', 'leave what it made'),
+  );
+  program.addHelpCommand(
+    new Command('help')
+      .argument('[command]')
+      .description('the help of a command, or exit-codes, levels, units')
+      .helpGroup('About Waybill:')
+      .helpOption(false),
   );
   return program;
 }

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import picomatch from 'picomatch';
 import { errnoOf } from '../model/errno.js';
 import { WaybillError } from '../model/errors.js';
+import { nearestOf } from './nearest.js';
 import type { ConnectionTable } from './toml-file.js';
 
 /** The names that a store knows, as its factory lists them. */
@@ -79,8 +80,13 @@ export function readConnection(
       secrets[secret] = found ?? readSecretFile(table, key, value);
     } else {
       const names = [...known.settings, ...known.secrets.map((name) => `${name}_file`)];
-      const shown = names.map((name) => name.toLowerCase().replace(/_file$/, '_file')).join(', ');
-      throw invalid(table, `.${key} is unknown; a ${table.type} connection knows ${shown}`);
+      const shown = names.map((name) => name.toLowerCase());
+      const near = nearestOf(key, shown);
+      const meant = near === undefined ? '' : ` (did you mean ${near}?)`;
+      throw invalid(
+        table,
+        `.${key} is unknown${meant}; a ${table.type} connection knows ${shown.join(', ')}`,
+      );
     }
   }
   return { name: table.name, settings, secrets };

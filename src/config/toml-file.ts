@@ -4,6 +4,7 @@ import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { errnoOf } from '../model/errno.js';
 import { WaybillError } from '../model/errors.js';
+import { nearestOf } from './nearest.js';
 import { SETTINGS, type Setting } from './settings.js';
 
 /** One `[connections.NAME]` table, not yet checked against its store. */
@@ -64,7 +65,12 @@ function describe(issue: z.core.$ZodIssue): string {
   const at = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
     const keys = issue.keys.map((key) => (at === '' ? key : `${at}.${key}`));
-    return `unknown setting ${keys.join(', ')}; see \`waybill config show\` for those that exist`;
+    const known = [...SETTINGS.flatMap(({ file }) => file ?? []), 'connections'];
+    const meant = keys.map((key) => {
+      const near = nearestOf(key, known);
+      return near === undefined ? key : `${key} (did you mean ${near}?)`;
+    });
+    return `unknown setting ${meant.join(', ')}; docs/configuration.md lists those that exist`;
   }
   return `${at}: ${issue.message}`;
 }

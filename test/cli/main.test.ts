@@ -31,11 +31,14 @@ describe('the command line', () => {
     expect(version).toMatchObject({ exitCode: 0, stdout: '0.1.0\n', stderr: '' });
     const help = await runCli(['pull', '--help']);
     expect(help.exitCode).toBe(0);
-    expect(help.stdout.startsWith('Examples:\n  waybill pull ')).toBe(true);
+    expect(help.stdout.startsWith('Examples:\n  # a registered model')).toBe(true);
   });
 
   it.each([
     [['pul', 'x'], 'Did you mean pull?'],
+    [['pul', 'x'], 'waybill --help lists the commands'],
+    [['verify', '--quik'], 'Did you mean --quick?'],
+    [['pull', 'x', '--nosuch'], 'waybill pull --help shows how'],
     [['pull', 'x', '--inclde', 'y'], 'Did you mean --include?'],
     [['pull'], "missing required argument 'source'"],
     [['pull', 'ftpx://h/x', 'out'], 'no store reads ftpx:'],
