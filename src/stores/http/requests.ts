@@ -9,6 +9,8 @@ import { contentLengthOf, contentRangeOf, isoDateOf, pinOf } from '../lib/http-h
 import { openRanged, type RangedObject } from '../lib/open-ranged.js';
 import type { ReadOptions } from '../store.js';
 
+const MD5_OF_NOTHING = 'd41d8cd98f00b204e9800998ecf8427e';
+
 /** What every request of a source shares. */
 export interface HttpSource {
   readonly client: HttpClient;
@@ -32,7 +34,7 @@ export async function describeFile(source: HttpSource, asked: Asked): Promise<Ob
     const answer = await source.client.request(request);
     answer.body.destroy();
     if (answer.status === 200)
-      return describeAnswer(asked, answer, contentLengthOf(answer.headers));
+      return describeAnswer(asked, answer, contentLengthOf(answer.headers), true);
     const isAboutHead = [400, 401, 403, 405, 501].includes(answer.status);
     if (!isAboutHead) throw await source.client.errorOf(answer, request);
   }
@@ -43,7 +45,7 @@ export async function describeFile(source: HttpSource, asked: Asked): Promise<Ob
   const answer = await source.client.request(firstByte);
   if (answer.status === 416 && /^bytes \*\/0$/.test(answer.headers['content-range'] ?? '')) {
     answer.body.destroy();
-    return describeAnswer(asked, answer, 0);
+    return describeAnswer(asked, answer, 0, false);
   }
   if (answer.status !== 200 && answer.status !== 206) {
     throw await errorOf(source, answer, firstByte);
@@ -53,17 +55,25 @@ export async function describeFile(source: HttpSource, asked: Asked): Promise<Ob
     answer.status === 206
       ? contentRangeOf(answer.headers)?.totalBytes
       : contentLengthOf(answer.headers);
-  return describeAnswer(asked, answer, size);
+  return describeAnswer(asked, answer, size, false);
 }
 
-function describeAnswer(asked: Asked, answer: HttpAnswer, size: number | undefined): ObjectEntry {
+/** @param isWhole the headers speak of the whole file, not of its first byte */
+function describeAnswer(
+  asked: Asked,
+  answer: HttpAnswer,
+  size: number | undefined,
+  isWhole: boolean,
+): ObjectEntry {
   const { path } = asked;
   if (isFolderRedirect(asked.url, answer.url)) return { path, kind: 'directory' };
   refusePage(asked, answer);
   const { headers } = answer;
   const pin = pinOf(headers, size);
   const modifiedAt = isoDateOf(headers['last-modified']);
-  const digests = digestsOf(headers, false);
+  const digests = digestsOf(headers, isWhole);
+  // Some servers compute it over the body of the answer to HEAD, which is empty.
+  if (digests.md5 === MD5_OF_NOTHING && size !== 0) delete digests.md5;
   return {
     path,
     kind: 'file',
