@@ -1,5 +1,5 @@
 /** Two lists of files held against each other, as streams: memory does not grow with them. */
-import { samePin } from '../model/object-entry.js';
+import { sameStrongPin } from '../model/object-entry.js';
 import type { ObjectEntry } from '../model/object-entry.js';
 import { compareByBytes } from '../model/object-path.js';
 import type { ManifestEntry } from './manifest.js';
@@ -81,7 +81,7 @@ export function sameBytes(a: ManifestEntry, b: ManifestEntry): boolean {
 export function isUnchangedAtSource(entry: ManifestEntry, object: ObjectEntry): boolean {
   if (object.sizeBytes !== undefined && object.sizeBytes !== entry.sizeBytes) return false;
   if (object.digests?.sha256 !== undefined) return object.digests.sha256 === entry.sha256;
-  return entry.pin?.strength === 'strong' && samePin(entry.pin, object.pin);
+  return sameStrongPin(entry.pin, object.pin);
 }
 
 function iterate<T>(stream: Stream<T>): AsyncIterator<T> | Iterator<T> {

@@ -94,6 +94,8 @@ export const receiptSchema = z.object({
   readBack: z.object({ disk: count, cache: count }).exactOptional(),
   /** Files of an earlier pull that the source no longer has; they are still there. */
   stale: cappedSchema,
+  /** Files that the source no longer has and that this pull removed (`--prune`). */
+  pruned: cappedSchema.exactOptional(),
   skipped: z.object({
     /** Files below a folder called `.waybill` at the source (rule 23). */
     records: cappedSchema,

@@ -35,3 +35,8 @@ export interface ObjectEntry {
 export function samePin(a: Pin | undefined, b: Pin | undefined): boolean {
   return a !== undefined && b !== undefined && a.strength === b.strength && a.value === b.value;
 }
+
+/** Whether two pins prove that the bytes are the same: both strong, and equal. */
+export function sameStrongPin(a: Pin | undefined, b: Pin | undefined): boolean {
+  return a?.strength === 'strong' && samePin(a, b);
+}

@@ -15,7 +15,9 @@ import {
   type AskOwner,
   type ClaimInput,
 } from './owner.js';
+import { dropPartial } from './partial.js';
 import { readPullRecord, writePullRecord } from './pull-record.js';
+import { lookAt } from './take-name.js';
 
 /** What a claim is made of. */
 export interface ClaimRequest {
@@ -104,14 +106,23 @@ const sealedSource = z.object({ source: z.object({ asked: z.string() }) });
 async function refuseOtherSource(recordDir: string, request: PullRequest): Promise<void> {
   if (request.replaceSource) return;
   const record = await readPullRecord(recordDir).catch(() => undefined);
-  const receipt = await readJson(join(recordDir, RECORD_NAMES.receipt), sealedSource);
-  const earlier = record?.request.source.uri ?? receipt?.source.asked;
-  if (earlier === undefined || earlier === request.source.uri) return;
+  // In place, or set aside by a pull that has not ended (rule 19).
+  const receipts = [recordDir, join(recordDir, RECORD_NAMES.previous)].map((folder) =>
+    readJson(join(folder, RECORD_NAMES.receipt), sealedSource),
+  );
+  const [receipt, previous] = await Promise.all(receipts);
+  const earlier = record?.request.source.uri ?? (receipt ?? previous)?.source.asked;
+  if (earlier === undefined || trimmed(earlier) === trimmed(request.source.uri)) return;
   throw new WaybillError(
     'WB_CONFLICT',
     `the destination holds ${earlier}: choose another one, or pull with --replace-source`,
     { operation: 'claim' },
   );
+}
+
+/** `s3://bucket/model/` and `s3://bucket/model` are one source. */
+function trimmed(uri: string): string {
+  return uri.replace(/\/+$/, '');
 }
 
 /** Whether there is anything beside the record that a plan has to be compared with. */
@@ -128,8 +139,9 @@ async function holdsOtherThings(layout: Layout): Promise<boolean> {
 
 async function refuseContent(layout: Layout, holdsFiles: boolean): Promise<void> {
   if (!holdsFiles) return;
-  // What an interrupted run of this very pull has brought is not in the way.
-  if ((await readPullRecord(layout.recordDir).catch(() => undefined)) !== undefined) return;
+  // What an interrupted run has brought that found the place empty is not in the way.
+  const earlier = await readPullRecord(layout.recordDir).catch(() => undefined);
+  if (earlier?.request.ifExists === 'fail') return;
   const message = `${layout.destination} is not empty, and --if-exists fail was given`;
   throw new WaybillError('WB_CONFLICT', message, { operation: 'claim' });
 }
@@ -145,8 +157,15 @@ async function dropLeftovers(recordDir: string, planId: string): Promise<void> {
     const isKept = name.endsWith('.parts')
       ? partials.has(name.slice(0, -6))
       : partials.has(`${name}.parts`);
-    if (!isKept) await remove(join(recordDir, RECORD_NAMES.partial, name));
+    const path = join(recordDir, RECORD_NAMES.partial, name);
+    // One that has a second name was published when the run was killed: it is no partial any more.
+    if (await hasSecondName(path)) await dropPartial(path);
+    else if (!isKept) await remove(path);
   }
+}
+
+async function hasSecondName(path: string): Promise<boolean> {
+  return ((await lookAt(path))?.nlink ?? 0n) > 1n;
 }
 
 async function namesIn(folder: string): Promise<string[]> {

@@ -127,7 +127,14 @@ async function take(
     const proven = prove(plan, arrived, pull.record.request);
     for (const warning of proven.warnings) await pull.journal.addWarning(pull.planId, warning);
     const local = { ...arrived.stamp, ctimeNs: '0' };
-    tally.ready.push({ partialPath, entry: { ...proven.entry, local }, bytesFetched });
+    const entry = { ...proven.entry, local };
+    const { replaces } = plan;
+    tally.ready.push({
+      partialPath,
+      entry,
+      bytesFetched,
+      ...(replaces === undefined ? {} : { replaces }),
+    });
   } catch (error) {
     await dropPartial(partialPath).catch(() => undefined);
     note(tally, index, asWaybillError(error));

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import type { UnitRef } from './api.js';
 import { fsyncDir } from './durable-file.js';
 import { fetchedLine, isOfPlan } from './journal.js';
+import { dropPartial } from './partial.js';
 import type { PlanEntry } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
 
@@ -30,14 +31,19 @@ export async function isDone(pull: PullContext, entry: PlanEntry): Promise<boole
   const planned = { ...entry, planId: pull.planId };
   const line = pull.journal.fetched(entry.path);
   if (line !== undefined && line.isTrusted && isOfPlan(line, planned)) {
-    return pull.isInPlace(entry.path, line.entry.local?.inode, line.entry.sizeBytes);
+    return (await pull.inPlace(line.entry)) !== undefined;
   }
   const publishing = pull.journal.publishing(entry.path);
   if (publishing === undefined || !isOfPlan(publishing, planned)) return false;
-  const { local, sizeBytes } = publishing.entry;
-  if (!(await pull.isInPlace(entry.path, local?.inode, sizeBytes))) return false;
+  if ((await pull.inPlace(publishing.entry)) === undefined) return false;
+  const { partialName } = publishing;
+  // A kill may have left it both names; the stamp is taken when it has one.
+  if (partialName !== undefined) await dropPartial(join(pull.partialDir, partialName));
+  const found = await pull.inPlace(publishing.entry);
+  if (found === undefined) return false;
   // Whoever gave it its name died before the flush, or before the line that says so.
   await fsyncDir(dirname(join(pull.layout.filesRoot, entry.path)));
-  await pull.journal.addFetched([fetchedLine(pull.planId, publishing.entry, 0)]);
+  const published = { ...publishing.entry, local: found.stamp };
+  await pull.journal.addFetched([fetchedLine(pull.planId, published, 0)]);
   return true;
 }

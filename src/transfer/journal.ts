@@ -12,6 +12,7 @@ import { samePin, type Pin } from '../model/object-entry.js';
 import { manifestEntrySchema, type ManifestEntry } from '../manifest/manifest.js';
 import { toDestinationError } from './destination-error.js';
 import { fsyncDir, makeFolderDurably } from './durable-file.js';
+import type { Replaceable } from './take-name.js';
 import { checkedLine, readCheckedLines } from './thread/checked-lines.js';
 
 /** Who writes: enough to tell a dead writer from a living one. */
@@ -40,6 +41,8 @@ const publishingSchema = z.object({
   kind: z.literal('publishing'),
   planId: z.string(),
   entry: manifestEntrySchema,
+  /** The partial that gets the name; after a kill in between it may have both. */
+  partialName: z.string().exactOptional(),
 });
 const failedSchema = z.object({
   kind: z.literal('failed'),
@@ -105,6 +108,18 @@ export function isOfPlan(line: FetchedLine | PublishingLine, planned: PlannedVer
   return samePin(planned.pin, line.entry.pin);
 }
 
+/**
+ * Whether a file is the one that a line speaks of, by inode, mtime and size. The ctime is left out: a rename changes it, and
+ * the line is written before.
+ */
+export function isPublishedFile(entry: ManifestEntry, found: Replaceable): boolean {
+  return (
+    entry.sizeBytes === found.sizeBytes &&
+    entry.local?.inode === found.stamp.inode &&
+    entry.local.mtimeNs === found.stamp.mtimeNs
+  );
+}
+
 /** All journals of a record folder, read; and the one that this process appends to. */
 export class Journal {
   private readonly fetchedByPath = new Map<string, JournalEntry>();
@@ -133,8 +148,18 @@ export class Journal {
     return journal;
   }
 
+  /** The same journals as they are now: other processes write to theirs. */
+  reread(): Promise<Journal> {
+    return Journal.open(this.folder, this.writer);
+  }
+
   fetched(path: string): JournalEntry | undefined {
     return this.fetchedByPath.get(path);
+  }
+
+  /** Every file that some run has brought, the last line of each. */
+  allFetched(): Iterable<JournalEntry> {
+    return this.fetchedByPath.values();
   }
 
   /** What was about to be published under a path, when no line says that it was. */

@@ -35,7 +35,11 @@ export async function openPartial(file: PartialFile): Promise<Extent[]> {
       return [];
     }
     const mayStillWrite = writer !== undefined && !isThisProcess(writer) && !isProvenDead(writer);
-    if (file.pin.strength === 'weak' || mayStillWrite) await moveToNewInode(partialPath);
+    // One that has a second name was published already: nobody writes into a published file.
+    const isShared = (await stat(partialPath)).nlink > 1;
+    if (file.pin.strength === 'weak' || mayStillWrite || isShared) {
+      await moveToNewInode(partialPath);
+    }
     appendWriter(file.sidecarPath, thisProcess());
     return recorded;
   } catch (error) {

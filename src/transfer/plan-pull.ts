@@ -6,6 +6,7 @@ import { readLocation, type ListOpener } from './list-location.js';
 import { readExpectations } from './plan/expectations.js';
 import { probeFolding } from './plan/names.js';
 import { planDirOf, readPage } from './plan/page.js';
+import { Parents } from './plan/parents.js';
 import { PageWriter, readSealedSoFar } from './plan/pages.js';
 import { planEntries } from './plan/planner.js';
 import type { PullContext } from './pull-context.js';
@@ -73,6 +74,7 @@ async function startPlanning(
         request,
         filesRoot: pull.layout.filesRoot,
         planId: pull.planId,
+        parents: new Parents(pull.layout.filesRoot),
         journal: pull.journal,
         last,
         hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
@@ -86,6 +88,7 @@ async function startPlanning(
     filesRoot: pull.layout.filesRoot,
     journal: pull.journal,
     planned,
+    comparesBytes: request.checksum,
     sealedPages: sealed.pages,
     bytesSoFar: sealed.bytes,
     conflictsSoFar: sealed.conflicts,

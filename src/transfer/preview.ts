@@ -13,6 +13,7 @@ import { layoutOf, RECORD_NAMES } from './layout.js';
 import { readLocation } from './list-location.js';
 import type { ExistingContext } from './plan/existing.js';
 import { readExpectations } from './plan/expectations.js';
+import { Parents } from './plan/parents.js';
 import { planEntries, type Planned } from './plan/planner.js';
 import { thisProcess } from './process-identity.js';
 import type { StoreOpener } from './pull-context.js';
@@ -110,6 +111,7 @@ export async function previewPull(input: PreviewInput, context: CallContext): Pr
         request,
         filesRoot: layout.filesRoot,
         planId: 'preview',
+        parents: new Parents(layout.filesRoot),
         journal,
         last,
         hashFile,

@@ -1,13 +1,15 @@
 /** Giving flushed partials their final names (rules 10, 19, 21). */
-import { lstat, mkdir, realpath, rename, unlink } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { rm, unlink } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { localStampOf, type ManifestEntry } from '../manifest/index.js';
 import { WaybillError } from '../model/errors.js';
 import { toDestinationError } from './destination-error.js';
-import { fsyncDir, makeFolderDurably } from './durable-file.js';
-import { fetchedLine, type Journal } from './journal.js';
-import { RECORD_NAMES } from './layout.js';
+import { HeldFolder } from './held-folder.js';
+import { fetchedLine, isPublishedFile, type FetchedLine, type Journal } from './journal.js';
+import type { OldTruth } from './old-truth.js';
 import { checkOwnership, type OwnershipProof } from './owner.js';
+import { folderOf } from './plan/parents.js';
+import { fileOf, lookAt, takeName, type MayReplace, type Replaceable } from './take-name.js';
 
 /** A flushed partial and what it becomes. */
 export interface Publishable {
@@ -15,21 +17,25 @@ export interface Publishable {
   /** `local` holds inode and mtime of the partial; the ctime follows the rename. */
   readonly entry: ManifestEntry;
   readonly bytesFetched: number;
+  /** The file that was there when the plan was made, if it may be replaced. */
+  readonly replaces?: Replaceable;
 }
 
 /** Where and for whom files are published. */
 export interface PublishContext {
   readonly filesRoot: string;
-  readonly recordDir: string;
   readonly planId: string;
   readonly journal: Journal;
   readonly proof: OwnershipProof;
+  readonly oldTruth: OldTruth;
+  /** `--if-exists overwrite`: whatever file is there is replaced. */
+  readonly overwrites: boolean;
 }
 
 /**
  * Publishes files that are flushed already: announces them, renames them all, flushes the folders, then the journal.
- * A file whose parent leads out of the destination is refused: its error comes back beside its path, the others
- * are published.
+ * A file whose parent leads out of the destination, or whose name is taken by a file that the plan has not seen there, is
+ * refused: its error comes back beside its path, the others are published.
  */
 export async function publish(
   context: PublishContext,
@@ -38,53 +44,128 @@ export async function publish(
   const refused = new Map<string, WaybillError>();
   if (files.length === 0) return refused;
   await checkOwnership(context.proof);
-  await setOldTruthAside(context.recordDir);
-  const ready: Publishable[] = [];
-  const folders = new Set<string>();
-  for (const file of files) {
-    const target = join(context.filesRoot, file.entry.path);
-    try {
-      if (!folders.has(dirname(target))) await makeParent(context.filesRoot, dirname(target));
-      folders.add(dirname(target));
-      ready.push(file);
-    } catch (error) {
-      const translated = toDestinationError(error, 'make the folder of', target);
-      refused.set(file.entry.path, refusalOf(translated, file.entry.path));
-    }
-  }
-  const announced = ready.map(({ entry }) => ({
-    kind: 'publishing' as const,
-    planId: context.planId,
-    entry,
-  }));
-  await context.journal.addPublishing(announced);
-  const lines = await Promise.all(
-    ready.map(async (file) => {
-      const target = join(context.filesRoot, file.entry.path);
-      try {
-        await rename(file.partialPath, target);
-        const local = localStampOf(await lstat(target, { bigint: true }));
-        return fetchedLine(context.planId, { ...file.entry, local }, file.bytesFetched);
-      } catch (error) {
-        const translated = toDestinationError(error, 'publish', target);
-        refused.set(file.entry.path, refusalOf(translated, file.entry.path));
-        return undefined;
-      }
-    }),
-  );
+  await context.oldTruth.setAside();
+  const folders = new Map<string, HeldFolder>();
   try {
-    for (const folder of folders) await fsyncDir(folder);
-  } catch (error) {
-    // The next flush of that folder may say that all is well (rule 14): these files are dropped and come again.
-    await dropPublished(context.filesRoot, ready);
-    throw error;
+    const ready = await holdFolders(context, files, folders, refused);
+    const announced = ready.map(({ partialPath, entry }) => ({
+      kind: 'publishing' as const,
+      planId: context.planId,
+      entry,
+      partialName: basename(partialPath),
+    }));
+    await context.journal.addPublishing(announced);
+    const lines = await Promise.all(
+      ready.map((file) => publishOne(context, file, folders, refused)),
+    );
+    const published = lines.filter((line) => line !== undefined);
+    for (const [path, folder] of folders) {
+      await folder.sync().catch(async (error: unknown) => {
+        // The next flush of that folder may say that all is well (rule 14): these files are dropped and come again.
+        await dropPublished(folders, published);
+        throw toDestinationError(error, 'write', join(context.filesRoot, path));
+      });
+    }
+    await context.journal.addFetched(published);
+  } finally {
+    for (const folder of folders.values()) await folder.close();
   }
-  await context.journal.addFetched(lines.filter((line) => line !== undefined));
   return refused;
 }
 
-async function dropPublished(filesRoot: string, files: readonly Publishable[]): Promise<void> {
-  for (const { entry } of files) await unlink(join(filesRoot, entry.path)).catch(() => undefined);
+async function holdFolders(
+  context: PublishContext,
+  files: readonly Publishable[],
+  folders: Map<string, HeldFolder>,
+  refused: Map<string, WaybillError>,
+): Promise<Publishable[]> {
+  const ready: Publishable[] = [];
+  for (const file of files) {
+    const { path } = file.entry;
+    const below = folderOf(path);
+    try {
+      const held =
+        folders.get(below) ?? (await HeldFolder.open(context.filesRoot, below, { makes: true }));
+      if (held !== undefined) folders.set(below, held);
+      ready.push(file);
+    } catch (error) {
+      const target = join(context.filesRoot, path);
+      refused.set(path, refusalOf(toDestinationError(error, 'make the folder of', target), path));
+    }
+  }
+  return ready;
+}
+
+async function publishOne(
+  context: PublishContext,
+  file: Publishable,
+  folders: ReadonlyMap<string, HeldFolder>,
+  refused: Map<string, WaybillError>,
+): Promise<FetchedLine | undefined> {
+  const { entry, partialPath, bytesFetched } = file;
+  const { path } = entry;
+  const shown = join(context.filesRoot, path);
+  const target = folders.get(folderOf(path))?.pathOf(basename(path)) ?? shown;
+  try {
+    const isTaken = await takeName(partialPath, target, await mayReplace(context, file, target));
+    const found = await lookAt(target);
+    if (isTaken === 'taken' && found !== undefined) {
+      return fetchedLine(context.planId, { ...entry, local: localStampOf(found) }, bytesFetched);
+    }
+    const own = await publishedByOther(context, target, path);
+    if (own !== undefined) {
+      await rm(partialPath, { force: true });
+      return fetchedLine(context.planId, own, bytesFetched);
+    }
+    const why =
+      file.replaces === undefined
+        ? `${path} was made by somebody else while the pull ran, and is left as it is`
+        : `${path} was changed while the pull ran, and is left as it is`;
+    throw new WaybillError('WB_CONFLICT', why, { operation: 'publish', path });
+  } catch (error) {
+    refused.set(path, refusalOf(toDestinationError(error, 'publish', shown), path));
+    return undefined;
+  }
+}
+
+async function dropPublished(
+  folders: ReadonlyMap<string, HeldFolder>,
+  published: readonly FetchedLine[],
+): Promise<void> {
+  for (const { entry } of published) {
+    const path = folders.get(folderOf(entry.path))?.pathOf(basename(entry.path));
+    if (path !== undefined) await unlink(path).catch(() => undefined);
+  }
+}
+
+async function mayReplace(
+  context: PublishContext,
+  { entry, replaces }: Publishable,
+  target: string,
+): Promise<MayReplace> {
+  if (context.overwrites) return 'any file';
+  const allowed = replaces === undefined ? [] : [replaces];
+  // What this pull has published before a reboot, and could not vouch for, is fetched again.
+  const line = context.journal.fetched(entry.path);
+  if (line === undefined || line.isTrusted) return allowed;
+  const found = fileOf(await lookAt(target));
+  return found !== undefined && isPublishedFile(line.entry, found) ? [...allowed, found] : allowed;
+}
+
+/** The entry of a file that another attempt at the same unit, in another process, has published meanwhile (rule 13). */
+async function publishedByOther(
+  context: PublishContext,
+  target: string,
+  path: string,
+): Promise<ManifestEntry | undefined> {
+  const found = fileOf(await lookAt(target));
+  if (found === undefined) return undefined;
+  const journal = await context.journal.reread();
+  const lines = [journal.fetched(path), journal.publishing(path)];
+  const line = lines.find(
+    (one) => one?.planId === context.planId && isPublishedFile(one.entry, found),
+  );
+  return line === undefined ? undefined : { ...line.entry, local: found.stamp };
 }
 
 /** Something in the way of one file is that file's failure; what concerns the whole destination is thrown. */
@@ -96,86 +177,4 @@ function refusalOf(error: WaybillError, path: string): WaybillError {
     scope: 'file',
     cause: error,
   });
-}
-
-const movingAside = new Map<string, Promise<void>>();
-
-/**
- * Before the first new byte is seen, the old receipt goes: without it, nothing claims to be complete (rule 19). Units
- * that publish at the same moment wait for the one that moves it.
- */
-async function setOldTruthAside(recordDir: string): Promise<void> {
-  const moving = movingAside.get(recordDir) ?? moveOldTruth(recordDir);
-  movingAside.set(recordDir, moving);
-  try {
-    await moving;
-  } finally {
-    movingAside.delete(recordDir);
-  }
-}
-
-async function moveOldTruth(recordDir: string): Promise<void> {
-  const names = [
-    RECORD_NAMES.receipt,
-    RECORD_NAMES.partialReceipt,
-    RECORD_NAMES.sums,
-    RECORD_NAMES.manifest,
-  ];
-  const aside = join(recordDir, RECORD_NAMES.previous);
-  let isMoved = false;
-  for (const name of names) {
-    try {
-      await rename(join(recordDir, name), join(aside, name));
-      isMoved = true;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-        throw toDestinationError(error, 'set aside', join(recordDir, name));
-      }
-      // Either the file or the folder is missing; only a file that is there needs the folder.
-      if (!(await isThere(join(recordDir, name)))) continue;
-      await makeFolderDurably(aside);
-      await rename(join(recordDir, name), join(aside, name));
-      isMoved = true;
-    }
-  }
-  if (!isMoved) return;
-  await fsyncDir(aside);
-  await fsyncDir(recordDir);
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Makes the folder of a file; one that exists as a link must lead to a place inside the destination. */
-async function makeParent(filesRoot: string, folder: string): Promise<void> {
-  const below = relative(filesRoot, folder);
-  if (below === '') return;
-  let current = filesRoot;
-  for (const segment of below.split(sep)) {
-    current = join(current, segment);
-    const stats = await lstat(current).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (stats === undefined) {
-      await mkdir(current).catch((error: unknown) => {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      });
-      await fsyncDir(dirname(current));
-    } else if (stats.isSymbolicLink()) await refuseLeadingOut(filesRoot, current);
-  }
-}
-
-async function refuseLeadingOut(filesRoot: string, link: string): Promise<void> {
-  const [root, target] = await Promise.all([realpath(filesRoot), realpath(link)]);
-  if (target === root || target.startsWith(root + sep)) return;
-  throw new WaybillError(
-    'WB_UNSAFE_PATH',
-    `${link} is a link that leads out of the destination: remove it, or pull elsewhere`,
-    { operation: 'publish', path: relative(filesRoot, link) },
-  );
 }

@@ -1,11 +1,13 @@
 /** What the calls of one pull share inside a process: read once, kept until the pull ends. */
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ManifestEntry } from '../manifest/index.js';
 import { WaybillError } from '../model/errors.js';
 import type { Store, StoreAddress } from '../stores/store.js';
 import type { PullRef } from './api.js';
-import { Journal } from './journal.js';
+import { errnoOf, toDestinationError } from './destination-error.js';
+import { isPublishedFile, Journal } from './journal.js';
 import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
+import { OldTruth } from './old-truth.js';
 import { checkOwnership } from './owner.js';
 import { Permits } from './permits.js';
 import { planDirOf, readPage, type PlanPage } from './plan/page.js';
@@ -14,6 +16,7 @@ import type { ThreadPool } from './pool.js';
 import { thisProcess } from './process-identity.js';
 import type { PublishContext } from './publish.js';
 import { readPullRecord, type PullRecord } from './pull-record.js';
+import { fileOf, lookAt, type Replaceable } from './take-name.js';
 
 /** Connections of one pull where the user gave no --concurrency. */
 const DEFAULT_CONNECTIONS = 16;
@@ -32,6 +35,7 @@ export class PullContext {
   /** The listing in progress, between two calls of `planPage`. */
   pageWriter: PageWriter | undefined;
   private openStore: Promise<Store> | undefined;
+  private readonly oldTruth: OldTruth;
   private readonly pages = new Map<number, Promise<PlanPage>>();
 
   private constructor(
@@ -43,7 +47,9 @@ export class PullContext {
     readonly permits: Permits,
     readonly pool: ThreadPool,
     private readonly opener: StoreOpener,
-  ) {}
+  ) {
+    this.oldTruth = new OldTruth(ref.recordDir);
+  }
 
   /** Reads the records of a claimed destination. Throws WB_DESTINATION_NOT_HERE, WB_DESTINATION_OWNED. */
   static async open(
@@ -91,10 +97,11 @@ export class PullContext {
   get publishing(): PublishContext {
     return {
       filesRoot: this.layout.filesRoot,
-      recordDir: this.ref.recordDir,
       planId: this.planId,
       journal: this.journal,
       proof: this.ref,
+      oldTruth: this.oldTruth,
+      overwrites: this.record.request.ifExists === 'overwrite',
     };
   }
 
@@ -124,14 +131,14 @@ export class PullContext {
     });
   }
 
-  /** Whether a published file is still the one that the journal names, by size and inode. */
-  async isInPlace(path: string, inode: string | undefined, sizeBytes: number): Promise<boolean> {
+  /** What lies under the name of a published file, if it is still the one that the journal names. */
+  async inPlace(entry: ManifestEntry): Promise<Replaceable | undefined> {
     try {
-      const stats = await lstat(join(this.layout.filesRoot, path), { bigint: true });
-      return stats.isFile() && Number(stats.size) === sizeBytes && String(stats.ino) === inode;
+      const found = fileOf(await lookAt(join(this.layout.filesRoot, entry.path)));
+      return found !== undefined && isPublishedFile(entry, found) ? found : undefined;
     } catch (error) {
-      if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
-      throw error;
+      if (errnoOf(error) === 'ENOTDIR') return undefined;
+      throw toDestinationError(error, 'look at', join(this.layout.filesRoot, entry.path));
     }
   }
 

@@ -1,6 +1,6 @@
 /** Ending a pull: plan and journal become SHA256SUMS, manifest and receipt (rule 20). */
 import { createHash } from 'node:crypto';
-import { lstat, readdir, rmdir, unlink } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
   capNames,
@@ -16,6 +16,7 @@ import { errorRow, exitCodeOf } from '../model/errors.js';
 import { compareByBytes, RECORD_FOLDER } from '../model/object-path.js';
 import type { Failure, PullResult } from '../model/pull.js';
 import type { CallContext, PullRef } from './api.js';
+import { toDestinationError } from './destination-error.js';
 import {
   fsyncDir,
   makeFolderDurably,
@@ -23,29 +24,18 @@ import {
   remove,
   writeFileDurably,
 } from './durable-file.js';
-import { isOfPlan } from './journal.js';
-import { readLastManifest, readReceipt } from './last-manifest.js';
+import { gather, leftoversOf, type Outcome } from './gather.js';
+import { HeldFolder } from './held-folder.js';
+import { readReceipt } from './last-manifest.js';
 import { RECORD_NAMES } from './layout.js';
 import { checkOwnership, holdsOwner, releaseOwner } from './owner.js';
 import { isFiltered } from './plan/filters.js';
 import { planDirOf, readPages } from './plan/page.js';
-import { hashFile } from './plan-pull.js';
 import type { PullContext } from './pull-context.js';
 
 /** Failures that a result carries; the journal has all of them (rule 29). */
 const SHOWN_FAILURES = 10;
 const SHOWN_CHARACTERS = 200;
-
-/** What the plan and the journal say together. */
-interface Outcome {
-  readonly entries: ManifestEntry[];
-  readonly failures: Failure[];
-  readonly filesFetched: number;
-  readonly bytesFetched: number;
-  readonly filesKept: number;
-  readonly skipped: string[];
-  readonly planned: ReadonlySet<string>;
-}
 
 /** Seals a pull; see TransferEngine.seal. `version` is Waybill's own. */
 export async function sealPull(
@@ -57,8 +47,10 @@ export async function sealPull(
   context.progress.phase = 'sealing';
   await checkOwnership(pull.ref);
   const outcome = await gather(pull, context);
-  const stale = await staleOf(pull, outcome, context);
-  const all = [...outcome.entries, ...stale].sort((a, b) => compareByBytes(a.path, b.path));
+  const leftovers = await leftoversOf(pull, outcome, context);
+  const all = [...outcome.entries, ...leftovers.lines].sort((a, b) =>
+    compareByBytes(a.path, b.path),
+  );
   const writer = new RecordWriter(() => createHash('sha256'));
   const lines = all.map((entry) => writer.add(entry));
   const totals = writer.result();
@@ -97,7 +89,8 @@ export async function sealPull(
     requireLevel: request.requireLevel,
     levels: totals.levels,
     ...readBackOf(outcome.entries),
-    stale: capNames(stale.map((entry) => entry.path)),
+    stale: capNames(leftovers.stale),
+    ...(leftovers.pruned.length === 0 ? {} : { pruned: capNames(leftovers.pruned) }),
     skipped: {
       records: capNames(pull.journal.skippedRecords()),
       special: capNames([]),
@@ -118,6 +111,7 @@ export async function sealPull(
     return result;
   }
   await makeFolders(pull);
+  // The lists of a pull that found everything in place stay as they are; the receipt tells of this pull.
   const isUnchanged = await isSealedAlready(
     pull,
     lines.map((line) => line.manifest),
@@ -132,87 +126,11 @@ export async function sealPull(
       join(recordDir, RECORD_NAMES.manifest),
       lines.map((line) => line.manifest),
     );
-    await writeFileDurably(join(recordDir, RECORD_NAMES.receipt), encodeReceipt(receipt));
   }
+  await writeFileDurably(join(recordDir, RECORD_NAMES.receipt), encodeReceipt(receipt));
   await pull.journal.close();
   await dropScaffolding(pull.ref);
   return result;
-}
-
-/** Joins plan and journal. Whatever is planned and neither in place nor failed is a failure too. */
-async function gather(pull: PullContext, context: CallContext): Promise<Outcome> {
-  const entries: ManifestEntry[] = [];
-  const failures: Failure[] = [];
-  const planned = new Set<string>();
-  let filesFetched = 0;
-  let bytesFetched = 0;
-  let filesKept = 0;
-  const skipped: string[] = [];
-  for await (const page of readPages(planDirOf(pull.ref.recordDir, pull.planId))) {
-    for (const entry of page.entries) {
-      if (entry.kind === 'directory') continue;
-      context.progress.name = entry.path;
-      planned.add(entry.path);
-      if (entry.action === 'skip') skipped.push(entry.path);
-      if (entry.action === 'keep' && entry.kept !== undefined) {
-        entries.push(entry.kept);
-        filesKept += 1;
-      }
-      if (entry.action !== 'fetch') continue;
-      if (pull.journal.failed(entry.path)?.planId === pull.planId) continue;
-      const line = pull.journal.fetched(entry.path);
-      if (line === undefined || !isOfPlan(line, { ...entry, planId: pull.planId })) {
-        failures.push({ path: entry.path, code: 'WB_UNEXPECTED', message: 'it was never fetched' });
-        continue;
-      }
-      if (!(await pull.isInPlace(entry.path, line.entry.local?.inode, line.entry.sizeBytes))) {
-        const message = `${entry.path} was changed or removed while the pull ran`;
-        failures.push({ path: entry.path, code: 'WB_LOCAL_DAMAGE', message });
-        continue;
-      }
-      entries.push(line.entry);
-      filesFetched += 1;
-      bytesFetched += line.bytesFetched;
-    }
-  }
-  for (const { path, code, message } of pull.journal.failures(pull.planId)) {
-    failures.push({ path, code, message });
-  }
-  return { entries, failures, filesFetched, bytesFetched, filesKept, skipped, planned };
-}
-
-/** Files of the last manifest that the source no longer has. `--prune` removes those that still hash to it. */
-async function staleOf(
-  pull: PullContext,
-  outcome: Outcome,
-  context: CallContext,
-): Promise<ManifestEntry[]> {
-  const stale: ManifestEntry[] = [];
-  const last = await readLastManifest(pull.ref.recordDir);
-  const { request } = pull.record;
-  const mayPrune = request.prune && !isFiltered(request.filters) && outcome.failures.length === 0;
-  for (const entry of last.values()) {
-    if (outcome.planned.has(entry.path)) continue;
-    if (mayPrune) context.signal.throwIfAborted();
-    const path = join(pull.layout.filesRoot, entry.path);
-    const stats = await lstat(path).catch(() => undefined);
-    if (stats?.isFile() !== true) continue;
-    if (mayPrune && (await hashFile(pull, path, stats.size)) === entry.sha256) {
-      await unlink(path);
-      await removeEmptyParents(pull.layout.filesRoot, dirname(path));
-    } else stale.push({ ...entry, isStale: true });
-  }
-  return stale;
-}
-
-async function removeEmptyParents(filesRoot: string, folder: string): Promise<void> {
-  for (let current = folder; current.startsWith(`${filesRoot}/`); current = dirname(current)) {
-    const isGone = await rmdir(current).then(
-      () => true,
-      () => false,
-    );
-    if (!isGone) return;
-  }
 }
 
 function checkTreeDigest(pull: PullContext, outcome: Outcome, actual: string): void {
@@ -277,15 +195,20 @@ function filtersOf(pull: PullContext): Pick<Receipt, 'filters'> {
 
 /** Folders that the source has, empty ones above all. */
 async function makeFolders(pull: PullContext): Promise<void> {
+  const { filesRoot } = pull.layout;
   for await (const page of readPages(planDirOf(pull.ref.recordDir, pull.planId))) {
     for (const entry of page.entries) {
       if (entry.action !== 'make') continue;
-      const path = join(pull.layout.filesRoot, entry.path);
-      await makeFolderDurably(path);
+      try {
+        const made = await HeldFolder.open(filesRoot, entry.path, { makes: true });
+        await made?.close();
+      } catch (error) {
+        throw toDestinationError(error, 'make', join(filesRoot, entry.path));
+      }
     }
   }
-  await makeFolderDurably(pull.layout.filesRoot);
-  await fsyncDir(pull.layout.filesRoot);
+  await makeFolderDurably(filesRoot);
+  await fsyncDir(filesRoot);
 }
 
 /**
@@ -340,20 +263,7 @@ export async function sealedResult(ref: PullRef): Promise<PullResult | undefined
     const receipt = text === undefined ? undefined : decodeReceipt(text, path);
     if (receipt?.pull.runId === ref.runId) return resultOf(receipt);
   }
-  const receipt = await readReceipt(ref.recordDir);
-  // A run that found everything in place keeps the receipt of the run before; its own end shows by what it removes first.
-  if (receipt === undefined || !(await holdsOwner(ref))) return undefined;
-  if (await isThere(join(ref.recordDir, RECORD_NAMES.pull))) return undefined;
-  const { files } = receipt.counts;
-  const counts = { ...receipt.counts, filesFetched: 0, filesKept: files };
-  return resultOf({ ...receipt, counts, bytesFetched: 0 });
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return lstat(path).then(
-    () => true,
-    () => false,
-  );
+  return undefined;
 }
 
 /** What a receipt says, as the result of its pull. */

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { fork } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { appendFile, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -268,7 +268,10 @@ describe('the journal', () => {
         );
       });
     await writeFile(path, `${lines.filter((line) => !line.includes('"publishing"')).join('\n')}\n`);
+    // As a disk does it that has lost what it had confirmed: nothing but the bytes tells.
+    const { mtimeNs } = await stat(to, { bigint: true });
     await writeFile(to, 'lost byte');
+    execFileSync('touch', ['-d', `@${mtimeNs / 1_000_000_000n}.${String(mtimeNs).slice(-9)}`, to]);
     const again = engineOf();
     const result = await again.fetchUnit({ ref, page: 0, unit: 0 }, contextOf());
     expect(result).toMatchObject({ files: 1, bytesFetched: 9 });

@@ -1,23 +1,28 @@
 /** What is already at the destination, compared with what the source has (design 2, `--if-exists`). */
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { localStampOf, sameLocalStamp, type ManifestEntry } from '../../manifest/index.js';
+import { sameLocalStamp, type ManifestEntry } from '../../manifest/index.js';
 import { reaches } from '../../model/level.js';
-import { samePin, type ObjectEntry } from '../../model/object-entry.js';
+import { sameStrongPin, type ObjectEntry } from '../../model/object-entry.js';
 import type { PullRequest } from '../../model/pull.js';
-import { toDestinationError } from '../destination-error.js';
-import { isOfPlan, type Journal } from '../journal.js';
+import { errnoOf, toDestinationError } from '../destination-error.js';
+import { isOfPlan, isPublishedFile, type Journal } from '../journal.js';
+import { fileOf, lookAt, type Replaceable } from '../take-name.js';
 import type { Expected } from './expectations.js';
 import type { PlanEntry } from './page.js';
+import { folderOf, outsideError, type Parents } from './parents.js';
 
 /** What is to be done with one file, and why. */
-export type Decision = Pick<PlanEntry, 'action' | 'reason'> & { readonly kept?: ManifestEntry };
+export type Decision = Pick<PlanEntry, 'action' | 'reason'> & {
+  readonly kept?: ManifestEntry;
+  readonly replaces?: Replaceable;
+};
 
 /** What decisions are made from. */
 export interface ExistingContext {
   readonly request: PullRequest;
   readonly filesRoot: string;
   readonly planId: string;
+  readonly parents: Parents;
   readonly journal: Pick<Journal, 'fetched' | 'publishing'>;
   /** The last manifest of this destination, by path. */
   readonly last: ReadonlyMap<string, ManifestEntry>;
@@ -25,61 +30,75 @@ export interface ExistingContext {
   readonly hashFile: (path: string, sizeBytes: number) => Promise<string | undefined>;
 }
 
-interface Found {
-  readonly sizeBytes: number;
-  readonly stamp: ReturnType<typeof localStampOf>;
-}
+/** A file that is there. */
+type Found = Replaceable;
 
-const fetchBecause = (reason: string): Decision => ({ action: 'fetch', reason });
+/** Why a file is a conflict that Waybill wrote once. */
+export const TOUCHED = 'it was changed since Waybill wrote it';
 
-/** Decides about one file. Never changes anything. Throws WB_DESTINATION_FAILED and its kin. */
+const conflict = (reason: string): Decision => ({ action: 'conflict', reason });
+
+/**
+ * Decides about one file. Never changes anything. Throws WB_UNSAFE_PATH where its folder is a link that leads out, and
+ * WB_DESTINATION_FAILED and its kin.
+ */
 export async function decide(
   context: ExistingContext,
   path: string,
   entry: ObjectEntry,
   expected: Expected | undefined,
 ): Promise<Decision> {
+  const parent = await context.parents.kindOf(folderOf(path));
+  if (parent === 'outside') throw outsideError(path);
+  if (parent === 'not a folder') return conflict('a file is in the place of its folder');
   const absolute = join(context.filesRoot, path);
-  const found = await look(absolute);
-  if (found === undefined) return fetchBecause('not there yet');
-  if (found === 'other')
-    return { action: 'conflict', reason: 'a folder or a link is in its place' };
+  const found = parent === 'missing' ? undefined : await look(absolute);
+  if (found === undefined) return { action: 'fetch', reason: 'not there yet' };
+  if (found === 'other') return conflict('a folder or a link is in its place');
   const { ifExists, checksum } = context.request;
   // With --checksum it repairs: what still has the right bytes need not come again.
-  if (ifExists === 'overwrite' && !checksum) return fetchBecause('--if-exists overwrite');
-
+  if (ifExists === 'overwrite' && !checksum) {
+    return { action: 'fetch', reason: '--if-exists overwrite' };
+  }
   const known = await knownOf(context, path, found, absolute);
   const kept = await keepable(context, path, entry, expected, found, known, absolute);
   if (kept !== undefined && reaches(kept.level, context.request.requireLevel)) {
     return { action: 'keep', reason: 'in place already', kept };
   }
-  if (ifExists === 'overwrite') return fetchBecause('its bytes are not the wanted ones');
+  if (ifExists === 'overwrite') {
+    return { action: 'fetch', reason: 'its bytes are not the wanted ones' };
+  }
   if (ifExists === 'skip') return { action: 'skip', reason: '--if-exists skip' };
-  if (known !== undefined)
-    return fetchBecause('the source has another version, or none that can be told');
-  if (ifExists === 'fail')
-    return { action: 'conflict', reason: 'it is there, and --if-exists fail was given' };
+  if (known !== undefined && isWritten(known)) {
+    const reason = 'the source has another version, or none that can be told';
+    return { action: 'fetch', reason, replaces: found };
+  }
+  if (ifExists === 'fail') return conflict('it is there, and --if-exists fail was given');
+  return conflict(whyNotOurs(context, path));
+}
+
+/** Waybill brought it; a file that was there already, with the right bytes, is known too but is somebody else's. */
+function isWritten(entry: ManifestEntry): boolean {
+  return entry.attempts > 0;
+}
+
+function whyNotOurs(context: ExistingContext, path: string): string {
   const earlier = context.last.get(path) ?? context.journal.fetched(path)?.entry;
-  return {
-    action: 'conflict',
-    reason:
-      earlier === undefined ? 'Waybill did not write it' : 'it was changed since Waybill wrote it',
-  };
+  return earlier !== undefined && isWritten(earlier) ? TOUCHED : 'Waybill did not write it';
 }
 
 async function look(absolute: string): Promise<Found | 'other' | undefined> {
   try {
-    const stats = await lstat(absolute, { bigint: true });
-    if (!stats.isFile()) return 'other';
-    return { sizeBytes: Number(stats.size), stamp: localStampOf(stats) };
+    const stats = await lookAt(absolute);
+    if (stats === undefined) return undefined;
+    return fileOf(stats) ?? 'other';
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (errnoOf(error) === 'ENOTDIR') return undefined;
     throw toDestinationError(error, 'look at', absolute);
   }
 }
 
-/** What Waybill knows about the file that is there, if it wrote it and nobody touched it since. */
+/** What Waybill knows about the file that is there, if nobody touched it since. */
 async function knownOf(
   context: ExistingContext,
   path: string,
@@ -92,21 +111,20 @@ async function knownOf(
     if (candidate?.sizeBytes !== found.sizeBytes) continue;
     const mustHash = context.request.checksum || (candidate === line?.entry && !line.isTrusted);
     if (mustHash) {
-      if ((await context.hashFile(absolute, found.sizeBytes)) === candidate.sha256)
-        return candidate;
-    } else if (sameLocalStamp(candidate.local, found.stamp)) return candidate;
+      if ((await context.hashFile(absolute, found.sizeBytes)) === candidate.sha256) {
+        return asFound(candidate, found);
+      }
+    } else if (sameLocalStamp(candidate.local, found.stamp)) return asFound(candidate, found);
   }
   const publishing = context.journal.publishing(path)?.entry;
-  return isThePublished(publishing, found) ? { ...publishing, local: found.stamp } : undefined;
+  if (publishing === undefined || !isPublishedFile(publishing, found)) return undefined;
+  return asFound(publishing, found);
 }
 
-/** A rename changes the ctime: between announcement and journal line, inode, mtime and size tell. */
-function isThePublished(entry: ManifestEntry | undefined, found: Found): entry is ManifestEntry {
-  return (
-    entry?.sizeBytes === found.sizeBytes &&
-    entry.local?.inode === found.stamp.inode &&
-    entry.local.mtimeNs === found.stamp.mtimeNs
-  );
+/** An entry of an earlier pull for the file as it lies here now; it is for this pull to say whether it is stale. */
+function asFound(entry: ManifestEntry, found: Found): ManifestEntry {
+  const { isStale: _, ...rest } = entry;
+  return { ...rest, local: found.stamp };
 }
 
 /** The manifest entry under which the file can stay; undefined if nothing proves that it is the wanted version. */
@@ -141,6 +159,5 @@ async function keepable(
     ...(entry.sizeBytes === undefined ? {} : { sizeBytes: entry.sizeBytes }),
   };
   if (line?.entry.sha256 === known.sha256 && isOfPlan(line, planned)) return known;
-  const isSameVersion = entry.pin?.strength === 'strong' && samePin(entry.pin, known.pin);
-  return isSameVersion ? { ...known, local: found.stamp } : undefined;
+  return sameStrongPin(entry.pin, known.pin) ? known : undefined;
 }

@@ -1,7 +1,7 @@
 /** A page of the plan on disk: what is to be done with each entry, and how the work is cut into units. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { manifestEntrySchema } from '../../manifest/manifest.js';
+import { localStampSchema, manifestEntrySchema } from '../../manifest/manifest.js';
 import { WaybillError } from '../../model/errors.js';
 import type { PlannedPage, UnitLabel } from '../api.js';
 import { makeFolderDurably, readTextIfThere, writeFileDurably } from '../durable-file.js';
@@ -34,6 +34,8 @@ const planEntrySchema = z.object({
     })
     .exactOptional(),
   kept: manifestEntrySchema.exactOptional(),
+  /** The file that is there and may be replaced, as long as it is still this one. Absent: nothing may be there. */
+  replaces: z.object({ sizeBytes: z.number(), stamp: localStampSchema }).exactOptional(),
   /** Why, for `--dry-run`. */
   reason: z.string(),
 });

@@ -6,6 +6,7 @@ import type { CallContext, PlannedPage } from '../api.js';
 import { toDestinationError } from '../destination-error.js';
 import type { Journal } from '../journal.js';
 import { planDirOf, readPage, writePage, type PlanEntry } from './page.js';
+import { TOUCHED } from './existing.js';
 import type { Planned } from './planner.js';
 import { cutUnits } from './units.js';
 
@@ -26,6 +27,8 @@ export interface PagesInput {
   readonly journal: Journal;
   /** The decisions, from the entry on that no sealed page has. */
   readonly planned: AsyncIterator<Planned>;
+  /** `--checksum`: a file whose times alone have changed is no conflict. */
+  readonly comparesBytes: boolean;
   /** How many pages are sealed already. */
   readonly sealedPages: number;
   /** Bytes to fetch and conflicts in the sealed pages. */
@@ -142,11 +145,16 @@ export class PageWriter {
     if (this.conflicts.length === 0) return;
     const shown = this.conflicts.slice(0, SHOWN_CONFLICTS).join('\n  ');
     const more = this.conflicts.length - SHOWN_CONFLICTS;
+    const isTouched = this.conflicts.some((conflict) => conflict.endsWith(`(${TOUCHED})`));
+    const hint =
+      isTouched && !this.input.comparesBytes
+        ? ' If only the times have changed, --checksum finds that out.'
+        : '';
     throw new WaybillError(
       'WB_CONFLICT',
       `${this.conflicts.length} files at the destination are in the way, and nothing was touched:\n  ${shown}` +
         (more > 0 ? `\n  and ${more} more` : '') +
-        '\nUse --if-exists overwrite or skip, or another destination.',
+        `\nUse --if-exists overwrite or skip, or another destination.${hint}`,
       { operation: 'plan' },
     );
   }

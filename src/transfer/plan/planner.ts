@@ -10,6 +10,7 @@ import type { Expectations } from './expectations.js';
 import { filterOf, isFiltered } from './filters.js';
 import { collision, NameTable, type Folding } from './names.js';
 import type { PlanEntry } from './page.js';
+import { outsideError } from './parents.js';
 
 /** Entries that a listing may have before it counts as endless (rule 24). */
 const MAX_ENTRIES = 20_000_000;
@@ -62,7 +63,7 @@ export async function* planEntries(
       continue;
     }
     if (entry.kind === 'directory') {
-      if (!isFiltered(request.filters)) yield* planFolder(input, path);
+      if (!isFiltered(request.filters)) yield* await planFolder(input, path);
       continue;
     }
     if (!isWanted(path)) continue;
@@ -83,7 +84,7 @@ export async function* planEntries(
     context.progress.filesDone = files;
     context.progress.bytesDone = bytes;
     if (input.planned.has(path)) continue;
-    yield { kind: 'entry', entry: await planFile(input, path, entry) };
+    yield await plannedFile(input, path, entry);
   }
   if (files === 0 && isFiltered(request.filters)) {
     throw new WaybillError(
@@ -127,16 +128,37 @@ function refusals(names: NameTable, path: string): Planned[] {
   }));
 }
 
-function* planFolder(input: PlanInput, path: string): Generator<Planned> {
-  if (path === '' || input.planned.has(`${path}/`)) return;
+async function planFolder(input: PlanInput, path: string): Promise<Planned[]> {
+  if (path === '' || input.planned.has(`${path}/`)) return [];
+  const entry = { path, kind: 'directory' as const };
   try {
     guardPath(path);
+    const found = await input.existing.parents.kindOf(path);
+    if (found === 'outside') throw outsideError(path);
+    if (found !== 'not a folder') {
+      return [{ kind: 'entry', entry: { ...entry, action: 'make', reason: 'a folder' } }];
+    }
   } catch (error) {
     // The files in it are refused one by one; an empty folder with a hostile name is worth a line of its own.
-    yield { kind: 'refused', path: path.slice(0, 400), error: toPlainError(error) };
-    return;
+    return [{ kind: 'refused', path: path.slice(0, 400), error: refusalOf(error) }];
   }
-  yield { kind: 'entry', entry: { path, kind: 'directory', action: 'make', reason: 'a folder' } };
+  const reason = 'a file is in the place of a folder';
+  return [{ kind: 'entry', entry: { ...entry, action: 'conflict', reason } }];
+}
+
+/** What concerns one name is that name's failure; anything else ends the plan. */
+function refusalOf(error: unknown): PlainError {
+  const known = asWaybillError(error);
+  if (known.code !== 'WB_UNSAFE_PATH') throw known;
+  return toPlainError(known);
+}
+
+async function plannedFile(input: PlanInput, path: string, entry: ObjectEntry): Promise<Planned> {
+  try {
+    return { kind: 'entry', entry: await planFile(input, path, entry) };
+  } catch (error) {
+    return { kind: 'refused', path, error: refusalOf(error) };
+  }
 }
 
 async function planFile(input: PlanInput, path: string, entry: ObjectEntry): Promise<PlanEntry> {

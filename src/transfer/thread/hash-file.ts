@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { closeSync, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { toPlainError } from '../../model/errors.js';
 import { Cell } from './cell.js';
 import { toDestinationError } from '../destination-error.js';
@@ -12,6 +12,8 @@ import { closeQuietly } from './close-quietly.js';
 import { DigestSet } from './hashes.js';
 import { setModifiedAt } from './modified-at.js';
 import type { FollowOutcome, FollowTask, HashExtentsOutcome, HashExtentsTask } from './tasks.js';
+
+const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
 const READ_BYTES = 1_048_576;
 
@@ -78,7 +80,8 @@ export async function hashExtents(task: HashExtentsTask): Promise<HashExtentsOut
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   let fd: number;
   try {
-    fd = openSync(task.path, 'r');
+    // Neither through a link nor waiting for the writer of a FIFO: what is there may be somebody else's.
+    fd = openSync(task.path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
     return { kind: 'failed', error: toPlainError(toDestinationError(error, 'open', task.path)) };
   }

@@ -1,0 +1,135 @@
+/**
+ * Folders of a destination, held open (rule 21): a name is taken under the folder that was checked, whatever somebody
+ * puts in the place of its path meanwhile.
+ */
+import { constants } from 'node:fs';
+import { access, mkdir, open, readlink, realpath, type FileHandle } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { WaybillError } from '../model/errors.js';
+import { errnoOf } from './destination-error.js';
+
+/** A folder inside the destination. */
+export class HeldFolder {
+  private constructor(
+    private readonly handle: FileHandle,
+    /** A path that names this very folder as long as it is held. */
+    readonly path: string,
+  ) {}
+
+  /**
+   * Walks down from `filesRoot` to `below` ('' or a relative path), one folder at a time, never through a link unless it leads
+   * to a place inside. A folder that is missing is made, or answered with undefined where `makes` is false.
+   * Throws WB_UNSAFE_PATH for a link that leads out, and what the file system throws.
+   */
+  static async open(
+    filesRoot: string,
+    below: string,
+    options: { readonly makes: boolean },
+  ): Promise<HeldFolder | undefined> {
+    const realRoot = await realpath(filesRoot);
+    let held = await hold(realRoot);
+    try {
+      for (const segment of below === '' ? [] : below.split('/')) {
+        const next = await step(realRoot, held, segment, options.makes);
+        await held.close();
+        if (next === undefined) return undefined;
+        held = next;
+      }
+      return held;
+    } catch (error) {
+      await held.close();
+      throw error;
+    }
+  }
+
+  static of(handle: FileHandle, path: string): HeldFolder {
+    return new HeldFolder(handle, path);
+  }
+
+  /** The path of a name in it. */
+  pathOf(name: string): string {
+    return join(this.path, name);
+  }
+
+  /** Flushes the names in it. */
+  sync(): Promise<void> {
+    return this.handle.sync();
+  }
+
+  close(): Promise<void> {
+    return this.handle.close();
+  }
+}
+
+const AS_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+async function hold(path: string): Promise<HeldFolder> {
+  const handle = await open(path, AS_FOLDER);
+  const own = `/proc/self/fd/${handle.fd}`;
+  // Where there is no /proc, the path has to do: it was checked, and is used at once.
+  const isNamed = await access(own).then(
+    () => true,
+    () => false,
+  );
+  return HeldFolder.of(handle, isNamed ? own : path);
+}
+
+async function step(
+  realRoot: string,
+  parent: HeldFolder,
+  segment: string,
+  makes: boolean,
+): Promise<HeldFolder | undefined> {
+  const path = parent.pathOf(segment);
+  try {
+    return await hold(path);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT') return makes ? made(realRoot, parent, segment) : undefined;
+    // A link answers ELOOP or ENOTDIR, after the kind of file system; so does a file.
+    if (code !== 'ELOOP' && code !== 'ENOTDIR') throw error;
+    const target = await targetOf(path);
+    if (!isInside(realRoot, target)) throw leadsOut(await shown(path));
+    const held = await hold(target);
+    if (isInside(realRoot, await shown(held.path))) return held;
+    await held.close();
+    throw leadsOut(target);
+  }
+}
+
+async function targetOf(link: string): Promise<string> {
+  try {
+    return await realpath(link);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    const message = `${await shown(link)} is a link that leads nowhere, where a folder should be`;
+    throw new WaybillError('WB_CONFLICT', message, { operation: 'publish' });
+  }
+}
+
+async function made(
+  realRoot: string,
+  parent: HeldFolder,
+  segment: string,
+): Promise<HeldFolder | undefined> {
+  await mkdir(parent.pathOf(segment)).catch((error: unknown) => {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  });
+  await parent.sync();
+  return step(realRoot, parent, segment, false);
+}
+
+/** The real path behind a path that may go through `/proc/self/fd`. */
+async function shown(path: string): Promise<string> {
+  const [, fd, rest = ''] = /^\/proc\/self\/fd\/(\d+)(\/.*)?$/.exec(path) ?? [];
+  return fd === undefined ? path : `${await readlink(`/proc/self/fd/${fd}`)}${rest}`;
+}
+
+function isInside(realRoot: string, path: string): boolean {
+  return path === realRoot || path.startsWith(realRoot === sep ? sep : realRoot + sep);
+}
+
+function leadsOut(link: string): WaybillError {
+  const message = `${link} is a link that leads out of the destination: remove it, or pull elsewhere`;
+  return new WaybillError('WB_UNSAFE_PATH', message, { operation: 'publish' });
+}
