@@ -22,7 +22,8 @@ export function ageRecords(recordDir: string): void {
           return checkedLine(JSON.stringify(value)).trimEnd();
         })
         .join('\n');
-      if (aged !== text) writeFileSync(path, aged, 'latin1');
+      // Flushed: the disk had these lines, and a second cut must not take them.
+      if (aged !== text) writeFileSync(path, aged, { encoding: 'latin1', flush: true });
     }
   }
 }
