@@ -21,6 +21,8 @@ export interface KillCampaign {
   /** Services beside each other, each with one wave at a time. */
   readonly jobs: number;
   readonly onRound: (outcome: RoundOutcome) => void;
+  /** When it aborts, the waves under way are the last. */
+  readonly signal?: AbortSignal;
 }
 
 /** Rounds of a wave. A round is repeated by its whole wave: its neighbours are part of what happened. */
@@ -83,7 +85,7 @@ async function* runLane(
   try {
     for (let count = 0; ; count += 1) {
       const wave = waves.shift();
-      if (wave === undefined) return;
+      if (wave === undefined || campaign.signal?.aborted === true) return;
       if (count % WAVES_PER_STATE === 0) {
         await bed?.close();
         mkdirSync(base, { recursive: true });

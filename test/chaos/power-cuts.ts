@@ -23,6 +23,7 @@ import { ageRecords } from '../helpers/power-cut.js';
 import { scratchFolder } from '../helpers/processes.js';
 import { contentOf, digestsOfTree, type TreeFile } from '../helpers/tree.js';
 import { chanceOf, type Chance } from './random.js';
+import { groupBy, markdown } from './table.js';
 
 /** What is pulled when the power goes. */
 export const SCENARIOS = ['tree', 'update', 'again', 'large'] as const;
@@ -239,4 +240,27 @@ function put(root: string, files: readonly TreeFile[]): void {
 
 function sha256(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** A cut in one line. */
+export function cutLine(seed: number, outcome: CutOutcome): string {
+  const { round, scenario, mode, at, of, wasOver, faults, tookMs } = outcome;
+  const when = wasOver ? 'after the end' : `before change ${at} of ${of}`;
+  const bad = faults.length === 0 ? '' : `  BAD ${faults.join('; ')}`;
+  return `--seed ${seed} --round ${round}  ${scenario}, ${mode}, ${when} ${tookMs.toFixed(0)} ms${bad}`;
+}
+
+/** The table of the cuts, as Markdown. */
+export function cutTable(outcomes: readonly CutOutcome[]): string {
+  const rows = [
+    ...groupBy(outcomes, ({ scenario }) => `pull: ${scenario}`),
+    ...groupBy(outcomes, ({ mode }) => `what survives: ${mode}`),
+    ['all', outcomes] as const,
+  ].map(([name, group]) => [
+    name,
+    group.length,
+    group.filter(({ wasOver }) => !wasOver).length,
+    group.filter(({ faults }) => faults.length > 0).length,
+  ]);
+  return markdown(['cuts', 'all', 'during the pull', 'bad'], rows);
 }

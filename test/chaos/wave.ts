@@ -43,8 +43,9 @@ export interface RoundOutcome {
   readonly note: string;
 }
 
-/** The same command, so often at most. */
-const COMMANDS = 6;
+/** The same command, so often at most: on a machine with far too much to do each may give up on a slow service. */
+const COMMANDS = 12;
+const TIMEOUT_MS = 600_000;
 
 interface Round {
   readonly round: number;
@@ -130,7 +131,7 @@ function startRound(
   const destination = join(destinations, `round-${round}`);
   mkdirSync(destinations, { recursive: true });
   const args = ['pull', source.uri, destination, '--json'];
-  const command = bed.start(args, { env: source.env, timeoutMs: 180_000 });
+  const command = bed.start(args, { env: source.env, timeoutMs: TIMEOUT_MS });
   const { env } = source;
   return {
     ...{ round, store, kind, destination, args, env, command },
@@ -149,7 +150,7 @@ async function endOf(
       const run = await round.command.done;
       runs.push(run);
       if (run.exitCode === 0 || runs.length === COMMANDS) return { runs };
-      round.command = bed.start(round.args, { env: round.env, timeoutMs: 180_000 });
+      round.command = bed.start(round.args, { env: round.env, timeoutMs: TIMEOUT_MS });
     }
   } catch (error) {
     return { runs, error: error instanceof Error ? error.message : String(error) };
