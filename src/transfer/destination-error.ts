@@ -1,5 +1,7 @@
 /** The one place that knows what the operating system's errors about a destination mean. */
+import { existsSync, statfsSync } from 'node:fs';
 import { constants } from 'node:os';
+import { dirname } from 'node:path';
 import { WaybillError } from '../model/errors.js';
 import type { ErrorCode } from '../model/errors.js';
 
@@ -40,7 +42,8 @@ const IS_DESTINATION = new Set<ErrorCode>(['WB_PERMISSION_DENIED']);
 export function toDestinationError(error: unknown, operation: string, path: string): WaybillError {
   if (error instanceof WaybillError) return error;
   const errno = errnoOf(error) ?? '';
-  const [code, why] = MEANING[errno] ?? ['WB_UNEXPECTED', message(error)];
+  const [code, known] = MEANING[errno] ?? ['WB_UNEXPECTED', message(error)];
+  const why = errno === 'ENOSPC' && lacksInodes(path) ? 'it has no inodes left, see df -i' : known;
   return new WaybillError(code, `cannot ${operation} ${path}: ${why}${errno && ` (${errno})`}`, {
     operation,
     path,
@@ -61,6 +64,16 @@ export function errnoOf(error: unknown): string | undefined {
   const number = Number(unnamed);
   const known = Object.entries(constants.errno).find(([, value]) => value === number)?.[0];
   return known ?? UNNAMED[number] ?? error.code;
+}
+
+/** A file system that has bytes and no inodes is as full: `df` alone would not show it. */
+function lacksInodes(path: string): boolean {
+  try {
+    const { files, ffree, bavail } = statfsSync(existsSync(path) ? path : dirname(path));
+    return files > 0 && ffree === 0 && bavail > 0;
+  } catch {
+    return false;
+  }
 }
 
 function message(error: unknown): string {

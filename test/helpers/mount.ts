@@ -34,7 +34,7 @@ export function mountTmpfs(options: { sizeBytes: number; inodes?: number }): Mou
   return mount(base, ['-t', 'tmpfs', '-o', settings, 'waybill-test']);
 }
 
-/** An ext4 on a loop device, without a journal's delay: commits every second. */
+/** An ext4 on a loop device. */
 export function mountExt4(options: {
   sizeBytes: number;
   inodes?: number;
@@ -42,9 +42,11 @@ export function mountExt4(options: {
   features?: string;
   /** `errors=remount-ro` and the like. */
   mountOptions?: string;
+  /** The folder of the image, sparse; one of its own by default. */
+  at?: string;
 }): Mounted {
   const base = scratchFolder('ext4');
-  const image = join(base, 'image');
+  const image = join(options.at ?? base, 'image');
   const file = openSync(image, 'w');
   ftruncateSync(file, options.sizeBytes);
   closeSync(file);

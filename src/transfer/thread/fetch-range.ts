@@ -138,7 +138,8 @@ export async function fetchRange(task: FetchRangeTask, store: Store): Promise<Fe
     parts.record();
     return { kind: 'fetched', ...answer(), ...(observed === undefined ? {} : { observed }) };
   } catch (error) {
-    recordWhatCame(parts);
+    // What a disk did not take is no part of a file.
+    if (asWaybillError(error).scope !== 'destination') recordWhatCame(parts);
     const isRangeRefused = isOpening && asWaybillError(error).code === 'WB_SIZE_MISMATCH';
     return {
       kind: 'failed',
