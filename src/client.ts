@@ -16,7 +16,7 @@
 import { Client, Connection, makeGrpcRetryInterceptor } from '@temporalio/client';
 import { hostname } from 'node:os';
 import { WaybillError } from './model/errors.js';
-import type { PullRequest, PullResult, PullStatus } from './model/pull.js';
+import type { PullLimits, PullRequest, PullResult, PullStatus } from './model/pull.js';
 import { resultOf } from './client/ended.js';
 import { findPull, listPulls } from './client/find.js';
 import { handBackWork } from './client/hand-back.js';
@@ -46,7 +46,13 @@ export type {
   StartedPull,
   WatchOptions,
 } from './client/types.js';
-export type { PullProgress, PullRequest, PullResult, PullStatus } from './model/pull.js';
+export type {
+  PullLimits,
+  PullProgress,
+  PullRequest,
+  PullResult,
+  PullStatus,
+} from './model/pull.js';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 
@@ -137,6 +143,11 @@ export class WaybillClient {
     return this.signal(pullId, SIGNALS.retryNow, 'retry the pull');
   }
 
+  /** Changes how fast a pull may go, also for what is in flight. */
+  tune(pullId: string, limits: PullLimits): Promise<void> {
+    return this.signal(pullId, SIGNALS.tune, 'tune the pull', limits);
+  }
+
   /** Asks a pull to end: it stops the bytes, keeps journal and partials and gives the destination back. */
   cancel(pullId: string): Promise<void> {
     return reach('cancel the pull', async () => {
@@ -211,10 +222,15 @@ export class WaybillClient {
     await this.connection.close();
   }
 
-  private signal(pullId: string, name: string, doing: string): Promise<void> {
+  private signal(
+    pullId: string,
+    name: string,
+    doing: string,
+    ...args: readonly unknown[]
+  ): Promise<void> {
     return reach(doing, async () => {
       const handle = this.client.workflow.getHandle(pullId);
-      await handle.signal(name, ...(await signalWord(this.client, handle)));
+      await handle.signal(name, ...args, ...(await signalWord(this.client, handle)));
     });
   }
 }

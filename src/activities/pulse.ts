@@ -82,8 +82,8 @@ export class Pulse {
     this.beat();
     if (this.isStopped) return;
     const { progress } = this.options;
-    const { phase, filesDone, bytesDone, bytesChecked = 0, name } = progress;
-    const now = `${phase} ${filesDone} ${bytesDone} ${bytesChecked} ${name}`;
+    const { phase, filesDone, bytesDone, bytesChecked = 0, heldMs, name } = progress;
+    const now = [phase, filesDone, bytesDone, bytesChecked, heldMs, name].join(' ');
     if (now !== this.seen) {
       this.seen = now;
       this.changedAt = performance.now();

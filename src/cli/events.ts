@@ -99,6 +99,7 @@ export function progressEvent(status: PullStatus, bytesPerSecond: number | undef
     startedAt: _startedAt,
     failures: _failures,
     reason: _reason,
+    limits: _limits,
     ...counts
   } = status.progress;
   return {

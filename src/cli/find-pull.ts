@@ -11,6 +11,20 @@ export function pathMeant(text: string): string | undefined {
     : undefined;
 }
 
+/** Finds a pull that still runs. One that has ended is WB_USAGE. */
+export async function findRunningPull(
+  client: Pick<WaybillClient, 'find'>,
+  wanted: string | undefined,
+  verb: string,
+): Promise<PullSummary> {
+  const found = await findPull(client, wanted);
+  if (found.state === 'running') return found;
+  throw new WaybillError(
+    'WB_USAGE',
+    `the pull ${found.pullId} into ${found.destination} has ended (${found.state}); there is nothing to ${verb}`,
+  );
+}
+
 /** Finds the pull. Throws WB_NOT_FOUND, or WB_USAGE where a prefix fits several. */
 export async function findPull(
   client: Pick<WaybillClient, 'find'>,

@@ -47,9 +47,12 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   ],
   pause: [['waybill pause ./model', 'stop the bytes, keep what is there']],
   resume: [['waybill resume ./model', 'go on where it stopped']],
+  tune: [
+    ['waybill tune --max-bandwidth 20MiB/s', 'leave the rest of the line to others'],
+    ['waybill tune ./model --max-bandwidth never', 'as fast as it can again'],
+  ],
   cancel: [['waybill cancel 3f9a', 'a unique prefix of an id is enough']],
   retry: [['waybill retry', 'after the disk, the network or the sign-in was mended']],
-  tune: [['waybill tune ./model --concurrency 4', 'while it runs']],
   up: [['waybill up', 'for a server where pulls start often']],
   down: [
     ['waybill down', 'refuses while pulls are running'],
@@ -100,7 +103,7 @@ becomes DESTINATION, or goes into it where it is a folder or ends in "/".
 Without DESTINATION: ./<name>.
 Ctrl-C pauses; the same command goes on where it stopped. The key d sends it to
 the background.
-Units: 200MiB, 1.5G, 8GB; 90s, 15m, 1h30m, never. More: waybill help units,
+Units: 200MiB, 1.5G, 8GB; 20MiB/s; 90s, 15m, 1h30m, never. More: waybill help units,
 waybill help levels, waybill help exit-codes.`,
   watch: `
 Ctrl-C stops watching; the pull goes on. The exit code is that of the pull.`,

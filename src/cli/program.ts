@@ -51,6 +51,8 @@ function addPullOptions(command: Command): Command {
     .option('-n, --dry-run', 'say what would be fetched or kept, and why; touch nothing')
     .option('-d, --detach', 'start it and leave')
     .option('--concurrency <n>', 'connections to the source at once')
+    .option('--max-bandwidth <rate>', 'bytes a second, as 200MiB/s')
+    .option('--requests-per-second <n>', 'requests to the source')
     .option('--give-up-after <duration>', 'when nothing moved for so long (15m); or never')
     .option('--timeout <duration>', 'the longest that the whole pull may take')
     .option('--receipt-out <file>', 'copy the receipt to FILE');
@@ -175,6 +177,17 @@ export function buildProgram(version: string, dispatch: Dispatch): Command {
   ] as const) {
     add(`${verb} [id]`, summary, async () => (await import('./commands/steer.js')).steer(verb));
   }
+
+  add(
+    'tune [id]',
+    'how fast it may go; takes effect at once',
+    async () => (await import('./commands/tune.js')).runTune,
+    (command) =>
+      command
+        .option('--concurrency <n>', 'connections to the source at once')
+        .option('--max-bandwidth <rate>', 'bytes a second, as 200MiB/s; never: no limit')
+        .option('--requests-per-second <n>', 'requests to the source; never: no limit'),
+  );
 
   program.commandsGroup('The service:');
   add(

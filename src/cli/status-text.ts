@@ -3,6 +3,7 @@ import type { PullStatus } from '../model/pull.js';
 import { formatBytes, formatCount } from '../model/sizes.js';
 import { failureLines, provenLine } from './progress/summary.js';
 import { knowsBytes } from './progress/view.js';
+import { limitsText } from './limits-text.js';
 import { formatColumns } from './table.js';
 
 const MAX_IN_FLIGHT = 10;
@@ -24,6 +25,7 @@ function progressRows({ progress }: PullStatus): string[][] {
         ? `${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}${soFar}`
         : formatBytes(bytesDone),
     ],
+    ...(progress.limits === undefined ? [] : [['limits', limitsText(progress.limits)]]),
     ...(progress.retries > 0 ? [['retries', String(progress.retries)]] : []),
   ];
 }

@@ -2,7 +2,7 @@
 import { WaybillError } from '../model/errors.js';
 import { LEVELS } from '../model/level.js';
 import { IF_EXISTS } from '../model/pull.js';
-import { parseDurationOrNever, parseSize } from '../model/sizes.js';
+import { parseDurationOrNever, parseRateOrNever, parseSize } from '../model/sizes.js';
 
 /** A value as it is used; durations in milliseconds, sizes in bytes, `undefined` for never or not set. */
 export type SettingValue = string | number | boolean | undefined;
@@ -36,6 +36,13 @@ function count(value: string): number {
     throw new WaybillError('WB_USAGE', `"${value}" is no whole number above 0`);
   }
   return number;
+}
+
+function perSecondOrNever(value: string): number | undefined {
+  if (/^never$/i.test(value)) return undefined;
+  const number = Number(value);
+  if (/^[\d.]+$/.test(value) && number >= 0.001 && number <= 1e9) return number;
+  throw new WaybillError('WB_USAGE', `"${value}" is no number of requests; write 50, 0.5 or never`);
 }
 
 function oneOf(words: readonly string[]): (value: string) => string {
@@ -73,6 +80,12 @@ export const SETTINGS: readonly Setting[] = [
   setting('reread', bool, 'read every written file back from the disk', { default: 'false' }),
   setting('prune', bool, 'remove files that the source no longer has', { default: 'false' }),
   setting('concurrency', count, 'connections to the source at once; chosen by Waybill if not set'),
+  setting('max-bandwidth', parseRateOrNever, 'bytes a second that a pull may bring', {
+    default: 'never',
+  }),
+  setting('requests-per-second', perSecondOrNever, 'requests that a pull may send to its source', {
+    default: 'never',
+  }),
   setting('give-up-after', parseDurationOrNever, 'end a pull when nothing moved for so long', {
     default: '15m',
   }),

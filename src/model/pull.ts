@@ -57,12 +57,24 @@ export interface PullRequest {
   readonly takeOver: boolean;
   /** Connections to the source at once; absent: chosen by Waybill. */
   readonly concurrency?: number;
+  /** Bytes a second over all connections of a worker; absent: no limit. */
+  readonly maxBytesPerSecond?: number;
+  /** Requests a second to the source, of a worker; absent: no limit. */
+  readonly maxRequestsPerSecond?: number;
   /** No byte and no entry for so long ends the pull, resumable; absent: never. */
   readonly giveUpAfterMs?: number;
   /** The whole pull may take so long; absent: no limit. */
   readonly timeoutMs?: number;
   readonly maxFiles?: number;
   readonly maxBytes?: number;
+}
+
+/** How fast a pull may go. It can be changed while it runs; absent: as it was, null: no limit. */
+export interface PullLimits {
+  /** Connections to the source at once. */
+  readonly concurrency?: number;
+  readonly maxBytesPerSecond?: number | null;
+  readonly maxRequestsPerSecond?: number | null;
 }
 
 /** What a pull is doing, in the order that it usually does it. */
@@ -104,6 +116,8 @@ export interface PullProgress {
   /** Retries so far, of activities. */
   readonly retries: number;
   readonly startedAt: string;
+  /** How fast it may go; absent: as fast as it can. */
+  readonly limits?: PullLimits;
 }
 
 /** What is being moved right now, from the heartbeats. */

@@ -41,6 +41,11 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
+/** As `parseRate`; `never` is undefined: no limit. */
+export function parseRateOrNever(text: string): number | undefined {
+  return text.trim().toLowerCase() === 'never' ? undefined : parseRate(text);
+}
+
 /** Milliseconds of a duration: `500ms`, `90s`, `15m`, `1h30m`, `2d`. Zero or anything else is WB_USAGE. */
 export function parseDuration(text: string): number {
   const trimmed = text.trim();

@@ -115,6 +115,18 @@ export interface StoreAddress {
   readonly uri: string;
   readonly settings: ConnectionSettings;
   readonly secrets: ConnectionSecrets;
+  /** Added where a store is opened, for a pull that has limits. */
+  readonly pace?: StorePace;
+}
+
+/** How fast a store may go. */
+export interface StorePace {
+  /** Resolves when a request may be sent to a service; rejects with the signal's reason. */
+  beforeRequest(signal?: AbortSignal): Promise<void>;
+  /** So many bytes may be taken at once. */
+  quantumBytes(): number;
+  /** Counts bytes that came; resolves when more may be taken. Undefined: at once. */
+  afterBytes(count: number): Promise<void> | undefined;
 }
 
 /** What a reference points at. */

@@ -5,7 +5,7 @@
  * Every method may be run twice with the same input, at any moment after a kill, and gives the same answer.
  * All throw WaybillError; an abort rejects with the signal's reason.
  */
-import type { Failure, PullRequest, PullResult } from '../model/pull.js';
+import type { Failure, PullLimits, PullRequest, PullResult } from '../model/pull.js';
 
 /** What a unit of work is doing. The caller reads it by a timer and sends it as a heartbeat (rule 27). */
 export interface UnitProgress {
@@ -19,11 +19,21 @@ export interface UnitProgress {
   bytesTotal: number;
   /** Bytes read back from the disk so far: a long check or hash that brings nothing is no standstill (rule 27). */
   bytesChecked?: number;
+  /** Time that it was held back on purpose (a limit, no free connection): rises while it is no standstill. */
+  heldMs: number;
 }
 
 /** Progress of work that has done nothing yet. */
 export function startProgress(phase: UnitProgress['phase']): UnitProgress {
-  return { phase, name: '', filesDone: 0, filesTotal: 0, bytesDone: 0, bytesTotal: 0 };
+  return {
+    phase,
+    name: '',
+    filesDone: 0,
+    filesTotal: 0,
+    bytesDone: 0,
+    bytesTotal: 0,
+    heldMs: 0,
+  };
 }
 
 /** What every call gets beside its input. */
@@ -150,6 +160,8 @@ export interface TransferEngine {
    * the destination. Cannot be cancelled from its first write on (rule 20).
    */
   seal(input: { ref: PullRef }, context: CallContext): Promise<PullResult>;
+  /** Changes how fast the pull goes, also for what is in flight and for the other workers, which look every two seconds. */
+  tune(input: { ref: PullRef; limits: PullLimits }): Promise<void>;
   /** Gives the destination up without sealing it; journal and partials stay (rule 28). */
   release(input: { ref: PullRef }): Promise<void>;
   /** Frees threads and connections. */

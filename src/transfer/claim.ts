@@ -63,6 +63,7 @@ export async function claimDestination(input: ClaimRequest): Promise<Claim> {
       startedAt: input.now,
       madeFolder: isNewFolder || earlier?.madeFolder === true,
     });
+    await remove(join(layout.recordDir, RECORD_NAMES.tuning));
     await dropLeftovers(layout.recordDir, input.runId);
   }
   const { maxFiles, maxBytes } = input.request;

@@ -6,7 +6,7 @@ import type { CallContext, PullRef, ResolvedSource, TransferEngine } from './api
 import { claimDestination } from './claim.js';
 import { fetchUnit } from './fetch-unit.js';
 import { missingOf } from './in-place.js';
-import { releaseOwner, type AskOwner } from './owner.js';
+import { checkOwnership, releaseOwner, type AskOwner } from './owner.js';
 import { labelOf } from './plan/page.js';
 import { planPage } from './plan-pull.js';
 import { ThreadPool } from './pool.js';
@@ -120,7 +120,8 @@ class Engine implements TransferEngine {
     input: Parameters<TransferEngine['fetchUnit']>[0],
     context: CallContext,
   ): ReturnType<TransferEngine['fetchUnit']> {
-    return fetchUnit(await this.pull(input.ref), input, context);
+    const pull = await this.pull(input.ref);
+    return pull.limits.during(() => fetchUnit(pull, input, context));
   }
 
   async recordFailure(
@@ -153,6 +154,11 @@ class Engine implements TransferEngine {
     );
     await this.forget(input.ref);
     return result;
+  }
+
+  async tune(input: Parameters<TransferEngine['tune']>[0]): Promise<void> {
+    await checkOwnership(input.ref);
+    await (await this.pull(input.ref)).limits.change(input.limits);
   }
 
   async release(input: { ref: PullRef }): Promise<void> {

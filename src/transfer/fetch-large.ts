@@ -10,6 +10,7 @@ import type { PlanEntry } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
 import type { Arrived } from './prove.js';
 import { Cell } from './thread/cell.js';
+import { takePermits } from './take-permits.js';
 import { digestNames } from './thread/hashes.js';
 import type { Extent, Observed } from './thread/tasks.js';
 import { watchCell } from './watch-cell.js';
@@ -53,6 +54,7 @@ export async function fetchLarge(
   const timer = setInterval(() => {
     progress.bytesDone = attempt.bytesDone;
     progress.bytesChecked = attempt.bytesChecked;
+    progress.heldMs += attempt.newlyHeldMs();
   }, COUNT_MS);
   try {
     return await attempt.run();
@@ -74,6 +76,7 @@ class LargeAttempt {
   private proving: Promise<void> | undefined;
   private failure: unknown;
   private isRangeRefused = false;
+  private heldMs = 0;
 
   constructor(
     private readonly pull: PullContext,
@@ -104,6 +107,13 @@ class LargeAttempt {
   /** Bytes that were read back: by the hash, and to prove recorded parts. */
   get bytesChecked(): number {
     return this.cell.checkedBytes;
+  }
+
+  /** What it was held back since this was asked last. */
+  newlyHeldMs(): number {
+    const before = this.heldMs;
+    this.heldMs = this.cell.heldMs + this.pull.limits.heldMs;
+    return this.heldMs - before;
   }
 
   async run(): Promise<LargeArrived> {
@@ -208,12 +218,13 @@ class LargeAttempt {
 
   private async fetchGap(gap: Run): Promise<void> {
     const { plan, sizeBytes, pin } = this.file;
-    const taken = await this.pull.permits.take(1, this.context.signal);
+    const taken = await takePermits(this.pull, 1, this.context);
     try {
       const outcome = await this.pull.pool.fetchRange({
         address: this.pull.address,
         round: this.pull.round,
         cell: this.cell.memory,
+        pace: this.pull.limits.pace,
         sourcePath: plan.sourcePath ?? plan.path,
         partialPath: this.partial.partialPath,
         sidecarPath: this.partial.sidecarPath,
@@ -230,8 +241,11 @@ class LargeAttempt {
         this.isRangeRefused ||= outcome.isRangeRefused === true;
         this.failure ??= fromPlainError(outcome.error);
       }
+    } catch (error) {
+      this.pull.limits.threadDied();
+      throw error;
     } finally {
-      this.pull.permits.give(taken);
+      this.pull.limits.permits.give(taken);
     }
   }
 }

@@ -7,6 +7,7 @@ import { toDestinationError } from './destination-error.js';
 import type { PlanEntry } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
 import { LARGE_FROM_BYTES } from './plan/units.js';
+import { takePermits } from './take-permits.js';
 import { Cell } from './thread/cell.js';
 import type { WholeFile, WholeFileOutcome } from './thread/tasks.js';
 import { watchCell } from './watch-cell.js';
@@ -41,15 +42,18 @@ export async function fetchSmall(
     plan,
     partialPath: join(pull.partialDir, `${prefix}-${index}`),
   }));
-  const permits = await pull.permits.take(Math.min(CONNECTIONS, work.length), context.signal);
+  const permits = await takePermits(pull, Math.min(CONNECTIONS, work.length), context);
   const threads = Math.min(pull.pool.threads, permits, work.length);
   const cell = new Cell();
   const unwatch = watchCell(cell, context.signal);
-  const base = { files: context.progress.filesDone, bytes: context.progress.bytesDone };
-  const timer = setInterval(() => {
-    context.progress.filesDone = base.files + cell.files;
-    context.progress.bytesDone = base.bytes + cell.bytes;
-  }, 200);
+  const { progress } = context;
+  const base = { files: progress.filesDone, bytes: progress.bytesDone, heldMs: progress.heldMs };
+  const count = (): void => {
+    progress.filesDone = base.files + cell.files;
+    progress.bytesDone = base.bytes + cell.bytes;
+    progress.heldMs = base.heldMs + cell.heldMs + pull.limits.heldMs;
+  };
+  const timer = setInterval(count, 200);
   try {
     const shares = Array.from({ length: threads }, (_, thread) =>
       work.filter((_file, index) => index % threads === thread),
@@ -60,6 +64,7 @@ export async function fetchSmall(
           address: pull.address,
           round: pull.round,
           cell: cell.memory,
+          pace: pull.limits.pace,
           files: share.map(({ plan, partialPath }) => wholeFileOf(plan, partialPath)),
           concurrency: Math.max(1, Math.floor(permits / threads)),
           largeFromBytes: options.takesLarge ? Number.MAX_SAFE_INTEGER : LARGE_FROM_BYTES,
@@ -71,12 +76,14 @@ export async function fetchSmall(
       }),
     );
     return answers.flat();
+  } catch (error) {
+    pull.limits.threadDied();
+    throw error;
   } finally {
     clearInterval(timer);
     unwatch();
-    pull.permits.give(permits);
-    context.progress.filesDone = base.files + cell.files;
-    context.progress.bytesDone = base.bytes + cell.bytes;
+    pull.limits.permits.give(permits);
+    count();
   }
 }
 

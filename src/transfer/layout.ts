@@ -41,6 +41,8 @@ export const RECORD_NAMES = {
   owner: 'owner.json',
   destination: 'destination.json',
   pull: 'pull.json',
+  /** Limits that were changed while the pull runs. */
+  tuning: 'tuning.json',
   plan: 'plan',
   journal: 'journal',
   partial: 'partial',

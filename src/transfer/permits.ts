@@ -5,13 +5,21 @@ export class Permits {
   private free: number;
   private readonly waiting: (() => void)[] = [];
 
-  constructor(readonly total: number) {
+  constructor(private total: number) {
     this.free = total;
+  }
+
+  /** Changes how many there are; below what is taken now, nothing is given until enough has come back. */
+  resize(total: number): void {
+    const more = total - this.total;
+    this.total = total;
+    this.free += more;
+    for (let index = 0; index < more; index += 1) this.waiting.shift()?.();
   }
 
   /** Waits for at least one permit and takes up to `wanted`. Rejects with the signal's reason. */
   async take(wanted: number, signal: AbortSignal): Promise<number> {
-    while (this.free === 0) {
+    while (this.free <= 0) {
       signal.throwIfAborted();
       await new Promise<void>((resolve, reject) => {
         const wake = (): void => {

@@ -7,9 +7,9 @@ import type { PullRef } from './api.js';
 import { errnoOf, toDestinationError } from './destination-error.js';
 import { isPublishedFile, Journal } from './journal.js';
 import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
+import { LiveLimits } from './live-limits.js';
 import { OldTruth } from './old-truth.js';
 import { checkOwnership } from './owner.js';
-import { Permits } from './permits.js';
 import { planDirOf, readPage, type PlanPage } from './plan/page.js';
 import type { PageWriter } from './plan/pages.js';
 import type { ThreadPool } from './pool.js';
@@ -17,9 +17,6 @@ import { thisProcess } from './process-identity.js';
 import type { PublishContext } from './publish.js';
 import { readPullRecord, type PullRecord } from './pull-record.js';
 import { fileOf, lookAt, type Replaceable } from './take-name.js';
-
-/** Connections of one pull where the user gave no --concurrency. */
-const DEFAULT_CONNECTIONS = 16;
 
 /** Pages that are kept parsed. */
 const KEPT_PAGES = 4;
@@ -44,7 +41,7 @@ export class PullContext {
     readonly layout: Layout,
     readonly journal: Journal,
     readonly address: StoreAddress,
-    readonly permits: Permits,
+    readonly limits: LiveLimits,
     readonly pool: ThreadPool,
     private readonly opener: StoreOpener,
   ) {
@@ -71,9 +68,10 @@ export class PullContext {
     }
     const layout = layoutOf(record.request, record.resolved);
     const journal = await Journal.open(join(ref.recordDir, RECORD_NAMES.journal), thisProcess());
-    const permits = new Permits(record.request.concurrency ?? DEFAULT_CONNECTIONS);
+    const limits = new LiveLimits(ref.recordDir, record.request);
+    await limits.refresh();
     const address = await addressOf(record);
-    return new PullContext(ref, record, layout, journal, address, permits, pool, opener);
+    return new PullContext(ref, record, layout, journal, address, limits, pool, opener);
   }
 
   get planId(): string {
@@ -107,7 +105,8 @@ export class PullContext {
 
   /** The store on this thread, for listing and describing. */
   store(): Promise<Store> {
-    const opened = this.openStore ?? this.opener.open(this.address);
+    const opened =
+      this.openStore ?? this.opener.open({ ...this.address, pace: this.limits.storePace });
     this.openStore = opened;
     return opened;
   }

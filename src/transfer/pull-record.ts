@@ -37,6 +37,8 @@ export const pullRequestSchema = z.strictObject({
   replaceSource: z.boolean(),
   takeOver: z.boolean(),
   concurrency: z.int().positive().exactOptional(),
+  maxBytesPerSecond: z.int().positive().exactOptional(),
+  maxRequestsPerSecond: z.number().positive().exactOptional(),
   giveUpAfterMs: count.exactOptional(),
   timeoutMs: count.exactOptional(),
   maxFiles: count.exactOptional(),

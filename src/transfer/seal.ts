@@ -248,6 +248,7 @@ export async function dropScaffolding(ref: PullRef): Promise<void> {
     RECORD_NAMES.journal,
     RECORD_NAMES.partial,
     RECORD_NAMES.previous,
+    RECORD_NAMES.tuning,
   ];
   // What a kill left of a file that was being written.
   const torn = (await readdir(recordDir)).filter((name) => name.endsWith('.tmp'));

@@ -18,6 +18,8 @@ export const SIGNALS = {
   resume: 'resume',
   /** Tries at once what is waiting for its next try. */
   retryNow: 'retryNow',
+  /** `PullLimits`: how fast it may go from now on. */
+  tune: 'tune',
   /** Root to shard (`boolean`): start no new unit, another shard is blocked; or go on. */
   hold: 'hold',
   /** Shard to root (`ShardBlocked`): this shard is blocked, or no longer. */

@@ -55,6 +55,8 @@ export const POLICIES = {
   nameUnits: { ...common, startToCloseTimeout: '2m' },
   /** A terabyte at 10 MB/s takes 28 hours; the heartbeat finds what is dead. */
   fetch: { ...common, startToCloseTimeout: '7d' },
+  /** One small file at the destination; a disk that does not take it is no reason to wait longer. */
+  tune: { ...common, startToCloseTimeout: '1m', scheduleToCloseTimeout: '5m' },
   recordFailure: { ...common, startToCloseTimeout: '5m' },
   /** Hashes at worst the whole tree again after a reboot. */
   seal: { ...common, startToCloseTimeout: '24h' },

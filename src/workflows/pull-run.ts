@@ -13,6 +13,7 @@ import type { Phase, PullProgress, PullResult } from '../model/pull.js';
 import type { PullRef } from '../transfer/api.js';
 import { progressMarkdown } from './details.js';
 import { Gate } from './gate.js';
+import { Limits } from './limits.js';
 import {
   SIGNALS,
   type Block,
@@ -35,6 +36,7 @@ const BATCHES_AHEAD = 200;
 export class PullRun implements Watched {
   readonly gate = new Gate();
   readonly tuning: Tuning;
+  readonly limits: Limits;
   ref: PullRef | undefined;
   destination: string;
   movedAtMs = Date.now();
@@ -51,6 +53,7 @@ export class PullRun implements Watched {
   constructor(private readonly input: PullInput) {
     this.tuning = { ...DEFAULT_TUNING, ...input.tuning };
     this.destination = input.request.destination.path;
+    this.limits = new Limits(input.request, input.transferQueue);
   }
 
   get isPaused(): boolean {
@@ -72,6 +75,7 @@ export class PullRun implements Watched {
       .reduce(addTotals, NO_TOTALS);
     const { files, bytes, keptFiles, keptBytes } = this.planned;
     const reason = this.reason;
+    const limits = this.limits.now;
     return {
       phase: this.shownPhase,
       ...(reason === undefined ? {} : { reason: cutText(reason, 400) }),
@@ -85,6 +89,7 @@ export class PullRun implements Watched {
       failures: done.failures,
       retries: done.retries,
       startedAt: this.startedAt,
+      ...(limits === undefined ? {} : { limits }),
     };
   }
 
@@ -101,7 +106,9 @@ export class PullRun implements Watched {
     );
     this.ref = claim.ref;
     this.destination = claim.destination;
+    this.limits.claimed(claim.ref);
     await this.transfer(steps, claim.ref, claim.needsWholePlan);
+    await this.limits.settled();
     this.enter('sealing');
     const { ref } = claim;
     // From its first write on a seal is not cancelled (rule 20); waiting for a full disk to be mended is.

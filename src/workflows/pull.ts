@@ -10,7 +10,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/activities.js';
 import { resultWithout } from '../model/ended.js';
-import { PROTOCOL, type PullProgress, type PullResult } from '../model/pull.js';
+import { PROTOCOL, type PullLimits, type PullProgress, type PullResult } from '../model/pull.js';
 import { QUERIES, SIGNALS, type PullInput, type ShardBlocked } from './messages.js';
 import { ending, pullFailure, readOutcome } from './outcomes.js';
 import { POLICIES } from './policies.js';
@@ -20,6 +20,7 @@ import { watchDeadline, watchStandstill, type Verdict } from './watchdog.js';
 const pauseSignal = defineSignal(SIGNALS.pause);
 const resumeSignal = defineSignal(SIGNALS.resume);
 const retryNowSignal = defineSignal(SIGNALS.retryNow);
+const tuneSignal = defineSignal<[PullLimits]>(SIGNALS.tune);
 const shardBlockedSignal = defineSignal<[ShardBlocked]>(SIGNALS.shardBlocked);
 const progressQuery = defineQuery<PullProgress>(QUERIES.progress);
 const openShardsQuery = defineQuery<readonly string[]>(QUERIES.openShards);
@@ -28,6 +29,7 @@ function listen(run: PullRun): void {
   setHandler(pauseSignal, () => run.pause());
   setHandler(resumeSignal, () => run.resume());
   setHandler(retryNowSignal, () => run.retryNow());
+  setHandler(tuneSignal, (limits) => run.limits.change(limits));
   setHandler(shardBlockedSignal, (report) => run.shardBlocked(report));
   setHandler(progressQuery, () => run.progress);
   setHandler(openShardsQuery, () => run.openShards);

@@ -74,6 +74,18 @@ describe('an attempt', () => {
     expect(await running).toBeInstanceOf(CancelledFailure);
   });
 
+  it('rule 27: what a limit holds back is no standstill', async () => {
+    const env = newEnvironment();
+    const ended = await env.run(() =>
+      attempt(QUICK, 'fetching', async ({ signal, progress }) => {
+        const timer = setInterval(() => (progress.heldMs += 20), 20);
+        await sleep(400, undefined, { signal }).finally(() => clearInterval(timer));
+        return 'done';
+      }),
+    );
+    expect(ended).toBe('done');
+  });
+
   it('rule 27: nothing for too long ends it, as a timeout of the source', async () => {
     const env = newEnvironment();
     const error = await thrownBy(() =>

@@ -58,6 +58,7 @@ export function contextOf(signal: AbortSignal = new AbortController().signal): C
     filesTotal: 0,
     bytesDone: 0,
     bytesTotal: 0,
+    heldMs: 0,
   };
   return { signal, progress, attempt: 1 };
 }

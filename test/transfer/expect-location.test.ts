@@ -41,6 +41,7 @@ async function textOf(location: string, from = source()): Promise<string> {
       filesTotal: 0,
       bytesDone: 0,
       bytesTotal: 0,
+      heldMs: 0,
     },
   } as const;
   const body: Readable = await readLocation(location, from, new StoreRegistry(), context);

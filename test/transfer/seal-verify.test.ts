@@ -317,6 +317,7 @@ describe('seal and verify', () => {
       filesTotal: 0,
       bytesDone: 0,
       bytesTotal: 0,
+      heldMs: 0,
     };
     const { bytes } = await sealTree(root, { waybill: '0', progress });
     expect([progress.filesDone, progress.bytesDone]).toEqual([500, bytes]);

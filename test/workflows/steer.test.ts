@@ -70,6 +70,27 @@ describe.each([
     expect((await bench.client.status(pullId)).state).toBe('cancelled');
   }, 60_000);
 
+  it('is tuned: the workers hear it while units run, and progress tells what holds', async () => {
+    let isSlow = true;
+    const engine = await serve({
+      pages: [8],
+      unit: (_unit, _call, context) => workFor(isSlow ? 60_000 : 10, context),
+    });
+    const asked = newRequest({ maxBytesPerSecond: 1_000, concurrency: 4 });
+    const { pullId } = await bench.client.startPull(asked, { tuning });
+    await bench.client.tune(pullId, { concurrency: 9 });
+    await until('units run', () => engine.running === 6);
+    await bench.client.tune(pullId, { maxBytesPerSecond: null });
+    await until('the change has arrived', () => engine.tuned.at(-1)?.maxBytesPerSecond === null);
+    expect(engine.tuned.at(-1)).toEqual({ concurrency: 9, maxBytesPerSecond: null });
+    expect((await bench.client.status(pullId)).progress.limits).toEqual({ concurrency: 9 });
+    await bench.client.pause(pullId);
+    await until('it stands', () => engine.running === 0);
+    isSlow = false;
+    await bench.client.resume(pullId);
+    expect((await bench.client.result(pullId)).ok).toBe(true);
+  }, 60_000);
+
   it('tries at once what is blocked when it is told to', async () => {
     let isDown = true;
     await serve({

@@ -1,8 +1,7 @@
 /** `waybill pause|resume|cancel|retry [id]`. */
 import type { WaybillClient } from '../../client.js';
-import { WaybillError } from '../../model/errors.js';
 import type { CommandContext, CommandFunction } from '../context.js';
-import { findPull } from '../find-pull.js';
+import { findRunningPull } from '../find-pull.js';
 import { openSession } from '../session.js';
 
 /** What can be done to a running pull. */
@@ -33,13 +32,7 @@ export function steer(verb: Verb): CommandFunction {
   return async ({ config, output }: CommandContext, [wanted]) => {
     const session = await openSession({ config, onProgress: (line) => output.say(line) });
     try {
-      const { pullId, state, destination } = await findPull(session.client, wanted);
-      if (state !== 'running') {
-        throw new WaybillError(
-          'WB_USAGE',
-          `the pull ${pullId} into ${destination} has ended (${state}); there is nothing to ${verb}`,
-        );
-      }
+      const { pullId, destination } = await findRunningPull(session.client, wanted, verb);
       await act(session.client, verb, pullId);
       if (output.isJson) output.json({ ok: true, pullId, destination, did: verb });
       else {

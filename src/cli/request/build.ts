@@ -90,12 +90,16 @@ function filtersOf(flags: Flags): PullRequest['filters'] {
 
 function limitsOf(config: Config): Partial<PullRequest> {
   const concurrency = numberOf(config, 'concurrency');
+  const maxBytesPerSecond = numberOf(config, 'max-bandwidth');
+  const maxRequestsPerSecond = numberOf(config, 'requests-per-second');
   const giveUpAfterMs = numberOf(config, 'give-up-after');
   const timeoutMs = numberOf(config, 'timeout');
   const maxFiles = numberOf(config, 'max-files');
   const maxBytes = numberOf(config, 'max-bytes');
   return {
     ...(concurrency === undefined ? {} : { concurrency }),
+    ...(maxBytesPerSecond === undefined ? {} : { maxBytesPerSecond }),
+    ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
     ...(giveUpAfterMs === undefined ? {} : { giveUpAfterMs }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(maxFiles === undefined ? {} : { maxFiles }),

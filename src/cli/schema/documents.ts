@@ -6,7 +6,7 @@ import type { SealReport } from '../../transfer/seal-tree.js';
 import type { DoctorCheck, DoctorReport } from '../../service/doctor.js';
 import type { SetupReport } from '../../service/setup.js';
 import type { PullSummary } from '../../client.js';
-import type { InFlight, PullProgress, PullStatus } from '../../model/pull.js';
+import type { InFlight, PullLimits, PullProgress, PullStatus } from '../../model/pull.js';
 import {
   absolutePath,
   code,
@@ -96,6 +96,14 @@ const summary = z.object({
   endedAt: time.optional(),
 } satisfies Shape<PullSummary>);
 
+const limits = z
+  .object({
+    concurrency: count.optional(),
+    maxBytesPerSecond: z.number().nullable().optional(),
+    maxRequestsPerSecond: z.number().nullable().optional(),
+  } satisfies Shape<PullLimits>)
+  .describe('how fast it may go; null: no limit');
+
 const status = z
   .object({
     pullId: text,
@@ -116,6 +124,7 @@ const status = z
       failures: z.array(failure),
       retries: count,
       startedAt: text,
+      limits: limits.optional(),
     } satisfies Shape<PullProgress>),
     inFlight: z.array(
       z.object({
@@ -232,6 +241,7 @@ export const documents = {
       pullId: text,
       destination: text,
       did: z.enum(['pause', 'resume', 'cancel', 'retry', 'tune']),
+      limits: limits.optional().describe('of tune'),
     }),
     failed,
   ]),

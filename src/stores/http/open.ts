@@ -12,7 +12,7 @@ import type { HttpTree } from './tree.js';
 
 /** Makes the store; a wrong setting is WB_CONFIG_INVALID, no request is made. */
 export function openHttp(address: StoreAddress, parsed: HttpAddress): HttpStore {
-  const { settings, secrets } = address;
+  const { settings, secrets, pace } = address;
   const source: HttpSource = {
     client: createHttpClient({
       store: 'http',
@@ -20,6 +20,7 @@ export function openHttp(address: StoreAddress, parsed: HttpAddress): HttpStore 
       secrets,
       maxConnections: MAX_CONNECTIONS,
       identityOrigins: [parsed.url.origin],
+      pace,
     }),
     headers: credentialHeaders(address, parsed.url),
     isPresigned: secrets['query'] !== undefined,

@@ -1,7 +1,9 @@
 /** The connections of a client: one set for each way that a request can take, direct or through a proxy. */
 import type { LookupFunction } from 'node:net';
-import { Agent, Pool, ProxyAgent, Socks5ProxyAgent, type Dispatcher } from 'undici';
+import { Agent, buildConnector, Pool, ProxyAgent, Socks5ProxyAgent, type Dispatcher } from 'undici';
 import { dropWarning } from './drop-warning.js';
+import type { StorePace } from '../store.js';
+import { pacedConnector } from './paced-socket.js';
 import type { Timeouts } from './timeouts.js';
 import type { TlsSettings } from './tls.js';
 
@@ -10,6 +12,8 @@ export interface ConnectionsOptions {
   readonly maxConnections: number;
   readonly timeouts: Timeouts;
   readonly lookup: LookupFunction;
+  /** Behind a SOCKS proxy it bounds requests only, for undici makes those sockets itself. */
+  readonly pace?: StorePace | undefined;
 }
 
 /** A way to an origin. */
@@ -21,7 +25,7 @@ export interface Way {
 
 /** Makes the dispatcher of a way; nothing is connected yet. */
 export function createDispatcher({ proxy, tls }: Way, options: ConnectionsOptions): Dispatcher {
-  const { maxConnections, timeouts, lookup } = options;
+  const { maxConnections, timeouts, lookup, pace } = options;
   const { secureContext, rejectUnauthorized } = tls;
   const connect = {
     ...(secureContext === undefined ? {} : { secureContext }),
@@ -34,7 +38,9 @@ export function createDispatcher({ proxy, tls }: Way, options: ConnectionsOption
     headersTimeout: timeouts.headersMs,
     bodyTimeout: timeouts.stallMs,
   };
-  if (proxy === undefined) return new Agent({ ...pool, connect });
+  if (proxy === undefined) {
+    return new Agent({ ...pool, connect: pacedConnector(buildConnector(connect), pace) });
+  }
   const { address, authorization } = splitProxy(proxy);
   if (address.protocol === 'socks5:') {
     dropWarning(/^SOCKS5 proxy support is experimental/);
@@ -50,9 +56,18 @@ export function createDispatcher({ proxy, tls }: Way, options: ConnectionsOption
     proxyTunnel: false,
     requestTls: connect,
     proxyTls: connect,
-    clientFactory: (origin, own) => new Pool(origin, { ...own, ...pool }),
-    factory: (origin, own) => new Pool(origin, { ...own, ...pool }),
+    clientFactory: (origin, own) => new Pool(origin, { ...pacedPool(own, pace), ...pool }),
+    factory: (origin, own) => new Pool(origin, { ...pacedPool(own, pace), ...pool }),
   });
+}
+
+/** The options of a pool behind a proxy, which makes its connections itself. */
+function pacedPool(own: object, pace: StorePace | undefined): Pool.Options {
+  const options: Pool.Options = own;
+  const { connect } = options;
+  return typeof connect === 'function'
+    ? { ...options, connect: pacedConnector(connect, pace) }
+    : options;
 }
 
 /** The address without its user and password, and what they are to a proxy. */

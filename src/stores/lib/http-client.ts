@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
-import type { ConnectionSecrets, ConnectionSettings } from '../store.js';
+import type { ConnectionSecrets, ConnectionSettings, StorePace } from '../store.js';
 import { createDispatcher, splitProxy } from './dispatchers.js';
 import { errorTextOf, readErrorBody } from './error-text.js';
 import { exchange, type Headers } from './exchange.js';
@@ -35,6 +35,7 @@ export interface HttpClientOptions {
   readonly timeouts?: Partial<Timeouts>;
   /** The origins that a client certificate is shown to (rule 4); absent: every one that asks for it. */
   readonly identityOrigins?: readonly string[];
+  readonly pace?: StorePace | undefined;
 }
 
 /** A request. */
@@ -167,6 +168,7 @@ class UndiciClient implements HttpClient {
     const where = this.whereOf(request, url);
     const { method = 'GET', body, signal, headersTimeoutMs, stallTimeoutMs } = request;
     signal?.throwIfAborted();
+    await this.options.pace?.beforeRequest(signal);
     try {
       return await exchange(
         this.dispatcherFor(url),
@@ -200,6 +202,7 @@ class UndiciClient implements HttpClient {
         maxConnections: this.options.maxConnections,
         timeouts: this.timeouts,
         lookup: guardedLookup,
+        pace: this.options.pace,
       },
     );
     this.dispatchers.set(way, made);

@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { Pin } from '../../model/object-entry.js';
 import { reasonOf } from '../lib/as-error.js';
+import type { StorePace } from '../store.js';
 import { pinOfStats } from './entry.js';
 import { errorOfFileSystem, localError, type LocalPlace } from './errors.js';
 
@@ -22,6 +23,7 @@ export class LocalBody extends Readable {
     private readonly endBytes: number,
     private readonly place: LocalPlace,
     private readonly signal: AbortSignal | undefined,
+    private readonly pace: StorePace | undefined,
   ) {
     // One chunk is read ahead while the last one is used.
     super({ highWaterMark: 2 * CHUNK_BYTES });
@@ -47,7 +49,8 @@ export class LocalBody extends Readable {
   }
 
   private async readNext(): Promise<Buffer | null> {
-    const wanted = Math.min(CHUNK_BYTES, this.endBytes - this.offsetBytes);
+    const most = Math.min(CHUNK_BYTES, this.pace?.quantumBytes() ?? CHUNK_BYTES);
+    const wanted = Math.min(most, this.endBytes - this.offsetBytes);
     if (wanted <= 0) {
       await this.checkUnchanged();
       return null;
@@ -58,6 +61,7 @@ export class LocalBody extends Readable {
       await this.checkUnchanged();
       throw localError('WB_SIZE_MISMATCH', 'ended before its size', this.place);
     }
+    await this.pace?.afterBytes(bytesRead);
     this.offsetBytes += bytesRead;
     return bytesRead === wanted ? chunk : chunk.subarray(0, bytesRead);
   }

@@ -9,10 +9,10 @@ export const local: StoreFactory = {
   summary: 'a folder or a file of this host, mounted shares (NFS) included',
   forms: ['/absolute/path', 'file:///absolute/path'],
   environment: { settings: [], secrets: [] },
-  open: async ({ uri }) => {
+  open: async ({ uri, pace }) => {
     const root = rootPathOf(uri);
     const { LocalStore } = await import('./store.js');
-    return new LocalStore(root);
+    return new LocalStore(root, pace);
   },
   localName: localNameOf,
 };

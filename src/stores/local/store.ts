@@ -11,6 +11,7 @@ import type {
   ReadOptions,
   Store,
   StoreCapabilities,
+  StorePace,
 } from '../store.js';
 import { LocalBody } from './body.js';
 import { entryOf, modifiedAtOf, pinOfStats } from './entry.js';
@@ -37,7 +38,10 @@ export class LocalStore implements Store {
   private readonly bodies = new Set<LocalBody>();
 
   /** @param root absolute, without a slash at its end */
-  constructor(readonly root: string) {}
+  constructor(
+    readonly root: string,
+    private readonly pace?: StorePace,
+  ) {}
 
   async stat(path: string, options: CallOptions = {}): Promise<ObjectEntry> {
     options.signal?.throwIfAborted();
@@ -89,7 +93,7 @@ export class LocalStore implements Store {
       }
       signal?.throwIfAborted();
       const endBytes = Math.min(sizeBytes, offsetBytes + (lengthBytes ?? sizeBytes));
-      const body = new LocalBody(handle, pin, offsetBytes, endBytes, place, signal);
+      const body = new LocalBody(handle, pin, offsetBytes, endBytes, place, signal, this.pace);
       this.bodies.add(body);
       body.once('close', () => this.bodies.delete(body));
       return {

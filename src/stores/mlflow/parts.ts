@@ -22,8 +22,14 @@ function headersMsOf(text: string | undefined): { headersMs?: number } {
 /** Reads the configuration and makes the clients. No request is made. */
 export function openParts(address: StoreAddress): MlflowParts {
   const config = readConfig(address);
-  const { settings, secrets } = address;
-  const common = { store: 'mlflow', settings, secrets, maxConnections: MAX_CONNECTIONS };
+  const { settings, secrets, pace } = address;
+  const common = {
+    store: 'mlflow',
+    settings,
+    secrets,
+    maxConnections: MAX_CONNECTIONS,
+    pace,
+  };
   const client = createHttpClient({
     ...common,
     profile: 'mlflow',

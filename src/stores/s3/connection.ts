@@ -62,6 +62,7 @@ export class S3Connection {
       secrets: address.secrets,
       maxConnections: MAX_CONNECTIONS,
       profile: 's3',
+      pace: address.pace,
     });
     this.source = createCredentialSource(config);
   }

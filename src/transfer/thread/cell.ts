@@ -1,11 +1,12 @@
 /** A few numbers shared between the main thread and the threads that move bytes, without messages. */
 
-const SLOTS = 5;
+const SLOTS = 6;
 const STOP = 0;
 const BYTES = 1;
 const FRONTIER = 2;
 const FILES = 3;
 const CHECKED = 4;
+const HELD_MS = 5;
 
 /**
  * Counters of one unit of work. The main thread asks for a stop and reads; the threads count. Backed by shared
@@ -52,6 +53,15 @@ export class Cell {
 
   get files(): number {
     return Number(Atomics.load(this.slots, FILES));
+  }
+
+  /** Counts time that this unit was held back on purpose: it did not stand still (rule 27). */
+  addHeldMs(ms: number): void {
+    Atomics.add(this.slots, HELD_MS, BigInt(Math.round(ms)));
+  }
+
+  get heldMs(): number {
+    return Number(Atomics.load(this.slots, HELD_MS));
   }
 
   /** Bytes from the start of the file that are written without a gap: the hash may follow up to here. */

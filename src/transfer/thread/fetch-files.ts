@@ -11,14 +11,28 @@ import { toDestinationError } from '../destination-error.js';
 import { isBrokenStream, isResumable, observedOf } from './fetch-range.js';
 import { DigestSet, digestNames } from './hashes.js';
 import { setModifiedAt } from './modified-at.js';
+import { Pace } from './pace.js';
 import { PositionedWriter } from './positioned-writer.js';
+import { stopSignalOf } from './stop-signal.js';
 import type { FetchFilesTask, Observed, WholeFile, WholeFileOutcome } from './tasks.js';
 
 const flushToDisk = promisify(fsync);
 
+/** What the lanes of a task share. */
+interface Lanes {
+  readonly task: FetchFilesTask;
+  readonly store: Store;
+  readonly cell: Cell;
+  readonly pace: Pace;
+  readonly signal: AbortSignal;
+}
+
 /** Runs a FetchFilesTask: one outcome for each file, in order. Never rejects. */
 export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<WholeFileOutcome[]> {
   const cell = new Cell(task.cell);
+  const stop = stopSignalOf(cell);
+  const pace = new Pace(task.pace.memory);
+  const shared: Lanes = { task, store, cell, pace, signal: stop.signal };
   const outcomes: WholeFileOutcome[] = task.files.map(() => ({ kind: 'stopped' }));
   let next = 0;
   const lane = async (): Promise<void> => {
@@ -27,7 +41,7 @@ export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<Wh
       next += 1;
       const file = task.files[index];
       if (file === undefined) return;
-      const outcome = await fetchOne(task, file, store, cell);
+      const outcome = await fetchOne(shared, file);
       outcomes[index] = outcome;
       if (outcome.kind === 'fetched') cell.addFile();
       // What concerns the whole source or the whole disk would only repeat itself for every other file.
@@ -35,16 +49,22 @@ export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<Wh
     }
   };
   const lanes = Math.max(1, Math.min(task.concurrency, task.files.length));
-  await Promise.all(Array.from({ length: lanes }, lane));
+  await Promise.all(Array.from({ length: lanes }, lane)).finally(() => stop.end());
   return outcomes;
 }
 
-async function fetchOne(
-  task: FetchFilesTask,
-  file: WholeFile,
-  store: Store,
-  cell: Cell,
-): Promise<WholeFileOutcome> {
+/** Takes one of the pull's connections for as long as the file takes. */
+async function fetchOne(lanes: Lanes, file: WholeFile): Promise<WholeFileOutcome> {
+  const { cell, pace } = lanes;
+  if (!(await pace.takeConnection(cell))) return { kind: 'stopped' };
+  try {
+    return await fetchIntoPartial(lanes, file);
+  } finally {
+    pace.giveConnection();
+  }
+}
+
+async function fetchIntoPartial(lanes: Lanes, file: WholeFile): Promise<WholeFileOutcome> {
   let fd: number;
   try {
     fd = openSync(file.partialPath, 'wx', file.isExecutable === true ? 0o777 : 0o666);
@@ -56,11 +76,14 @@ async function fetchOne(
   }
   let outcome: WholeFileOutcome;
   try {
-    outcome = await stream(task, file, store, cell, fd);
+    outcome = await stream(lanes, file, fd);
     closeAfterFlush(fd, file.partialPath);
   } catch (error) {
     closeQuietly(fd);
-    outcome = { kind: 'failed', error: toPlainError(error) };
+    // Whatever a stop made of a call that waited is no failure.
+    outcome = lanes.signal.aborted
+      ? { kind: 'stopped' }
+      : { kind: 'failed', error: toPlainError(error) };
   }
   if (outcome.kind !== 'fetched') unlinkQuietly(file.partialPath);
   return outcome;
@@ -84,14 +107,9 @@ function unlinkQuietly(path: string): void {
   }
 }
 
-async function stream(
-  task: FetchFilesTask,
-  file: WholeFile,
-  store: Store,
-  cell: Cell,
-  fd: number,
-): Promise<WholeFileOutcome> {
-  let opened = await open(store, file, 0, file.pin);
+async function stream(lanes: Lanes, file: WholeFile, fd: number): Promise<WholeFileOutcome> {
+  const { task, store, cell } = lanes;
+  let opened = await open(lanes, file, 0, file.pin);
   const observed = observedOf(opened);
   if (shouldBeRanges(task, store, observed)) {
     opened.body.destroy();
@@ -105,18 +123,19 @@ async function stream(
   for (;;) {
     const openedAt = sizeBytes;
     try {
-      const ended = await consume(opened.body, cell, (chunk) => {
+      const take = (chunk: Buffer): void => {
         cell.addBytes(chunk.length);
         digests.update(chunk);
         writer.push(chunk);
         sizeBytes += chunk.length;
-      });
+      };
+      const ended = await consume(opened.body, cell, take);
       if (ended === 'stopped') return { kind: 'stopped' };
       break;
     } catch (error) {
       if (sizeBytes === openedAt || pin === undefined || !isBrokenStream(error)) throw error;
       if (!isResumable(observed)) throw error;
-      opened = await reopen(store, file, sizeBytes, pin, error);
+      opened = await reopen(lanes, file, sizeBytes, pin, error);
     }
   }
   writer.flush();
@@ -143,12 +162,13 @@ function shouldBeRanges(task: FetchFilesTask, store: Store, observed: Observed):
 }
 
 async function open(
-  store: Store,
+  { store, signal }: Lanes,
   file: WholeFile,
   offsetBytes: number,
   pin: Pin | undefined,
 ): Promise<OpenObject> {
   return store.openRead(file.sourcePath, {
+    signal,
     ...(offsetBytes === 0 ? {} : { offsetBytes }),
     ...(pin === undefined ? {} : { pin }),
   });
@@ -156,13 +176,13 @@ async function open(
 
 /** Opens a broken stream again where it broke; if that cannot be done, the first error is the one that counts. */
 async function reopen(
-  store: Store,
+  lanes: Lanes,
   file: WholeFile,
   offsetBytes: number,
   pin: Pin,
   broken: unknown,
 ): Promise<OpenObject> {
-  const opened = await open(store, file, offsetBytes, pin);
+  const opened = await open(lanes, file, offsetBytes, pin);
   if (opened.offsetBytes === offsetBytes && samePin(opened.pin, pin)) return opened;
   opened.body.destroy();
   throw broken;

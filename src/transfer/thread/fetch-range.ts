@@ -7,8 +7,10 @@ import { Cell } from './cell.js';
 import { closeQuietly } from './close-quietly.js';
 import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
+import { Pace } from './pace.js';
 import { PositionedWriter } from './positioned-writer.js';
 import { appendExtent } from './append-extent.js';
+import { stopSignalOf } from './stop-signal.js';
 import type { FetchRangeOutcome, FetchRangeTask, Observed } from './tasks.js';
 
 /** What of an answer outlives its body. */
@@ -94,6 +96,28 @@ class PartWriter {
 /** Runs a FetchRangeTask. Never rejects: what was recorded counts although the rest failed. */
 export async function fetchRange(task: FetchRangeTask, store: Store): Promise<FetchRangeOutcome> {
   const cell = new Cell(task.cell);
+  const pace = new Pace(task.pace.memory);
+  if (!(await pace.takeConnection(cell))) return { kind: 'stopped', lengthBytes: 0 };
+  const stop = stopSignalOf(cell);
+  try {
+    return await fetchInto({ task, store, cell, pace, signal: stop.signal });
+  } finally {
+    stop.end();
+    pace.giveConnection();
+  }
+}
+
+/** One range at work. */
+interface RangeWork {
+  readonly task: FetchRangeTask;
+  readonly store: Store;
+  readonly cell: Cell;
+  readonly pace: Pace;
+  readonly signal: AbortSignal;
+}
+
+async function fetchInto(work: RangeWork): Promise<FetchRangeOutcome> {
+  const { task, cell } = work;
   const end = task.offsetBytes + task.lengthBytes;
   let fd: number;
   try {
@@ -116,14 +140,15 @@ export async function fetchRange(task: FetchRangeTask, store: Store): Promise<Fe
       const openedAt = parts.positionBytes;
       try {
         isOpening = true;
-        const opened = await openAt(store, task, openedAt, end - openedAt);
+        const opened = await openAt(work, openedAt, end - openedAt);
         isOpening = false;
         observed ??= observedOf(opened);
         parts.isRecording = isResumable(observed);
-        const ended = await consume(opened.body, cell, (chunk) => {
+        const take = (chunk: Buffer): void => {
           const left = end - parts.positionBytes;
           if (left > 0) parts.push(chunk.length > left ? chunk.subarray(0, left) : chunk);
-        });
+        };
+        const ended = await consume(opened.body, cell, take);
         if (ended === 'stopped') {
           parts.record();
           return { kind: 'stopped', ...answer() };
@@ -139,7 +164,11 @@ export async function fetchRange(task: FetchRangeTask, store: Store): Promise<Fe
     return { kind: 'fetched', ...answer(), ...(observed === undefined ? {} : { observed }) };
   } catch (error) {
     // What a disk did not take is no part of a file.
-    if (asWaybillError(error).scope !== 'destination') recordWhatCame(parts);
+    if (asWaybillError(error).scope !== 'destination') {
+      recordWhatCame(parts);
+      // Whatever a stop made of a call that waited is no failure.
+      if (work.signal.aborted) return { kind: 'stopped', ...answer() };
+    }
     const isRangeRefused = isOpening && asWaybillError(error).code === 'WB_SIZE_MISMATCH';
     return {
       kind: 'failed',
@@ -164,14 +193,14 @@ function recordWhatCame(parts: PartWriter): void {
 }
 
 async function openAt(
-  store: Store,
-  task: FetchRangeTask,
+  { store, task, signal }: RangeWork,
   offsetBytes: number,
   lengthBytes: number,
 ): Promise<OpenObject> {
   const opened = await store.openRead(task.sourcePath, {
     offsetBytes,
     lengthBytes,
+    signal,
     ...(task.pin === undefined ? {} : { pin: task.pin }),
   });
   if (opened.offsetBytes !== offsetBytes) {

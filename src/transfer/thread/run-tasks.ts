@@ -1,6 +1,7 @@
 /** What a transfer thread offers: the tasks, each with a store of the thread's own. */
 import { toPlainError } from '../../model/errors.js';
 import type { Store, StoreAddress } from '../../stores/store.js';
+import { Pace, type TaskPace } from './pace.js';
 import { fetchFiles } from './fetch-files.js';
 import { fetchRange } from './fetch-range.js';
 import type {
@@ -20,9 +21,12 @@ class ThreadStores {
 
   constructor(private readonly opener: (address: StoreAddress) => Promise<Store>) {}
 
-  async use<T>({ address, round }: SourceOfTask, work: (store: Store) => Promise<T>): Promise<T> {
-    const key = JSON.stringify([address.uri, address.settings, address.secrets, round]);
-    const kept = this.open.get(key) ?? { store: this.opener(address), users: 0 };
+  async use<T>(
+    { address, round, pace }: SourceOfTask,
+    work: (store: Store) => Promise<T>,
+  ): Promise<T> {
+    const key = JSON.stringify([address.uri, address.settings, address.secrets, round, pace.id]);
+    const kept = this.open.get(key) ?? { store: this.opener(paced(address, pace)), users: 0 };
     this.open.delete(key);
     this.open.set(key, kept);
     kept.users += 1;
@@ -42,6 +46,10 @@ class ThreadStores {
       await (await kept.store).close();
     }
   }
+}
+
+function paced(address: StoreAddress, { memory }: TaskPace): StoreAddress {
+  return { ...address, pace: new Pace(memory) };
 }
 
 /** The tasks of a fetching thread; their names are what the pool asks for. */

@@ -2,6 +2,7 @@
 import type { PlainError } from '../../model/errors.js';
 import type { Digests, Pin } from '../../model/object-entry.js';
 import type { StoreAddress } from '../../stores/store.js';
+import type { TaskPace } from './pace.js';
 
 /** What an answer of the source said about the object. */
 export interface Observed {
@@ -36,6 +37,7 @@ export interface SourceOfTask {
    * bytes are asked for over another connection (rule 17).
    */
   readonly round: string;
+  readonly pace: TaskPace;
 }
 
 /** Fetches several files, each into its own partial, flushed when the task answers. */

@@ -1,6 +1,6 @@
 /** A transfer engine without bytes: it answers from a script, so that a workflow meets what it must survive. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Failure, PullResult } from '../../../src/model/pull.js';
+import type { Failure, PullLimits, PullResult } from '../../../src/model/pull.js';
 import type {
   CallContext,
   PlannedPage,
@@ -32,6 +32,7 @@ export class StandInEngine implements TransferEngine {
   readonly done = new Set<string>();
   readonly recorded: (UnitRef & { failure: Failure })[] = [];
   readonly calls = new Map<string, number>();
+  readonly tuned: PullLimits[] = [];
   isReleased = false;
   isSealed = false;
   running = 0;
@@ -134,6 +135,10 @@ export class StandInEngine implements TransferEngine {
       filesFailed,
       warnings: [],
     };
+  }
+
+  async tune({ limits }: Parameters<TransferEngine['tune']>[0]): Promise<void> {
+    this.tuned.push(limits);
   }
 
   async release(): Promise<void> {

@@ -1,0 +1,49 @@
+/** `waybill tune [id]`: changes how fast a running pull may go. */
+import type { Config } from '../../config.js';
+import { WaybillError } from '../../model/errors.js';
+import type { PullLimits } from '../../model/pull.js';
+import type { CommandContext } from '../context.js';
+import { limitsText } from '../limits-text.js';
+import { findRunningPull } from '../find-pull.js';
+import { openSession } from '../session.js';
+
+const FLAGS = ['concurrency', 'max-bandwidth', 'requests-per-second'] as const;
+
+/** What the flags of this command line say; settings from elsewhere are for pulls that start. */
+function limitsOf(config: Config): PullLimits {
+  const said = (name: (typeof FLAGS)[number]): number | null | undefined => {
+    const setting = config.settings.get(name);
+    if (setting?.origin !== `--${name}`) return undefined;
+    return typeof setting.value === 'number' ? setting.value : null;
+  };
+  const [concurrency, maxBytesPerSecond, maxRequestsPerSecond] = FLAGS.map(said);
+  return {
+    ...(typeof concurrency === 'number' ? { concurrency } : {}),
+    ...(maxBytesPerSecond === undefined ? {} : { maxBytesPerSecond }),
+    ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
+  };
+}
+
+/** Runs the command. */
+export async function runTune(
+  { config, output }: CommandContext,
+  [wanted]: readonly (string | undefined)[],
+): Promise<number> {
+  const limits = limitsOf(config);
+  if (Object.keys(limits).length === 0) {
+    throw new WaybillError(
+      'WB_USAGE',
+      'tune what? --concurrency N, --max-bandwidth 200MiB/s or --requests-per-second N',
+    );
+  }
+  const session = await openSession({ config, onProgress: (line) => output.say(line) });
+  try {
+    const { pullId, destination } = await findRunningPull(session.client, wanted, 'tune');
+    await session.client.tune(pullId, limits);
+    if (output.isJson) output.json({ ok: true, pullId, destination, did: 'tune', limits });
+    else output.say(`${pullId} (${destination}) goes on with ${limitsText(limits)}.`);
+    return 0;
+  } finally {
+    await session.close();
+  }
+}
