@@ -93,4 +93,16 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   });
 }
 
+// To process 1 the kernel gives no signal that it does not listen to: until a command does, a stop ends it as it would any other.
+if (process.pid === 1) {
+  for (const [signal, exitCode] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(exitCode);
+    });
+  }
+}
+
 await leave(await run());

@@ -167,7 +167,7 @@ export const ERRORS = {
     7,
     507,
     'The destination is full, over quota or read-only.',
-    'Make room, then run the same command.',
+    'Make room, or make it writable, then run the same command.',
   ),
   WB_DESTINATION_FAILED: row(
     'destination',

@@ -1,6 +1,16 @@
 /** Where the local service keeps what it keeps, and how private it is. */
 import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { WaybillError } from '../model/errors.js';
@@ -82,8 +92,20 @@ export function makePrivateFolder(path: string): void {
     if ((found.mode & 0o777) !== 0o700) chmodSync(path, 0o700);
   } catch (error) {
     if (error instanceof WaybillError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw notOurs(path, `cannot be used (${why})`, error);
+    throw notOurs(path, `cannot be used (${reasonOf(path, error)})`, error);
+  }
+}
+
+/** Node's recursive mkdir calls a read-only file system ENOENT: the nearest folder that exists knows better. */
+function reasonOf(path: string, error: unknown): string {
+  let existing = path;
+  while (!existsSync(existing)) existing = dirname(existing);
+  try {
+    accessSync(existing, constants.W_OK);
+    return error instanceof Error ? error.message : String(error);
+  } catch (refusal) {
+    if (isErrno(refusal, 'EROFS')) return `${existing} is on a read-only file system`;
+    return `${existing} cannot be written by user ${process.getuid?.() ?? 'unknown'}`;
   }
 }
 

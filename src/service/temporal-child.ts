@@ -23,6 +23,8 @@ export function temporalArguments({ database, ports }: TemporalServer): string[]
     ...['--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal'],
     ...['--namespace', NAMESPACE, '--log-level', 'warn', '--log-format', 'json'],
     ...['--disable-config-file', '--disable-config-env'],
+    // It would ask its maker's server for newer versions, and tell which one runs here.
+    ...['--dynamic-config-value', 'frontend.enableServerVersionCheck=false'],
   ];
 }
 
