@@ -22,8 +22,9 @@ import { findPull, listPulls } from './client/find.js';
 import { handBackWork } from './client/hand-back.js';
 import { Ratchet } from './client/ratchet.js';
 import { Retries } from './client/retries.js';
-import { queuesOf, startPull } from './client/start.js';
+import { queuesOf, replacePull, startPull } from './client/start.js';
 import { readStatus } from './client/status.js';
+import { endStuckShard, findStuck } from './client/stuck.js';
 import { memoOf, signalWord, signingOptions } from './client/trust.js';
 import { isRunOpen } from './client/find.js';
 import { reach, translate } from './client/translate.js';
@@ -123,9 +124,28 @@ export class WaybillClient {
   /** Waits for the end. A pull that failed or was cancelled is a result, not an error. */
   async result(pullId: string): Promise<PullResult> {
     const handle = this.client.workflow.getHandle(pullId);
-    const description = await reach('read the pull', () => handle.describe());
-    const { destination } = memoOf(this.client, description);
-    return resultOf(this.client.workflow.getHandle(pullId, description.runId), destination);
+    let latest = await reach('read the pull', () => handle.describe());
+    for (;;) {
+      const { runId } = latest;
+      const ended = this.client.workflow.getHandle(pullId, runId);
+      const result = await resultOf(ended, memoOf(this.client, latest).destination);
+      if (result.code !== 'WB_CANCELLED') return result;
+      // A run that could not go on was ended by the one that took its place.
+      latest = await reach('read the pull', () => handle.describe());
+      if (latest.runId === runId || latest.status.name !== 'RUNNING') return result;
+    }
+  }
+
+  /**
+   * Starts a pull again whose history this version of the workflow cannot go on with (rule 5): a new run takes the
+   * place of the old one, and goes on from the destination's record. Answers whether that was so.
+   */
+  async replaceIfStuck(pullId: string, options: StartOptions = {}): Promise<boolean> {
+    const stuck = await findStuck(this.client, pullId);
+    if (stuck === undefined) return false;
+    await replacePull(this.client, this.queuePrefix, pullId, stuck.request, options);
+    for (const id of stuck.shardIds) await endStuckShard(this.client, id);
+    return true;
   }
 
   /** Stops the bytes at the next part boundary; the pull stays open. */

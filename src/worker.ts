@@ -18,6 +18,7 @@ import { readOrMakeKey } from './service/private-key.js';
 import { serviceFiles } from './service/service-files.js';
 import { readWaybillVersion } from './service/version.js';
 import { parseServiceMessage, type WorkerMessage } from './service/worker-ipc.js';
+import { PullCare } from './pull-care.js';
 import { StoreRegistry } from './stores/registry.js';
 import { createTransferEngine, type EngineDeps } from './transfer/engine.js';
 import { startWorkerQueues } from './worker-queues.js';
@@ -121,19 +122,11 @@ function secretsFrom(config: WorkerConfig): EngineDeps['credentials'] {
   };
 }
 
-/** Pulls that are open and not paused; the service does not idle out under them. */
-async function countOpenPulls(client: WaybillClient): Promise<number> {
-  const running = await client.list({ onlyRunning: true });
-  const open = await Promise.all(
-    running.map(async ({ pullId }) => (await client.status(pullId)).progress.phase !== 'paused'),
-  );
-  return open.filter((isOpen) => isOpen).length;
-}
-
-function answerService(client: WaybillClient, log: Logger): void {
+/** The service asks every few seconds; it does not idle out under open pulls. */
+function answerService(care: PullCare, log: Logger): void {
   process.on('message', (value: unknown) => {
     if (parseServiceMessage(value)?.type !== 'how-busy') return;
-    countOpenPulls(client).then(
+    care.look().then(
       (openPulls) => tell({ type: 'busy', openPulls }),
       // Without an answer the service keeps what it knew.
       (error: unknown) => log.warn({ error: String(error) }, 'how busy is not known'),
@@ -201,7 +194,11 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
     const count = await client.handBack(local.previousIdentity);
     log.info({ count, previous: local.previousIdentity }, 'took over the work of a dead worker');
   }
-  answerService(client, log);
+  if (local !== undefined) {
+    const file = serviceFiles(local.stateDir).openPulls;
+    const care = new PullCare({ client, file, log: (facts, message) => log.warn(facts, message) });
+    answerService(care, log);
+  }
   tell({ type: 'ready', identity });
   log.info({ identity, queues: [workflows, transfer] }, 'polling');
   const stop = (): void => void queues.stop().catch(() => undefined);

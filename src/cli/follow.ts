@@ -22,7 +22,12 @@ export interface FollowOptions {
   readonly site?: string;
   /** Opens the service again after it was lost, with everything that the pull needs there. */
   readonly reopen: () => Promise<Session>;
+  /** Starts the pull again, under the same id, after Temporal has lost it with its database (rule 5). */
+  readonly restart: (session: Session) => Promise<unknown>;
 }
+
+/** Lost so often, it is not the database that is lost. */
+const MAX_RESTARTS = 5;
 
 /** How it was left. */
 export interface Followed {
@@ -40,8 +45,8 @@ class Watcher {
 
   constructor(private readonly options: FollowOptions) {}
 
-  /** The result; undefined if the signal came first; 'lost' if the service went away. */
-  async watch(session: Session): Promise<PullResult | undefined | 'lost'> {
+  /** The result; undefined if the signal came first; 'lost' if the service went away, 'forgotten' the pull. */
+  async watch(session: Session): Promise<PullResult | undefined | 'lost' | 'forgotten'> {
     const done = new AbortController();
     const signal = AbortSignal.any([this.options.signal, done.signal]);
     // Waiting for the end by itself answers at once, where the looks answer at the next one.
@@ -51,7 +56,7 @@ class Watcher {
     try {
       return await Promise.race([
         end,
-        this.look(session, signal),
+        this.look(session, signal).catch((error: unknown) => forgotten(this.last, error)),
         session.lost.then(() => 'lost' as const),
         aborted(this.options.signal),
       ]);
@@ -80,6 +85,11 @@ class Watcher {
       return;
     }
     this.waitingSinceMs ??= performance.now();
+    if (await session.client.replaceIfStuck(this.options.pullId, siteOf(this.options))) {
+      this.options.reporter.remark(
+        'this version of Waybill cannot go on with the history of the pull; started again from its record',
+      );
+    }
     const limitMs = NO_WORKER_AFTER_MS[session.isLocal ? 'local' : 'cluster'];
     if (performance.now() - this.waitingSinceMs < limitMs) return;
     const { workflows, transfer } = session.client.queues(this.options.site);
@@ -126,6 +136,24 @@ function noWorker(
   );
 }
 
+function lostAgain(pullId: string): WaybillError {
+  return new WaybillError(
+    'WB_TEMPORAL_UNREACHABLE',
+    `Temporal loses the pull ${pullId} again and again: waybill doctor. What is at the destination stays`,
+  );
+}
+
+function siteOf({ site }: FollowOptions): { site?: string } {
+  return site === undefined ? {} : { site };
+}
+
+/** A pull that was seen, and that Temporal does not know any more. Throws any other error again. */
+function forgotten(last: PullStatus | undefined, error: unknown): 'forgotten' {
+  const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
+  if (last === undefined || !isUnknown) throw error;
+  return 'forgotten';
+}
+
 function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(undefined);
@@ -137,14 +165,21 @@ function aborted(signal: AbortSignal): Promise<undefined> {
 export async function followPull(options: FollowOptions): Promise<Followed> {
   const watcher = new Watcher(options);
   let { session } = options;
-  for (;;) {
+  for (let restarts = 0; ;) {
     const found = await watcher.watch(session);
     const { last } = watcher;
     const seen = last === undefined ? {} : { last };
     if (found === undefined) return { session, ...seen };
-    if (found !== 'lost') return { result: found, session, ...seen };
+    if (found !== 'lost' && found !== 'forgotten') return { result: found, session, ...seen };
     if (options.signal.aborted) return { session, ...seen };
-    options.reporter.remark('the local service ended; starting it again');
-    session = await options.reopen();
+    if (found === 'lost') {
+      options.reporter.remark('the local service ended; starting it again');
+      session = await options.reopen();
+      continue;
+    }
+    restarts += 1;
+    if (restarts > MAX_RESTARTS) throw lostAgain(options.pullId);
+    options.reporter.remark('Temporal has lost the pull; started again from its record');
+    await options.restart(session);
   }
 }

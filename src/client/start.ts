@@ -136,6 +136,7 @@ async function startNew(
   request: PullRequest,
   queues: { workflows: string; transfer: string },
   options: StartOptions,
+  conflict: 'FAIL' | 'TERMINATE_EXISTING' = 'FAIL',
 ): Promise<StartedPull> {
   const source = cutText(redactUri(request.source.uri), 500);
   const input: PullInput = {
@@ -155,7 +156,7 @@ async function startNew(
     taskQueue: queues.workflows,
     args: [input],
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    workflowIdConflictPolicy: 'FAIL',
+    workflowIdConflictPolicy: conflict,
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
     memo: { ...memo },
     staticSummary: cutSummary(`${source} → ${request.destination.path}`),
@@ -198,4 +199,18 @@ export async function startPull(
       if (!isRace || round >= 5) throw translate(error, 'start the pull');
     }
   }
+}
+
+/** Starts a pull under its id, in the place of the run that is open there. */
+export async function replacePull(
+  client: Client,
+  prefix: string,
+  pullId: string,
+  request: PullRequest,
+  options: StartOptions,
+): Promise<void> {
+  const queues = queuesOf(prefix, options.site);
+  await reach('start the pull again', () =>
+    startNew(client, pullId, request, queues, options, 'TERMINATE_EXISTING'),
+  );
 }

@@ -34,6 +34,8 @@ export interface ServiceFiles {
   readonly serviceLog: string;
   readonly temporalLog: string;
   readonly workerLog: string;
+  /** The pulls that the worker has seen running, for the day on which the database is lost (rule 5). */
+  readonly openPulls: string;
   /** The key behind the fingerprints of credentials, mode 0600. */
   readonly fingerprintKey: string;
   /** The key behind the signatures of payloads (rule 1), mode 0600. */
@@ -58,6 +60,7 @@ export function serviceFiles(stateDir: string): ServiceFiles {
     serviceLog: join(folder, 'service.log'),
     temporalLog: join(folder, 'temporal.log'),
     workerLog: join(folder, 'worker.log'),
+    openPulls: join(folder, 'pulls.json'),
     fingerprintKey: join(folder, 'credentials.key'),
     payloadKey: join(folder, 'payloads.key'),
     database: (serverVersion) => `${base(serverVersion)}.db`,

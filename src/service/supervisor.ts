@@ -2,6 +2,7 @@
 import type { ServiceStatus } from './control-protocol.js';
 import { listenControl, type ControlServer } from './control-server.js';
 import { createCredentialsVault } from './credentials-vault.js';
+import { setAside, sizeOf, tellsOfDamage } from './database.js';
 import { createIdleClock, type IdleClock } from './idle-clock.js';
 import { KeptChild } from './kept-child.js';
 import { boundLog, openLog } from './log-file.js';
@@ -44,6 +45,8 @@ const INLINE_TEMPORAL_GRACE_MS = 0;
 const LOG_CHECK_MS = 30_000;
 const BUSY_ANSWER_MS = 1_000;
 const SICK_PROBE_MS = 10_000;
+/** One read of what was logged since the last start. */
+const DAMAGE_CHECK_MS = 2_000;
 
 /** One service of one state folder. Make it with `startSupervisor`. */
 export class Supervisor {
@@ -59,6 +62,9 @@ export class Supervisor {
   readonly #build = readBuild();
   readonly #own = ownIdentity();
   #control: ControlServer | undefined;
+  /** Where the log of the running Temporal begins. */
+  #temporalLogFrom = 0;
+  #isDatabaseNew = false;
   #timers: NodeJS.Timeout[] = [];
   #previousIdentity: string | undefined;
   #workerIdentity: string | undefined;
@@ -87,7 +93,7 @@ export class Supervisor {
       name: 'Temporal',
       log,
       onChange,
-      spawn: () => spawnTemporal(server, this.#logs.temporal),
+      spawn: () => this.#spawnTemporal(),
       onStarted: () => void this.#watchTemporal(),
     });
     this.#worker = new KeptChild({
@@ -129,6 +135,7 @@ export class Supervisor {
     this.#timers = [
       setInterval(() => this.#lookWhetherIdle(), lookMs),
       setInterval(() => this.#boundLogs(), LOG_CHECK_MS),
+      setInterval(() => this.#endDamagedTemporal(), DAMAGE_CHECK_MS),
     ];
   }
 
@@ -171,7 +178,34 @@ export class Supervisor {
       isExpected: () => !isGone() && this.#temporal.state === 'ready',
       onSick: () => void this.#temporal.restart('it answers nothing but errors'),
     });
-    setRetention(this.server, this.#files.ports(this.deps.args.serverVersion), this.#logs.temporal);
+    const portsFile = this.#files.ports(this.deps.args.serverVersion);
+    setRetention(this.server, portsFile, this.#logs.temporal, this.#isDatabaseNew);
+  }
+
+  /** A database that the last Temporal could not use is moved aside: pulls go on from their records (rule 5). */
+  #spawnTemporal(): ReturnType<typeof spawnTemporal> {
+    const { database } = this.server;
+    const { temporalLog } = this.#files;
+    if (this.#isDamageTold()) {
+      this.deps.log(`the database ${database} is damaged: moved aside, starting with a new one`);
+      setAside(database);
+    }
+    this.#temporalLogFrom = Math.max(1, sizeOf(temporalLog));
+    this.#isDatabaseNew = sizeOf(database) === 0;
+    return spawnTemporal(this.server, this.#logs.temporal);
+  }
+
+  /** False before the first start: what earlier services logged is not asked. */
+  #isDamageTold(): boolean {
+    if (this.#temporalLogFrom === 0) return false;
+    return tellsOfDamage(this.#files.temporalLog, this.#temporalLogFrom);
+  }
+
+  /** A Temporal that still runs over a damaged database answers nothing right any more; its end starts another. */
+  #endDamagedTemporal(): void {
+    if (this.#temporal.state === 'ready' && this.#isDamageTold()) {
+      void this.#temporal.restart('its database is damaged');
+    }
   }
 
   #spawnWorker(): ReturnType<typeof spawnWorker> {

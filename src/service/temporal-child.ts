@@ -49,9 +49,14 @@ export async function waitForTemporal(address: string, isGivenUp: () => boolean)
  * Keeps ended pulls for 30 days: the dev server makes its namespace with one day and has no flag for it. Done
  * once a database, beside the work; where it fails it is tried again at the next start.
  */
-export function setRetention(server: TemporalServer, portsFile: string, log: number): void {
+export function setRetention(
+  server: TemporalServer,
+  portsFile: string,
+  log: number,
+  isDatabaseNew: boolean,
+): void {
   const { cli, ports } = server;
-  if (ports.retentionDays === RETENTION_DAYS) return;
+  if (!isDatabaseNew && ports.retentionDays === RETENTION_DAYS) return;
   const address = `127.0.0.1:${ports.temporal}`;
   const child = spawn(
     cli,

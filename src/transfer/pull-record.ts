@@ -1,6 +1,9 @@
 /** `pull.json`: the request of the pull at hand, from which it can be started again when Temporal has lost it. */
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { recordFolderBeside } from '../manifest/receipt.js';
+import { RECORD_FOLDER } from '../model/object-path.js';
 import { LEVELS } from '../model/level.js';
 import { IF_EXISTS, PROTOCOL, type PullRequest } from '../model/pull.js';
 import { WaybillError } from '../model/errors.js';
@@ -87,6 +90,27 @@ const fileOf = (recordDir: string): string => join(recordDir, RECORD_NAMES.pull)
 /** The record of the pull at hand; undefined if there is none. */
 export function readPullRecord(recordDir: string): Promise<PullRecord | undefined> {
   return readJson(fileOf(recordDir), recordSchema);
+}
+
+/**
+ * The record of the pull whose request names this path, with its id if that is known: the record of a folder, of a
+ * single file, or of a file that went into a folder. Undefined if there is none that this version understands.
+ */
+export async function findPullRecord(
+  path: string,
+  pullId?: string,
+): Promise<PullRecord | undefined> {
+  const inside: string[] = await readdir(path).catch(() => []);
+  const folders = [
+    join(path, RECORD_FOLDER),
+    join(dirname(path), recordFolderBeside(basename(path))),
+    ...inside.filter((name) => /^\..+\.waybill$/u.test(name)).map((name) => join(path, name)),
+  ];
+  for (const folder of folders) {
+    const record = await readPullRecord(folder).catch(() => undefined);
+    if (record !== undefined && (pullId ?? record.pullId) === record.pullId) return record;
+  }
+  return undefined;
 }
 
 export async function writePullRecord(recordDir: string, record: PullRecord): Promise<void> {

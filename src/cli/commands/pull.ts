@@ -89,6 +89,7 @@ async function run(pulling: Pulling): Promise<number> {
         signal: stop.signal,
         ...siteOf(built),
         reopen: async () => (session = (await prepare(pulling)).session),
+        restart: ({ client }) => client.startPull(opened.request, siteOf(built)),
       });
     let followed = await follow();
     session = followed.session;

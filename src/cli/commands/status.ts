@@ -32,7 +32,7 @@ function tellRecord({ output }: CommandContext, path: string, answer: RecordAnsw
       output.json({ state: 'unknown', source: answer.source, destination: path, from: 'record' });
     } else {
       output.result(`The pull of ${answer.source} into ${path} did not end (${note}).`);
-      output.result('The same waybill pull command goes on where it stopped.');
+      output.result(`It goes on where it stopped with: waybill resume ${path}`);
     }
     return 0;
   }

@@ -1,8 +1,10 @@
 /** `waybill pause|resume|cancel|retry [id]`. */
-import type { WaybillClient } from '../../client.js';
+import type { PullSummary, WaybillClient } from '../../client.js';
+import { WaybillError } from '../../model/errors.js';
 import type { CommandContext, CommandFunction } from '../context.js';
-import { findRunningPull } from '../find-pull.js';
-import { openSession } from '../session.js';
+import { findRunningPull, pathMeant } from '../find-pull.js';
+import { restartFromRecord } from '../restart.js';
+import { openSession, type Session } from '../session.js';
 
 /** What can be done to a running pull. */
 export type Verb = 'pause' | 'resume' | 'cancel' | 'retry';
@@ -27,12 +29,29 @@ async function act(client: WaybillClient, verb: Verb, pullId: string): Promise<v
   }
 }
 
+/** Going on with a pull that Temporal has forgotten is starting it again from its destination's record (rule 5). */
+async function findOrRestart(
+  { client, isLocal }: Pick<Session, 'client' | 'isLocal'>,
+  verb: Verb,
+  wanted: string | undefined,
+): Promise<Pick<PullSummary, 'pullId' | 'destination'>> {
+  try {
+    return await findRunningPull(client, wanted, verb);
+  } catch (error) {
+    const path = wanted === undefined || !isLocal ? undefined : pathMeant(wanted);
+    const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
+    if (path === undefined || !isUnknown || (verb !== 'resume' && verb !== 'retry')) throw error;
+    const { pullId } = await restartFromRecord({ client, isLocal }, path);
+    return { pullId, destination: path };
+  }
+}
+
 /** The command of a verb. A pull that has ended is WB_USAGE. */
 export function steer(verb: Verb): CommandFunction {
   return async ({ config, output }: CommandContext, [wanted]) => {
     const session = await openSession({ config, onProgress: (line) => output.say(line) });
     try {
-      const { pullId, destination } = await findRunningPull(session.client, wanted, verb);
+      const { pullId, destination } = await findOrRestart(session, verb, wanted);
       await act(session.client, verb, pullId);
       if (output.isJson) output.json({ ok: true, pullId, destination, did: verb });
       else {

@@ -3,6 +3,7 @@ import type { CommandContext } from '../context.js';
 import { findPull } from '../find-pull.js';
 import { followPull } from '../follow.js';
 import { listenForKeys } from '../keys.js';
+import { restartFromRecord } from '../restart.js';
 import { chooseReporter, type PullLabel } from '../reporters/index.js';
 import { openSession, type Session } from '../session.js';
 import { leftAtOnce } from '../pause-at-stop.js';
@@ -48,6 +49,7 @@ async function watchPull(
         session = await openSession({ config, onProgress: (line) => reporter.prelude(line) });
         return session;
       },
+      restart: (again) => restartFromRecord(again, destination, pullId),
     });
     if (followed.result) {
       reporter.finish(followed.result, label);
