@@ -1,7 +1,7 @@
 /** The activities: each unwraps its input, calls the engine once, and keeps what goes back small (rule 29). */
 import { Context } from '@temporalio/activity';
 import { capResult, utf8Bytes } from '../model/caps.js';
-import type { Failure, PullLimits, PullRequest, PullResult } from '../model/pull.js';
+import type { Failure, PullEnd, PullLimits, PullRequest, PullResult } from '../model/pull.js';
 import {
   MAX_ACTIVITY_PAYLOAD_BYTES,
   type Claim,
@@ -39,7 +39,7 @@ export interface Activities {
   recordFailure(input: UnitRef & { failure: Failure }): Promise<{ readonly files: number }>;
   seal(input: { ref: PullRef }): Promise<PullResult>;
   tune(input: { ref: PullRef; limits: PullLimits }): Promise<void>;
-  release(input: { ref: PullRef }): Promise<void>;
+  release(input: { ref: PullRef; end?: PullEnd }): Promise<PullResult | undefined>;
 }
 
 function capLabels(labels: readonly UnitLabel[]): readonly UnitLabel[] {
@@ -71,6 +71,10 @@ export function createActivities(deps: ActivityDeps): Activities {
     seal: (input) =>
       attempt(deps, 'sealing', async (context) => capResult(await engine.seal(input, context))),
     tune: (input) => attempt(deps, 'flushing', () => engine.tune(input)),
-    release: (input) => attempt(deps, 'flushing', () => engine.release(input)),
+    release: (input) =>
+      attempt(deps, 'sealing', async () => {
+        const result = await engine.release(input);
+        return result === undefined ? undefined : capResult(result);
+      }),
   };
 }

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { decodeReceipt, RECORD_FILES, type Receipt } from '../manifest/receipt.js';
-import { errorRow, exitCodeOf } from '../model/errors.js';
 import type { PullResult } from '../model/pull.js';
+import { resultOf } from '../transfer/receipt-result.js';
 import { recordFolderOf } from './record-folder.js';
 
 /** What the record says. */
@@ -19,35 +19,6 @@ function read(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The result that a receipt tells of. */
-export function resultOfReceipt(receipt: Receipt): PullResult {
-  const failures = receipt.failures ?? [];
-  const { counts, levels, stale, skipped } = receipt;
-  const exitCode = exitCodeOf(
-    failures.map((failure) => failure.code),
-    counts.files,
-  );
-  return {
-    ok: exitCode === 0,
-    exitCode,
-    ...(exitCode === 0 ? {} : { code: 'WB_PARTIAL', message: errorRow('WB_PARTIAL').summary }),
-    destination: receipt.destination,
-    treeDigest: receipt.treeDigest,
-    omsDigest: receipt.omsDigest,
-    files: counts.files,
-    bytes: receipt.bytes,
-    filesFetched: counts.filesFetched ?? 0,
-    bytesFetched: receipt.bytesFetched ?? 0,
-    filesKept: counts.filesKept ?? 0,
-    filesStale: stale.count,
-    filesSkipped: skipped.records.count + skipped.special.count,
-    levels,
-    failures,
-    filesFailed: counts.filesFailed ?? failures.length,
-    warnings: receipt.warnings,
-  };
 }
 
 const requestSchema = z.object({ source: z.object({ uri: z.string() }) });
@@ -72,7 +43,7 @@ export function readRecordAnswer(destination: string): RecordAnswer | undefined 
     const text = read(join(folder, name));
     if (text === undefined) continue;
     const receipt = decodeReceipt(text, join(folder, name));
-    return { kind: 'ended', receipt, result: resultOfReceipt(receipt) };
+    return { kind: 'ended', receipt, result: resultOf(receipt) };
   }
   const request = read(join(folder, 'pull.json'));
   if (request === undefined) return undefined;

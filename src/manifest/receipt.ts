@@ -56,6 +56,8 @@ const treeFields = {
     filesFetched: count.exactOptional(),
     filesKept: count.exactOptional(),
     filesFailed: count.exactOptional(),
+    /** Only of a pull that was ended: planned, and not come to. */
+    filesLeft: count.exactOptional(),
   }),
   bytes: count,
   /** Bytes that came over the network. */
@@ -104,6 +106,8 @@ export const receiptSchema = z.object({
     /** Files that were there already and were left alone (`--if-exists skip`). */
     existing: cappedSchema.exactOptional(),
   }),
+  /** Only in receipt.partial.json: what ended the pull before it was through. */
+  ended: z.object({ code: errorCode, message: z.string() }).exactOptional(),
   /** Only in receipt.partial.json. */
   failures: z
     .array(z.object({ path: z.string(), code: errorCode, message: z.string() }))

@@ -143,6 +143,12 @@ export interface PullStatus {
   readonly result?: PullResult;
 }
 
+/** Why a pull ended before it was through: it was cancelled, gave up, the disk was full, ... */
+export interface PullEnd {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 /** How a pull ended. */
 export interface PullResult {
   readonly ok: boolean;

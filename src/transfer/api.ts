@@ -5,7 +5,7 @@
  * Every method may be run twice with the same input, at any moment after a kill, and gives the same answer.
  * All throw WaybillError; an abort rejects with the signal's reason.
  */
-import type { Failure, PullLimits, PullRequest, PullResult } from '../model/pull.js';
+import type { Failure, PullEnd, PullLimits, PullRequest, PullResult } from '../model/pull.js';
 
 /** What a unit of work is doing. The caller reads it by a timer and sends it as a heartbeat (rule 27). */
 export interface UnitProgress {
@@ -162,8 +162,11 @@ export interface TransferEngine {
   seal(input: { ref: PullRef }, context: CallContext): Promise<PullResult>;
   /** Changes how fast the pull goes, also for what is in flight and for the other workers, which look every two seconds. */
   tune(input: { ref: PullRef; limits: PullLimits }): Promise<void>;
-  /** Gives the destination up without sealing it; journal and partials stay (rule 28). */
-  release(input: { ref: PullRef }): Promise<void>;
+  /**
+   * Gives the destination up without sealing it; journal and recorded parts stay (rule 28). Where something is in
+   * place and `end` says why the pull ended, it leaves receipt.partial.json with its lists, and answers the result.
+   */
+  release(input: { ref: PullRef; end?: PullEnd }): Promise<PullResult | undefined>;
   /** Frees threads and connections. */
   close(): Promise<void>;
 }

@@ -153,6 +153,11 @@ async function dropLeftovers(recordDir: string, planId: string): Promise<void> {
   for (const name of plans) {
     if (name !== planId) await remove(join(recordDir, RECORD_NAMES.plan, name));
   }
+  await dropLooseParts(recordDir);
+}
+
+/** Drops partials that have no recorded part: nothing of them could be used again. */
+export async function dropLooseParts(recordDir: string): Promise<void> {
   const partials = new Set(await namesIn(join(recordDir, RECORD_NAMES.partial)));
   for (const name of partials) {
     const isKept = name.endsWith('.parts')

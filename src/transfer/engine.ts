@@ -1,9 +1,9 @@
 /** The engine put together: see api.ts for what each call promises. */
 import { asWaybillError, WaybillError } from '../model/errors.js';
-import type { PullRequest } from '../model/pull.js';
+import type { PullEnd, PullRequest, PullResult } from '../model/pull.js';
 import type { ConnectionSecrets, Resolution, StoreAddress } from '../stores/store.js';
 import type { CallContext, PullRef, ResolvedSource, TransferEngine } from './api.js';
-import { claimDestination } from './claim.js';
+import { claimDestination, dropLooseParts } from './claim.js';
 import { fetchUnit } from './fetch-unit.js';
 import { missingOf } from './in-place.js';
 import { checkOwnership, releaseOwner, type AskOwner } from './owner.js';
@@ -13,7 +13,7 @@ import { ThreadPool } from './pool.js';
 import { PullContext, type StoreOpener } from './pull-context.js';
 import { parseRequest, type PullRecord } from './pull-record.js';
 import { releasePull } from './release.js';
-import { dropScaffolding, sealedResult, sealPull } from './seal.js';
+import { dropScaffolding, leavePartialRecord, sealedResult, sealPull } from './seal.js';
 
 /** Labels that one call of `nameUnits` answers: together they stay under 2 KiB (rule 29). */
 const LABELS = 12;
@@ -161,9 +161,32 @@ class Engine implements TransferEngine {
     await (await this.pull(input.ref)).limits.change(input.limits);
   }
 
-  async release(input: { ref: PullRef }): Promise<void> {
-    await this.forget(input.ref);
-    await releasePull(input.ref);
+  async release(input: { ref: PullRef; end?: PullEnd }): Promise<PullResult | undefined> {
+    const { ref, end } = input;
+    await this.forget(ref);
+    const result = end === undefined ? undefined : await this.leaveRecord(ref, end);
+    await releasePull(ref);
+    return result;
+  }
+
+  /** Writes down what is in place. A disk that takes no record either must not keep the destination from being freed. */
+  private async leaveRecord(ref: PullRef, end: PullEnd): Promise<PullResult | undefined> {
+    try {
+      const known = await sealedResult(ref);
+      if (known !== undefined) return known;
+      await dropLooseParts(ref.recordDir);
+      // Nothing is read from the source, so that no secret is needed.
+      const noSecrets = ({ resolved }: PullRecord): Promise<StoreAddress> =>
+        Promise.resolve({ uri: resolved.uri, settings: resolved.settings, secrets: {} });
+      const pull = await PullContext.open(ref, noSecrets, this.deps.sources, this.threads());
+      try {
+        return await leavePartialRecord(pull, end, this.deps.version, this.deps.now);
+      } finally {
+        await pull.close();
+      }
+    } catch {
+      return undefined;
+    }
   }
 
   async close(): Promise<void> {
@@ -172,16 +195,20 @@ class Engine implements TransferEngine {
     await this.pool?.close();
   }
 
+  private threads(): ThreadPool {
+    this.pool ??= new ThreadPool(this.deps.threadEntry);
+    return this.pool;
+  }
+
   private async pull(ref: PullRef): Promise<PullContext> {
     const key = `${ref.recordDir}\n${ref.epoch}`;
     const known = this.pulls.get(key);
     if (known !== undefined) return known;
-    this.pool ??= new ThreadPool(this.deps.threadEntry);
     const opened = PullContext.open(
       ref,
       (record) => this.addressOfRecord(record),
       this.deps.sources,
-      this.pool,
+      this.threads(),
     );
     this.pulls.set(key, opened);
     opened.catch(() => this.pulls.delete(key));

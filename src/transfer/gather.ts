@@ -22,20 +22,30 @@ export interface Outcome {
   readonly filesKept: number;
   /** Files that were left alone (`--if-exists skip`). */
   readonly skipped: readonly string[];
+  /** Planned, and not come to; only of a pull that was ended. */
+  readonly filesLeft: number;
   readonly planned: ReadonlySet<string>;
 }
 
 /** Files looked at at once; more only queue up in Node's four file system threads. */
 const BATCH = 64;
 
-/** Joins plan and journal. Whatever is planned and neither in place nor failed is a failure too. */
-export async function gather(pull: PullContext, context: CallContext): Promise<Outcome> {
+/**
+ * Joins plan and journal. Whatever is planned and neither in place nor failed is a failure too, unless the pull was ended
+ * before it was through: then the plan may be incomplete as well.
+ */
+export async function gather(
+  pull: PullContext,
+  context: CallContext,
+  { isEnded }: { readonly isEnded: boolean } = { isEnded: false },
+): Promise<Outcome> {
   const entries: ManifestEntry[] = [];
   const failures: Failure[] = [];
   const planned = new Set<string>();
   const skipped: string[] = [];
-  const counts = { filesFetched: 0, bytesFetched: 0, filesKept: 0 };
-  for await (const page of readPages(planDirOf(pull.ref.recordDir, pull.planId))) {
+  const counts = { filesFetched: 0, bytesFetched: 0, filesKept: 0, filesLeft: 0 };
+  const planDir = planDirOf(pull.ref.recordDir, pull.planId);
+  for await (const page of readPages(planDir, { mayBeCut: isEnded })) {
     const files = page.entries.filter(({ kind }) => kind === 'file');
     for (let from = 0; from < files.length; from += BATCH) {
       const batch = files.slice(from, from + BATCH);
@@ -45,7 +55,8 @@ export async function gather(pull: PullContext, context: CallContext): Promise<O
         const { path, action } = batch[index] ?? { path: '', action: 'fetch' };
         planned.add(path);
         if (action === 'skip') skipped.push(path);
-        if (one?.failure !== undefined) failures.push(one.failure);
+        if (isEnded && one?.isMissing === true) counts.filesLeft += 1;
+        else if (one?.failure !== undefined) failures.push(one.failure);
         if (one?.entry === undefined) continue;
         entries.push(one.entry);
         if (action === 'keep') counts.filesKept += 1;
@@ -66,6 +77,8 @@ interface Settled {
   readonly entry?: ManifestEntry;
   readonly bytesFetched?: number;
   readonly failure?: Failure;
+  /** It was never fetched. */
+  readonly isMissing?: true;
 }
 
 async function settle(pull: PullContext, entry: PlanEntry): Promise<Settled | undefined> {
@@ -75,7 +88,7 @@ async function settle(pull: PullContext, entry: PlanEntry): Promise<Settled | un
   const line = pull.journal.fetched(entry.path);
   if (line === undefined || !isOfPlan(line, { ...entry, planId: pull.planId })) {
     const message = 'it was never fetched';
-    return { failure: { path: entry.path, code: 'WB_UNEXPECTED', message } };
+    return { failure: { path: entry.path, code: 'WB_UNEXPECTED', message }, isMissing: true };
   }
   return inPlace(pull, line.entry, line.bytesFetched);
 }
@@ -108,9 +121,11 @@ export async function leftoversOf(
   pull: PullContext,
   outcome: Outcome,
   context: CallContext,
+  { isEnded }: { readonly isEnded: boolean } = { isEnded: false },
 ): Promise<Leftovers> {
   const { request } = pull.record;
-  const mayPrune = request.prune && !isFiltered(request.filters) && outcome.failures.length === 0;
+  const mayPrune =
+    !isEnded && request.prune && !isFiltered(request.filters) && outcome.failures.length === 0;
   const pruning: PruneContext = {
     filesRoot: pull.layout.filesRoot,
     partialDir: pull.partialDir,
@@ -123,7 +138,8 @@ export async function leftoversOf(
   for (const entry of await writtenBefore(pull)) {
     const { path } = entry;
     if (brought.has(path)) continue;
-    const isStale = !outcome.planned.has(path);
+    // A listing that was cut does not tell what the source no longer has.
+    const isStale = !isEnded && !outcome.planned.has(path);
     if (mayPrune && isStale) {
       context.signal.throwIfAborted();
       context.progress.name = path;

@@ -12,10 +12,9 @@ import {
   type ManifestEntry,
   type Receipt,
 } from '../manifest/index.js';
-import { errorRow, exitCodeOf } from '../model/errors.js';
 import { compareByBytes, RECORD_FOLDER } from '../model/object-path.js';
-import type { Failure, PullResult } from '../model/pull.js';
-import type { CallContext, PullRef } from './api.js';
+import type { PullEnd, PullResult } from '../model/pull.js';
+import { startProgress, type CallContext, type PullRef } from './api.js';
 import { toDestinationError } from './destination-error.js';
 import {
   fsyncDir,
@@ -32,29 +31,50 @@ import { checkOwnership, holdsOwner, releaseOwner } from './owner.js';
 import { isFiltered } from './plan/filters.js';
 import { planDirOf, readPages } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
+import { resultOf } from './receipt-result.js';
 
-/** Failures that a result carries; the journal has all of them (rule 29). */
-const SHOWN_FAILURES = 10;
-const SHOWN_CHARACTERS = 200;
+/**
+ * Writes receipt.partial.json and the lists of what is in place, for a pull that ends before it is through. Undefined
+ * where nothing is in place.
+ */
+export async function leavePartialRecord(
+  pull: PullContext,
+  end: PullEnd,
+  version: string,
+  now: () => string,
+): Promise<PullResult | undefined> {
+  const context = {
+    signal: new AbortController().signal,
+    progress: startProgress('sealing'),
+    attempt: 1,
+  };
+  const { entries } = await gather(pull, context, { isEnded: true });
+  return entries.length === 0 ? undefined : sealPull(pull, context, version, now, end);
+}
 
-/** Seals a pull; see TransferEngine.seal. `version` is Waybill's own. */
+/**
+ * Seals a pull; see TransferEngine.seal. `version` is Waybill's own. With `end` it writes down what is in place of a
+ * pull that ends before it is through.
+ */
 export async function sealPull(
   pull: PullContext,
   context: CallContext,
   version: string,
   now: () => string,
+  end?: PullEnd,
 ): Promise<PullResult> {
+  const isEnded = end !== undefined;
   context.progress.phase = 'sealing';
   await checkOwnership(pull.ref);
-  const outcome = await gather(pull, context);
-  const leftovers = await leftoversOf(pull, outcome, context);
+  const outcome = await gather(pull, context, { isEnded });
+  const leftovers = await leftoversOf(pull, outcome, context, { isEnded });
   const all = [...outcome.entries, ...leftovers.lines].sort((a, b) =>
     compareByBytes(a.path, b.path),
   );
   const writer = new RecordWriter(() => createHash('sha256'));
   const lines = all.map((entry) => writer.add(entry));
   const totals = writer.result();
-  checkTreeDigest(pull, outcome, totals.treeDigest);
+  if (!isEnded) checkTreeDigest(pull, outcome, totals.treeDigest);
   const { request, resolved } = pull.record;
   const codes = outcome.failures.map((failure) => failure.code);
   const receipt: Receipt = {
@@ -71,6 +91,7 @@ export async function sealPull(
       filesFetched: outcome.filesFetched,
       filesKept: outcome.filesKept,
       ...(codes.length === 0 ? {} : { filesFailed: codes.length }),
+      ...(isEnded ? { filesLeft: outcome.filesLeft } : {}),
     },
     bytes: totals.bytes,
     bytesFetched: outcome.bytesFetched,
@@ -96,6 +117,7 @@ export async function sealPull(
       special: capNames([]),
       ...(outcome.skipped.length === 0 ? {} : { existing: capNames(outcome.skipped) }),
     },
+    ...(end === undefined ? {} : { ended: end }),
     ...(codes.length === 0 ? {} : { failures: outcome.failures.slice(0, 1_000) }),
     warnings: pull.journal.warnings().slice(0, 1_000),
     pull: { workflowId: pull.record.pullId, runId: pull.record.runId },
@@ -104,8 +126,10 @@ export async function sealPull(
   };
   const result = resultOf(receipt);
   const { recordDir } = pull.ref;
-  if (codes.length > 0) {
+  if (codes.length > 0 || isEnded) {
     const text = encodeReceipt(receipt);
+    // While a receipt is there no byte is new, and its lists are the truth.
+    if ((await readReceipt(recordDir)) === undefined) await writeLists(recordDir, lines);
     await writeFileDurably(join(recordDir, RECORD_NAMES.partialReceipt), text);
     await releaseOwner(pull.ref);
     return result;
@@ -118,19 +142,27 @@ export async function sealPull(
   );
   if (!isUnchanged) {
     await flushFolders(pull, outcome.entries);
-    await writeFileDurably(
-      join(recordDir, RECORD_NAMES.sums),
-      lines.map((line) => line.sums),
-    );
-    await writeFileDurably(
-      join(recordDir, RECORD_NAMES.manifest),
-      lines.map((line) => line.manifest),
-    );
+    await writeLists(recordDir, lines);
   }
   await writeFileDurably(join(recordDir, RECORD_NAMES.receipt), encodeReceipt(receipt));
   await pull.journal.close();
   await dropScaffolding(pull.ref);
   return result;
+}
+
+/** What SHA256SUMS and the manifest say of the files in place. */
+async function writeLists(
+  recordDir: string,
+  lines: readonly { readonly sums: string; readonly manifest: string }[],
+): Promise<void> {
+  await writeFileDurably(
+    join(recordDir, RECORD_NAMES.sums),
+    lines.map((line) => line.sums),
+  );
+  await writeFileDurably(
+    join(recordDir, RECORD_NAMES.manifest),
+    lines.map((line) => line.manifest),
+  );
 }
 
 function checkTreeDigest(pull: PullContext, outcome: Outcome, actual: string): void {
@@ -145,33 +177,6 @@ function checkTreeDigest(pull: PullContext, outcome: Outcome, actual: string): v
     code: 'WB_DIGEST_MISMATCH',
     message: `the tree should have the digest ${request.expect.sha256} and has ${actual}`,
   });
-}
-
-function capFailures(failures: readonly Failure[]): Failure[] {
-  return failures.slice(0, SHOWN_FAILURES).map(({ path, code, message }) => ({
-    path: path.slice(0, SHOWN_CHARACTERS),
-    code,
-    message: message.slice(0, SHOWN_CHARACTERS),
-  }));
-}
-
-/** The code and the words that decide how the pull ended. */
-function failureOf(
-  failures: readonly Failure[],
-  count: number,
-  published: number,
-  exitCode: number,
-): Pick<PullResult, 'code' | 'message'> {
-  const decisive = failures.find((failure) => errorRow(failure.code).exitCode === exitCode);
-  const told = decisive ?? failures[0];
-  const words = told?.message ?? '';
-  return {
-    code: decisive?.code ?? 'WB_PARTIAL',
-    message:
-      published > 0
-        ? `${count} of ${count + published} files failed; the first: ${words}`.slice(0, 500)
-        : words.slice(0, 500),
-  };
 }
 
 function readBackOf(entries: readonly ManifestEntry[]): Pick<Receipt, 'readBack'> {
@@ -265,40 +270,4 @@ export async function sealedResult(ref: PullRef): Promise<PullResult | undefined
     if (receipt?.pull.runId === ref.runId) return resultOf(receipt);
   }
   return undefined;
-}
-
-/** What a receipt says, as the result of its pull. */
-function resultOf(receipt: Receipt): PullResult {
-  const all = receipt.failures ?? [];
-  const filesFailed = receipt.counts.filesFailed ?? 0;
-  // A tree that is not the expected one is an integrity failure, although its files are in place.
-  const isOtherTree = all.some((failure) => failure.path === '');
-  const filesFetched = receipt.counts.filesFetched ?? 0;
-  const filesKept = receipt.counts.filesKept ?? 0;
-  const published = isOtherTree ? 0 : filesFetched + filesKept;
-  const exitCode = exitCodeOf(
-    all.map((failure) => failure.code),
-    published,
-  );
-  return {
-    ok: exitCode === 0,
-    exitCode,
-    ...(exitCode === 0 ? {} : failureOf(all, filesFailed, published, exitCode)),
-    destination: receipt.destination,
-    treeDigest: receipt.treeDigest,
-    omsDigest: receipt.omsDigest,
-    files: receipt.counts.files,
-    bytes: receipt.bytes,
-    filesFetched,
-    bytesFetched: receipt.bytesFetched ?? 0,
-    filesKept,
-    filesStale: receipt.stale.count,
-    filesSkipped: receipt.skipped.records.count + (receipt.skipped.existing?.count ?? 0),
-    levels: receipt.levels,
-    failures: capFailures(all),
-    filesFailed,
-    warnings: receipt.warnings
-      .slice(0, SHOWN_FAILURES)
-      .map((text) => text.slice(0, SHOWN_CHARACTERS)),
-  };
 }

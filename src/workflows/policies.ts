@@ -60,8 +60,8 @@ export const POLICIES = {
   recordFailure: { ...common, startToCloseTimeout: '5m' },
   /** Hashes at worst the whole tree again after a reboot. */
   seal: { ...common, startToCloseTimeout: '24h' },
-  /** Best effort: the owner file also tells by itself that its pull has ended. */
-  release: { ...common, startToCloseTimeout: '2m', scheduleToCloseTimeout: '2m' },
+  /** Writes the lists of what is there. Best effort: the owner file also tells by itself that its pull has ended. */
+  release: { ...common, startToCloseTimeout: '10m', scheduleToCloseTimeout: '15m' },
 } as const satisfies Record<string, ActivityOptions>;
 
 /** A workflow task that a killed worker held goes to another after this. */

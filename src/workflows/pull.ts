@@ -10,7 +10,13 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/activities.js';
 import { resultWithout } from '../model/ended.js';
-import { PROTOCOL, type PullLimits, type PullProgress, type PullResult } from '../model/pull.js';
+import {
+  PROTOCOL,
+  type PullEnd,
+  type PullLimits,
+  type PullProgress,
+  type PullResult,
+} from '../model/pull.js';
 import { QUERIES, SIGNALS, type PullInput, type ShardBlocked } from './messages.js';
 import { ending, pullFailure, readOutcome } from './outcomes.js';
 import { POLICIES } from './policies.js';
@@ -51,17 +57,27 @@ function check(input: PullInput): void {
   }
 }
 
-/** Gives the destination back; whether that works decides nothing any more. */
-async function release(run: PullRun, transferQueue: string): Promise<void> {
+/**
+ * Gives the destination back, with a record of what is there; whether that works decides nothing any more. Answers the
+ * result that the record tells of, if there is one.
+ */
+async function release(
+  run: PullRun,
+  transferQueue: string,
+  end: PullEnd,
+): Promise<PullResult | undefined> {
   const { ref } = run;
-  if (ref === undefined) return;
+  if (ref === undefined) return undefined;
   const activities = proxyActivities<Activities>({ ...POLICIES.release, taskQueue: transferQueue });
   try {
-    await CancellationScope.nonCancellable(() => activities.release({ ref }));
+    return await CancellationScope.nonCancellable(() => activities.release({ ref, end }));
   } catch {
     // The owner file names this run, and the next claim finds that it has ended.
+    return undefined;
   }
 }
+
+const CANCELLED: PullEnd = { code: 'WB_CANCELLED', message: 'the pull was cancelled' };
 
 /** What ended a pull that was not cancelled. */
 function verdictOn(error: unknown): Verdict {
@@ -95,10 +111,12 @@ export async function pull(input: PullInput): Promise<PullResult> {
   try {
     result = await course.run(() => state.run());
   } catch (error) {
-    await release(state, input.transferQueue);
-    if (verdict === undefined && isCancellation(error)) throw error;
-    const { code, message } = verdict ?? verdictOn(error);
-    throw pullFailure(resultWithout(code, message, state.destination, state.progress));
+    const isCancelled = verdict === undefined && isCancellation(error);
+    const end = isCancelled ? CANCELLED : (verdict ?? verdictOn(error));
+    const left = await release(state, input.transferQueue, end);
+    if (isCancelled) throw error;
+    const { code, message } = end;
+    throw pullFailure(left ?? resultWithout(code, message, state.destination, state.progress));
   } finally {
     watching.cancel();
   }

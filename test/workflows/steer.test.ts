@@ -57,9 +57,9 @@ describe.each([
       unit: (_unit, _call, context) => workFor(60_000, context),
     });
     const release = engine.release.bind(engine);
-    engine.release = () => {
+    engine.release = (input) => {
       releasedWhile = engine.running;
-      return release();
+      return release(input);
     };
     const { pullId } = await bench.client.startPull(newRequest(), { tuning });
     await until('units run', () => engine.running === 6);

@@ -95,11 +95,15 @@ export async function readPage(planDir: string, page: number): Promise<PlanPage 
   return { entries: entries.data, units: seal.data.units, summary: seal.data.summary };
 }
 
-/** All pages of a complete plan, in order. */
-export async function* readPages(planDir: string): AsyncGenerator<PlanPage> {
+/** All pages of a plan, in order. One that is not complete is WB_LOCAL_DAMAGE, unless it may be cut. */
+export async function* readPages(
+  planDir: string,
+  { mayBeCut }: { readonly mayBeCut: boolean } = { mayBeCut: false },
+): AsyncGenerator<PlanPage> {
   for (let number = 0; ; number += 1) {
     const page = await readPage(planDir, number);
     if (page === undefined) {
+      if (mayBeCut) return;
       throw new WaybillError('WB_LOCAL_DAMAGE', `the plan in ${planDir} is not complete`, {
         operation: 'read',
       });

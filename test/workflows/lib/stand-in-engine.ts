@@ -1,6 +1,6 @@
 /** A transfer engine without bytes: it answers from a script, so that a workflow meets what it must survive. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Failure, PullLimits, PullResult } from '../../../src/model/pull.js';
+import type { Failure, PullEnd, PullLimits, PullResult } from '../../../src/model/pull.js';
 import type {
   CallContext,
   PlannedPage,
@@ -34,6 +34,7 @@ export class StandInEngine implements TransferEngine {
   readonly calls = new Map<string, number>();
   readonly tuned: PullLimits[] = [];
   isReleased = false;
+  end: PullEnd | undefined;
   isSealed = false;
   running = 0;
 
@@ -141,8 +142,10 @@ export class StandInEngine implements TransferEngine {
     this.tuned.push(limits);
   }
 
-  async release(): Promise<void> {
+  async release(input: Parameters<TransferEngine['release']>[0]): Promise<undefined> {
     this.isReleased = true;
+    this.end = input.end;
+    return undefined;
   }
 
   async close(): Promise<void> {}
