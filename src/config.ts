@@ -89,6 +89,8 @@ export interface TerminalHints {
   readonly isUnicode: boolean;
   /** Lines can be drawn over. */
   readonly hasCursor: boolean;
+  /** Lines are broken anew when it gets narrower: all but xterm itself and screen. */
+  readonly reflows: boolean;
 }
 
 /** Reads NO_COLOR, FORCE_COLOR, TERM and the locale. */
@@ -100,6 +102,7 @@ export function terminalHints(isTerminal: boolean, env: Environment = process.en
     hasColor: !isRefused && (isTerminal || isForced),
     isUnicode: /utf-?8/i.test(locale),
     hasCursor: env['TERM'] !== 'dumb',
+    reflows: !env['XTERM_VERSION'] && !env['STY'],
   };
 }
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readConfig, scrubbedEnvironment, type Config } from '../src/config.js';
+import { readConfig, scrubbedEnvironment, terminalHints, type Config } from '../src/config.js';
 import { chooseConnection, readConnection } from '../src/config/connection.js';
 import { defaultStateDir, inlineReason, type Machine } from '../src/config/places.js';
 
@@ -181,5 +181,24 @@ describe('the surroundings', () => {
   it('rule 2: give the service no credential and nothing that changes what node runs', () => {
     const env = { PATH: '/bin', LC_ALL: 'C', AWS_SECRET_ACCESS_KEY: 'x', NODE_OPTIONS: '-r x' };
     expect(scrubbedEnvironment(env)).toEqual({ PATH: '/bin', LC_ALL: 'C' });
+  });
+});
+
+describe('what the terminal can show', () => {
+  const utf8 = { LANG: 'en_US.UTF-8' };
+  it.each([
+    ['a terminal', true, utf8, { hasColor: true, isUnicode: true, hasCursor: true }],
+    ['no terminal', false, utf8, { hasColor: false }],
+    ['NO_COLOR', true, { ...utf8, NO_COLOR: '1' }, { hasColor: false, hasCursor: true }],
+    ['an empty NO_COLOR', true, { NO_COLOR: '' }, { hasColor: true }],
+    ['FORCE_COLOR without a terminal', false, { FORCE_COLOR: '1' }, { hasColor: true }],
+    ['FORCE_COLOR=0', false, { FORCE_COLOR: '0' }, { hasColor: false }],
+    ['NO_COLOR over FORCE_COLOR', true, { NO_COLOR: '1', FORCE_COLOR: '1' }, { hasColor: false }],
+    ['TERM=dumb', true, { TERM: 'dumb' }, { hasColor: false, hasCursor: false }],
+    ['no locale', true, {}, { isUnicode: false }],
+    ['LC_ALL over LANG', true, { ...utf8, LC_ALL: 'C' }, { isUnicode: false }],
+    ['xterm itself', true, { XTERM_VERSION: 'XTerm(379)' }, { reflows: false }],
+  ])('is read off the environment: %s', (_what, isTerminal, env, expected) => {
+    expect(terminalHints(isTerminal, env)).toMatchObject(expected);
   });
 });

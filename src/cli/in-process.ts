@@ -1,9 +1,9 @@
 /** What the commands that run in this process share: a signal, and progress on a line of stderr. */
-import { createLogUpdate } from 'log-update';
 import { terminalHints } from '../config.js';
 import { formatBytes, formatCount, formatDuration } from '../model/sizes.js';
 import { startProgress, type UnitProgress } from '../transfer/api.js';
 import type { CommandContext } from './context.js';
+import { Picture, plainLine } from './progress/picture.js';
 import { cutEnd } from './progress/spans.js';
 import { safeText } from './safe-text.js';
 import { StopSwitch } from './stop.js';
@@ -38,21 +38,21 @@ export async function runInProcess<T>(
   const leave = (): void => process.exit(stop.reason === 'terminate' ? 143 : 130);
   stop.signal.addEventListener('abort', leave, { once: true });
   const isDrawn = process.stderr.isTTY && terminalHints(true).hasCursor && !output.isQuiet;
-  const draw = createLogUpdate(process.stderr, { showCursor: true });
+  const picture = new Picture(process.stderr, terminalHints(true).reflows);
   const startMs = performance.now();
   const timer = isDrawn
     ? setInterval(() => {
         const elapsedMs = performance.now() - startMs;
         if (elapsedMs < QUIET_FOR_MS) return;
         const columns = Math.max(20, (process.stderr.columns || 80) - 1);
-        draw(cutEnd(safeText(workLine(progress, elapsedMs)), columns));
+        picture.draw([plainLine(cutEnd(safeText(workLine(progress, elapsedMs)), columns))]);
       }, FRAME_MS)
     : undefined;
   try {
     return await work({ signal: stop.signal, progress });
   } finally {
     clearInterval(timer);
-    draw.clear();
+    picture.clear();
     stop.signal.removeEventListener('abort', leave);
     stop.dispose();
   }

@@ -72,7 +72,7 @@ describe('the picture of a running pull', () => {
       'fetching  ━━━━━━━━━━━━━━━━━━━━────────────────────  51 %',
       '4.2 GB of 8.1 GB, 112 MB/s, 35 s left',
       '210 of 412 files, 1 failed, 12 already here, 3 retries',
-      '  …with/weights-00002-of-00030.safetensors    5 % of 4.0 GB  try 2: connection …',
+      '  …with/weights-00002-of-00030.safetensors    5 %  try 2: connection reset by p…',
       '  model/weights-00001-of-00030.safetensors   30 % of 4.0 GB',
     ]);
   });
@@ -82,7 +82,7 @@ describe('the picture of a running pull', () => {
       'fetching  ━━━━━━━━━━━━────────────  51 %',
       '4.2 GB of 8.1 GB, 112 MB/s, 35 s left',
       '210 of 412 files, 1 failed',
-      '  …f-00030.safetensors    5 % of 4.0 GB…',
+      '  …f-00030.safetensors    5 %  try 2: c…',
       '  …f-00030.safetensors   30 % of 4.0 GB',
     ]);
   });
@@ -92,7 +92,7 @@ describe('the picture of a running pull', () => {
       'fetching  ━━━━━━━━━━━━━━━━━━━━────────────────────  51 %',
       '4.2 GB of 8.1 GB, 112 MB/s, 35 s left',
       '210 of 412 files, 1 failed, 12 already here, 3 retries',
-      '  …ure/with/weights-00002-of-00030.safetensors    5 % of 4.0 GB  try 2: connection reset by peer',
+      '  …ure/with/weights-00002-of-00030.safetensors    5 %  try 2: connection reset by peer',
       '  model/weights-00001-of-00030.safetensors       30 % of 4.0 GB',
     ]);
   });

@@ -58,7 +58,9 @@ describe('the JSON Schemas that ship', () => {
 
   it('exist for every command', () => {
     const program = buildProgram('0', () => Promise.resolve());
-    const names = program.commands.map((command) => command.name());
+    const names = program.commands
+      .map((command) => command.name())
+      .filter((name) => !name.startsWith('__'));
     const files = names.map((name) => `${schemaFileOf(name)}.json`);
     const described = new Set(['pull', 'watch']);
     for (const [index, name] of names.entries()) {

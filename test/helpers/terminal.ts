@@ -34,7 +34,9 @@ export interface TerminalOptions {
 export interface Terminal {
   /** What is on the screen, a string a row, blanks at the ends cut off. */
   screen(): Promise<string[]>;
-  /** The same with what has scrolled away. */
+  /** The screen as one text, with the escape sequences of its colours. */
+  colours(): Promise<string>;
+  /** The screen with what has scrolled away. */
   history(): Promise<string[]>;
   /** Types text; `\n` is Enter, `\t` the tabulator, `\x03` Ctrl-C. */
   type(text: string): Promise<void>;
@@ -112,6 +114,7 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
   };
   return {
     screen: () => capture(),
+    colours: async () => (await capture('-e')).join('\n'),
     history: () => capture('-S', '-'),
     // tmux ends its own command at a semicolon that ends a word.
     type: async (text) => void (await tmux('send-keys', '-l', '--', text.replace(/;$/, '\\;'))),

@@ -12,7 +12,7 @@ import {
   type Line,
   type Tone,
 } from './spans.js';
-import { knowsBytes, remainingMs, viewRate, type View } from './view.js';
+import { knowsBytes, remainingMs, stillMs, viewRate, type View } from './view.js';
 
 /** What the terminal can take. */
 export interface Frame {
@@ -60,12 +60,15 @@ function numbersLine(view: View, progress: PullProgress, nowMs: number, frame: F
   const total = isPlanComplete ? '' : ' so far, still listing';
   const bytes = knowsBytes(progress)
     ? `${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}${total}`
-    : `${formatBytes(bytesDone)}${total}, the source does not say how much there is`;
+    : `${formatBytes(bytesDone)}${total}`;
   const pieces: Line[] = [[span(bytes)]];
   const rate = viewRate(view, nowMs);
-  if (rate !== undefined) pieces.push([span(formatRate(rate))]);
-  const left = remainingMs(view, nowMs);
+  const still = stillMs(view, nowMs);
+  if (still !== undefined) pieces.push([span(`nothing for ${formatDuration(still)}`, 'warn')]);
+  else if (rate !== undefined) pieces.push([span(formatRate(rate))]);
+  const left = still === undefined ? remainingMs(view, nowMs) : undefined;
   if (left !== undefined) pieces.push([span(`${formatDuration(left)} left`)]);
+  if (!knowsBytes(progress)) pieces.push([span('the source does not say how much there is')]);
   return fitPieces(pieces, ', ', frame.columns);
 }
 
@@ -88,10 +91,9 @@ function fileLine(file: InFlight, frame: Frame): Line {
   const nameColumns = Math.min(NAME_COLUMNS, Math.floor(frame.columns / 2));
   const name = cutStart(span(file.name).text, nameColumns);
   const padded = name + ' '.repeat(Math.max(0, nameColumns - widthOf(name)));
-  const size =
-    file.bytesTotal > 0
-      ? `${String(percent(file.bytesDone, file.bytesTotal)).padStart(3)} % of ${formatBytes(file.bytesTotal)}`
-      : formatBytes(file.bytesDone);
+  const share = `${String(percent(file.bytesDone, file.bytesTotal)).padStart(3)} %`;
+  const of = file.attempt > 1 ? '' : ` of ${formatBytes(file.bytesTotal)}`;
+  const size = file.bytesTotal > 0 ? `${share}${of}` : formatBytes(file.bytesDone);
   const again =
     file.attempt > 1
       ? `  try ${file.attempt}${file.lastFailure === undefined ? '' : `: ${file.lastFailure}`}`
@@ -113,9 +115,12 @@ function fileLines(files: readonly InFlight[], frame: Frame): Line[] {
   const lines = shown.map((file) => fileLine(file, frame));
   const hidden = files.length - shown.length;
   if (hidden > 0 && shown.length > 0) {
-    lines.push(
-      cutLine([span(`  and ${hidden.toLocaleString('en-US')} more`, 'dim')], frame.columns),
-    );
+    const again = slowestFirst(files)
+      .slice(frame.maxFiles)
+      .filter((file) => file.attempt > 1).length;
+    const tried = again === 0 ? '' : `, ${again.toLocaleString('en-US')} tried again`;
+    const more = `  and ${hidden.toLocaleString('en-US')} more${tried}`;
+    lines.push(cutLine([span(more, again === 0 ? 'dim' : 'warn')], frame.columns));
   }
   return lines;
 }
@@ -133,7 +138,8 @@ function troubleLines(units: readonly InFlight[], frame: Frame): Line[] {
 function standing(label: string, reason: string, tone: Tone, next: string, frame: Frame): Line[] {
   const text = reason === '' ? label : `${label}: ${reason}`;
   const lines = wrapText(span(text).text, frame.columns, 4).map((line) => [span(line, tone)]);
-  return [...lines, cutLine([span(next, 'dim')], frame.columns)];
+  const then = wrapText(next, frame.columns, 2).map((line) => [span(line, 'dim')]);
+  return [...lines, ...then];
 }
 
 function phaseLines(view: View, progress: PullProgress, nowMs: number, frame: Frame): Line[] {
@@ -197,7 +203,10 @@ export function renderLines(view: View, frame: Frame, nowMs: number): Line[] {
   } else if (progress.phase === 'resolving' || progress.phase === 'listing') {
     lines.push(...troubleLines(view.status?.inFlight ?? [], frame));
   }
-  if (view.hint !== undefined) lines.push(cutLine([span(view.hint, 'dim')], frame.columns));
+  if (view.hint !== undefined && progress.phase !== 'paused') {
+    const pieces = view.hint.split(', ').map((piece) => [span(piece, 'dim')]);
+    lines.push(fitPieces(pieces, ', ', frame.columns));
+  }
   return lines;
 }
 
@@ -205,7 +214,7 @@ export function renderLines(view: View, frame: Frame, nowMs: number): Line[] {
 export function render(view: View, columns: number, nowMs: number, isUnicode = true): string[] {
   return renderLines(view, { columns, maxFiles: 5, isUnicode }, nowMs).map((line) =>
     line
-      .map((part) => part.text)
+      .map((part) => (isUnicode ? part.text : part.text.replaceAll('…', '~')))
       .join('')
       .trimEnd(),
   );

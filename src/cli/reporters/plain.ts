@@ -8,6 +8,7 @@ import {
   emptyView,
   knowsBytes,
   remainingMs,
+  stillMs,
   viewRate,
   type View,
 } from '../progress/view.js';
@@ -41,7 +42,9 @@ export function progressLine(view: View, nowMs: number): string {
   if (progress.filesFailed > 0) parts.push(`${progress.filesFailed} failed`);
   if (progress.retries > 0) parts.push(`retries: ${progress.retries}`);
   const rate = viewRate(view, nowMs);
-  if (rate !== undefined && phase === 'fetching') parts.push(formatRate(rate));
+  const still = stillMs(view, nowMs);
+  if (still !== undefined) parts.push(`nothing for ${formatDuration(still)}`);
+  else if (rate !== undefined && phase === 'fetching') parts.push(formatRate(rate));
   const left = remainingMs(view, nowMs);
   if (left !== undefined) parts.push(`${formatDuration(left)} left`);
   return `${label}: ${parts.join(', ')}`;

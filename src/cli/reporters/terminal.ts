@@ -1,12 +1,12 @@
 /** A picture of the pull in a terminal, drawn again a few times a second, on stderr. */
 import { Chalk, type ChalkInstance } from 'chalk';
-import { createLogUpdate } from 'log-update';
 import type { WriteStream } from 'node:tty';
 import type { PullStatus } from '../../model/pull.js';
 import type { PullEvent } from '../events.js';
 import type { Output } from '../output.js';
+import { Picture } from '../progress/picture.js';
 import { renderLines } from '../progress/render.js';
-import type { Line, Tone } from '../progress/spans.js';
+import { widthOf, type Line, type Tone } from '../progress/spans.js';
 import { addStatus, emptyView, type View } from '../progress/view.js';
 import { safeText } from '../safe-text.js';
 import { Remarks, startedText } from './event-text.js';
@@ -26,6 +26,7 @@ export interface TerminalOptions {
   readonly source: string;
   readonly hasColor: boolean;
   readonly isUnicode: boolean;
+  readonly reflows: boolean;
   readonly hint: string | undefined;
 }
 
@@ -34,17 +35,17 @@ export class TerminalReporter implements Reporter {
   private view: View;
   private readonly remarks = new Remarks(MAX_REMARKS);
   private isOpen = true;
-  private drawnLines = 0;
   private readonly timer: NodeJS.Timeout;
-  private readonly draw: ReturnType<typeof createLogUpdate>;
+  private readonly picture: Picture;
   private readonly chalk: ChalkInstance;
 
   constructor(private readonly options: TerminalOptions) {
     this.view = emptyView(options.source);
-    this.draw = createLogUpdate(options.stream, { showCursor: false });
+    this.picture = new Picture(options.stream, options.reflows);
     this.chalk = new Chalk({ level: options.hasColor ? 1 : 0 });
     this.timer = setInterval(() => this.redraw(), FRAME_MS);
     this.timer.unref();
+    process.on('SIGCONT', this.onContinued);
   }
 
   prelude(line: string): void {
@@ -81,13 +82,16 @@ export class TerminalReporter implements Reporter {
     if (!this.isOpen) return;
     this.isOpen = false;
     clearInterval(this.timer);
-    this.draw.clear();
-    this.draw.done();
+    process.off('SIGCONT', this.onContinued);
+    this.picture.clear();
   }
+
+  /** After Ctrl-Z and `fg` the shell has written below the picture. */
+  private readonly onContinued = (): void => this.picture.forget();
 
   /** Writes a line that stays, above the picture. */
   private above(text: string): void {
-    this.draw.clear();
+    this.picture.clear();
     this.options.stream.write(`${safeText(text)}\n`);
     this.redraw();
   }
@@ -99,14 +103,20 @@ export class TerminalReporter implements Reporter {
     const columns = Math.max(20, (stream.columns || 80) - 1);
     const maxFiles = Math.max(0, Math.min(6, (stream.rows || 24) - 8));
     const lines = renderLines(this.view, { columns, maxFiles, isUnicode }, performance.now());
-    // log-update 7 patches a frame in place, and leaves old lines behind where the number of lines changes.
-    if (lines.length !== this.drawnLines) this.draw.clear();
-    this.drawnLines = lines.length;
-    this.draw(lines.map((line) => this.paint(line)).join('\n'));
+    this.picture.draw(
+      lines.map((line) => ({
+        text: this.paint(line),
+        columns: line.reduce((sum, part) => sum + widthOf(part.text), 0),
+      })),
+    );
   }
 
   private paint(line: Line): string {
-    return line.map(({ text, tone }) => this.tint(text, tone)).join('');
+    return line.map(({ text, tone }) => this.tint(this.drawable(text), tone)).join('');
+  }
+
+  private drawable(text: string): string {
+    return this.options.isUnicode ? text : text.replaceAll('…', '~');
   }
 
   private tint(text: string, tone: Tone): string {
