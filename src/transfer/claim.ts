@@ -7,11 +7,12 @@ import type { PullRequest } from '../model/pull.js';
 import type { Claim, ResolvedSource } from './api.js';
 import { toDestinationError } from './destination-error.js';
 import { makeFolderDurably, readJson, remove } from './durable-file.js';
+import { refuseOwnedNeighbours } from './neighbours.js';
 import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
 import {
   claimOwner,
   destinationIdOf,
-  refuseOwnedAncestors,
+  releaseOwner,
   type AskOwner,
   type ClaimInput,
 } from './owner.js';
@@ -48,10 +49,15 @@ export async function claimDestination(input: ClaimRequest): Promise<Claim> {
     recordDir: layout.recordDir,
     takeOver: input.request.takeOver,
   };
-  await refuseOwnedAncestors(layout.filesRoot, owner);
+  await refuseOwnedNeighbours(layout, owner);
   await makeFolderDurably(layout.recordDir);
   const epoch = await claimOwner(owner);
   const destinationId = await destinationIdOf(layout.recordDir);
+  // Of two that claim at once, one inside the other, at least one sees the other now.
+  await refuseOwnedNeighbours(layout, owner).catch(async (error: unknown) => {
+    await releaseOwner({ recordDir: layout.recordDir, destinationId, epoch });
+    throw error;
+  });
   const earlier = await readPullRecord(layout.recordDir).catch(() => undefined);
   if (earlier?.runId !== input.runId) {
     await writePullRecord(layout.recordDir, {

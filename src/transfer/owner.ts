@@ -4,7 +4,6 @@ import { link, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { WaybillError } from '../model/errors.js';
-import { RECORD_FOLDER } from '../model/object-path.js';
 import { toDestinationError } from './destination-error.js';
 import { fsyncDir, readJson, removeDurably, writeFileDurably } from './durable-file.js';
 import { RECORD_NAMES } from './layout.js';
@@ -27,7 +26,8 @@ const destinationSchema = z.strictObject({ v: z.literal(1), id: z.string().min(1
 /** Whether a pull is running, as far as this engine can tell. */
 export type AskOwner = (owner: Owner) => Promise<'open' | 'closed' | 'unknown'>;
 
-const readOwner = (recordDir: string): Promise<Owner | undefined> =>
+/** Who owns the place of a record folder; undefined where nobody does. */
+export const readOwner = (recordDir: string): Promise<Owner | undefined> =>
   readJson(join(recordDir, RECORD_NAMES.owner), ownerSchema);
 
 function ownedError(owner: Owner, folder: string, hint: string): WaybillError {
@@ -96,7 +96,8 @@ export async function claimOwner(input: ClaimInput): Promise<number> {
   });
 }
 
-async function refuseLiving(owner: Owner, input: ClaimInput): Promise<void> {
+/** Throws WB_DESTINATION_OWNED unless the owner has ended, or may be taken over. */
+export async function refuseLiving(owner: Owner, input: ClaimInput): Promise<void> {
   const state = owner.engineId === input.engineId ? await input.ask(owner) : 'unknown';
   if (state === 'closed') return;
   if (state === 'open') {
@@ -105,18 +106,6 @@ async function refuseLiving(owner: Owner, input: ClaimInput): Promise<void> {
   if (input.takeOver) return;
   const hint = 'its Temporal cannot be asked; if it is surely gone, pull with --take-over';
   throw ownedError(owner, input.recordDir, hint);
-}
-
-/** Refuses a destination inside a tree that a living pull owns. */
-export async function refuseOwnedAncestors(filesRoot: string, input: ClaimInput): Promise<void> {
-  for (let folder = dirname(filesRoot); ; folder = dirname(folder)) {
-    const recordDir = join(folder, RECORD_FOLDER);
-    const owner = await readOwner(recordDir).catch(() => undefined);
-    if (owner !== undefined && recordDir !== input.recordDir) {
-      await refuseLiving(owner, { ...input, recordDir });
-    }
-    if (folder === dirname(folder)) return;
-  }
 }
 
 /** The random id of this place; made on the first claim. */

@@ -125,6 +125,8 @@ export class PullContext {
     const page = await readPage(planDirOf(this.ref.recordDir, this.planId), number);
     if (page !== undefined) return page;
     this.pages.delete(number);
+    // Whoever claimed the destination since has dropped this plan: that is then the reason.
+    await checkOwnership(this.ref);
     throw new WaybillError('WB_LOCAL_DAMAGE', `page ${number} of the plan is gone`, {
       operation: 'read',
     });
