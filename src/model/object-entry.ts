@@ -6,7 +6,7 @@
  */
 export interface Pin {
   readonly strength: 'strong' | 'weak';
-  /** Opaque and comparable with `===`. Its prefix names its kind: `etag:`, `version:`, `generation:`, `mtime:`. */
+  /** Opaque and comparable with `===`. Its prefix names its kind: `etag:`, `version:`, `generation:`, `mtime:`, `ctime:`. */
   readonly value: string;
 }
 
@@ -31,12 +31,15 @@ export interface ObjectEntry {
   readonly digests?: Digests;
 }
 
-/** Whether two pins name the same version. An absent pin equals nothing. */
+/**
+ * Whether two pins name the same version. An absent pin equals nothing. A pin may grow strong with the age of what it names
+ * (a local file's does): that is no change.
+ */
 export function samePin(a: Pin | undefined, b: Pin | undefined): boolean {
-  return a !== undefined && b !== undefined && a.strength === b.strength && a.value === b.value;
+  return a !== undefined && b !== undefined && a.value === b.value;
 }
 
 /** Whether two pins prove that the bytes are the same: both strong, and equal. */
 export function sameStrongPin(a: Pin | undefined, b: Pin | undefined): boolean {
-  return a?.strength === 'strong' && samePin(a, b);
+  return a?.strength === 'strong' && b?.strength === 'strong' && samePin(a, b);
 }

@@ -22,6 +22,11 @@ export interface StoreCapabilities {
   readonly nativeDigests: readonly DigestName[];
   /** A listing comes in ascending byte order of the path, so that it can be continued after a path. */
   readonly listsInOrder: boolean;
+  /**
+   * `stat` of a file is one request that moves none of its bytes: where a listing has no pins, it is asked whether a file
+   * that is here already has changed.
+   */
+  readonly describesCheaply?: true;
   /** Connections to the service that are polite at once, over all threads. */
   readonly maxConnections: number;
 }

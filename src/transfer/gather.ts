@@ -82,9 +82,9 @@ interface Settled {
 }
 
 async function settle(pull: PullContext, entry: PlanEntry): Promise<Settled | undefined> {
+  if (pull.journal.failed(entry.path)?.planId === pull.planId) return undefined;
   if (entry.action === 'keep' && entry.kept !== undefined) return inPlace(pull, entry.kept, 0);
   if (entry.action !== 'fetch') return undefined;
-  if (pull.journal.failed(entry.path)?.planId === pull.planId) return undefined;
   const line = pull.journal.fetched(entry.path);
   if (line === undefined || !isOfPlan(line, { ...entry, planId: pull.planId })) {
     const message = 'it was never fetched';

@@ -3,6 +3,7 @@ import { WaybillError } from '../model/errors.js';
 import type { CallContext, PlannedPage } from './api.js';
 import { readLastManifest } from './last-manifest.js';
 import { readLocation, type ListOpener } from './list-location.js';
+import { pinAsker } from './plan/ask-pin.js';
 import { readExpectations } from './plan/expectations.js';
 import { probeFolding } from './plan/names.js';
 import { planDirOf, readPage } from './plan/page.js';
@@ -78,6 +79,7 @@ async function startPlanning(
         journal: pull.journal,
         last,
         hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
+        ...pinAsker(store, context.signal),
       },
     },
     context,

@@ -12,6 +12,7 @@ import { readLastManifest } from './last-manifest.js';
 import { layoutOf, RECORD_NAMES } from './layout.js';
 import { readLocation } from './list-location.js';
 import type { ExistingContext } from './plan/existing.js';
+import { pinAsker } from './plan/ask-pin.js';
 import { readExpectations } from './plan/expectations.js';
 import { Parents } from './plan/parents.js';
 import { planEntries, type Planned } from './plan/planner.js';
@@ -115,6 +116,7 @@ export async function previewPull(input: PreviewInput, context: CallContext): Pr
         journal,
         last,
         hashFile,
+        ...pinAsker(store, signal),
       },
     },
     context,

@@ -59,7 +59,7 @@ export function storeConformance(spec: ConformanceSpec): void {
     nameCases(bench, traits, names);
     readCases(bench, traits);
     if (servesRanges(traits)) rangeCases(bench);
-    if (['strong', 'weak'].includes(servedPin(traits))) pinCases(bench, traits);
+    if (servedPin(traits) !== 'none') pinCases(bench, traits);
     abortCases(bench);
     if (traits.wrongCredentials !== undefined) credentialCases(bench, traits);
     if (traits.hasNetwork !== false) networkCases(bench, traits);

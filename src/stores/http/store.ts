@@ -38,6 +38,7 @@ export class HttpStore implements Store {
       knowsSizes: tree?.knowsSizes ?? false,
       nativeDigests: ['sha256', 'sha1', 'md5', 'crc32c'],
       listsInOrder: true,
+      describesCheaply: true,
       maxConnections: MAX_CONNECTIONS,
     };
   }

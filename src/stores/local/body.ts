@@ -1,10 +1,10 @@
 /** The bytes of a local file, held to what the file was when it was opened. */
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import type { Pin } from '../../model/object-entry.js';
+import { samePin, type Pin } from '../../model/object-entry.js';
 import { reasonOf } from '../lib/as-error.js';
 import type { StorePace } from '../store.js';
-import { pinOfStats } from './entry.js';
+import type { LocalPins } from './entry.js';
 import { errorOfFileSystem, localError, type LocalPlace } from './errors.js';
 
 /** Large enough that system calls cost nothing beside the copy. */
@@ -19,6 +19,7 @@ export class LocalBody extends Readable {
   constructor(
     private readonly handle: FileHandle,
     private readonly pin: Pin,
+    private readonly pins: LocalPins,
     private offsetBytes: number,
     private readonly endBytes: number,
     private readonly place: LocalPlace,
@@ -67,8 +68,8 @@ export class LocalBody extends Readable {
   }
 
   private async checkUnchanged(): Promise<void> {
-    const now = pinOfStats(await this.handle.stat({ bigint: true }));
-    if (now.value === this.pin.value) return;
+    const now = this.pins.pinOf(await this.handle.stat({ bigint: true }));
+    if (samePin(now, this.pin)) return;
     throw localError('WB_SOURCE_CHANGED', 'changed while it was read', this.place);
   }
 }

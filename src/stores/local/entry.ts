@@ -1,10 +1,45 @@
 /** What a file system says about a file, as an entry of the model. */
 import type { BigIntStats } from 'node:fs';
+import { stat, statfs } from 'node:fs/promises';
 import type { ObjectEntry, Pin } from '../../model/object-entry.js';
 
-/** The weak pin of a file: modification time in nanoseconds, size and inode. */
-export function pinOfStats(stats: BigIntStats): Pin {
-  return { strength: 'weak', value: `mtime:${stats.mtimeNs}+${stats.size}+${stats.ino}` };
+/**
+ * File systems of this host's kernel: it alone sets the ctime, at every change of bytes, name or mode, and nobody can set it
+ * back. Not on a network share (attributes are cached) nor with FUSE (a ctime may be made up).
+ */
+const KERNEL_FILE_SYSTEMS = new Set([
+  0xef53, // ext2, ext3, ext4
+  0x58465342, // XFS
+  0x9123683e, // Btrfs
+  0x2fc12fc1, // ZFS
+  0xf2f52010, // F2FS
+  0x01021994, // tmpfs
+  0x794c7630, // overlayfs
+]);
+
+/** Younger than this, a second change could fall into the same tick of the kernel's clock as the first. */
+const SETTLED_MS = 2_000;
+
+/** How the files of one source are pinned. */
+export class LocalPins {
+  private constructor(private readonly device: bigint | undefined) {}
+
+  /** @param realRoot a file or folder; what is mounted below it is another file system */
+  static async at(realRoot: string): Promise<LocalPins> {
+    if (process.platform !== 'linux') return new LocalPins(undefined);
+    const { type } = await statfs(realRoot);
+    if (!KERNEL_FILE_SYSTEMS.has(type)) return new LocalPins(undefined);
+    return new LocalPins((await stat(realRoot, { bigint: true })).dev);
+  }
+
+  /** Strong for a settled file of a file system of the kernel, else weak; the value is the same. */
+  pinOf(stats: BigIntStats): Pin {
+    const { ctimeMs, ctimeNs, mtimeNs, size, ino } = stats;
+    // One clock: the kernel's stamped the file. A clock that was set back makes pins weak, and no weak one strong.
+    const isSettled = BigInt(Date.now()) - ctimeMs >= SETTLED_MS;
+    const strength = stats.dev === this.device && isSettled ? 'strong' : 'weak';
+    return { strength, value: `ctime:${ctimeNs}+${mtimeNs}+${size}+${ino}` };
+  }
 }
 
 /** The modification time, to the millisecond. */
@@ -13,7 +48,7 @@ export function modifiedAtOf(stats: BigIntStats): string {
 }
 
 /** The entry of a regular file or a folder. */
-export function entryOf(path: string, stats: BigIntStats): ObjectEntry {
+export function entryOf(path: string, stats: BigIntStats, pins: LocalPins): ObjectEntry {
   if (stats.isDirectory()) return { path, kind: 'directory', modifiedAt: modifiedAtOf(stats) };
   return {
     path,
@@ -21,6 +56,6 @@ export function entryOf(path: string, stats: BigIntStats): ObjectEntry {
     sizeBytes: Number(stats.size),
     modifiedAt: modifiedAtOf(stats),
     isExecutable: (stats.mode & 0o111n) !== 0n,
-    pin: pinOfStats(stats),
+    pin: pins.pinOf(stats),
   };
 }

@@ -14,7 +14,7 @@ import type {
   StorePace,
 } from '../store.js';
 import { LocalBody } from './body.js';
-import { entryOf, modifiedAtOf, pinOfStats } from './entry.js';
+import { entryOf, LocalPins, modifiedAtOf } from './entry.js';
 import { errorOfFileSystem, localError, type LocalPlace } from './errors.js';
 import { resolveInside, trimPath, type Located } from './resolve-inside.js';
 import { walkFolder } from './walk.js';
@@ -22,7 +22,7 @@ import { walkFolder } from './walk.js';
 const CAPABILITIES: StoreCapabilities = {
   canList: true,
   ranges: 'yes',
-  pin: 'weak',
+  pin: 'unknown',
   knowsSizes: true,
   nativeDigests: [],
   listsInOrder: true,
@@ -35,6 +35,7 @@ export class LocalStore implements Store {
   readonly capabilities = CAPABILITIES;
   /** Kept: when the root is a link (`latest`) that is pointed elsewhere, one pull still sees one tree. */
   private realRoot: string | undefined;
+  private pins: Promise<LocalPins> | undefined;
   private readonly bodies = new Set<LocalBody>();
 
   /** @param root absolute, without a slash at its end */
@@ -46,8 +47,10 @@ export class LocalStore implements Store {
   async stat(path: string, options: CallOptions = {}): Promise<ObjectEntry> {
     options.signal?.throwIfAborted();
     const trimmed = trimPath(path);
-    const { stats, realPath } = await this.resolve(trimmed, 'stat');
-    if (stats.isFile() || stats.isDirectory()) return entryOf(trimmed, stats);
+    const { stats, realPath, realRoot } = await this.resolve(trimmed, 'stat');
+    if (stats.isFile() || stats.isDirectory()) {
+      return entryOf(trimmed, stats, await this.pinsAt(realRoot));
+    }
     throw special({ operation: 'stat', path: trimmed, absolute: realPath });
   }
 
@@ -60,13 +63,14 @@ export class LocalStore implements Store {
       const place = { operation: 'list', path: trimmed, absolute: realPath };
       throw localError('WB_NOT_FOUND', 'is not a folder', place);
     }
-    yield* walkFolder({ realRoot, recursive, signal }, realPath, trimmed, [realPath]);
+    const pins = await this.pinsAt(realRoot);
+    yield* walkFolder({ realRoot, pins, recursive, signal }, realPath, trimmed, [realPath]);
   }
 
   async openRead(path: string, options: ReadOptions = {}): Promise<OpenObject> {
     const { offsetBytes = 0, lengthBytes, pin: pinned, signal } = options;
     signal?.throwIfAborted();
-    const { stats: before, realPath } = await this.resolve(path, 'openRead');
+    const { stats: before, realPath, realRoot } = await this.resolve(path, 'openRead');
     const place = { operation: 'openRead', path, absolute: realPath };
     // A FIFO would block, and a device may act, when it is merely opened.
     if (before.isDirectory() && (await isLink(this.root, path))) {
@@ -80,7 +84,8 @@ export class LocalStore implements Store {
       const stats = await handle.stat({ bigint: true });
       if (!stats.isFile()) throw special(place);
       const sizeBytes = Number(stats.size);
-      const pin = pinOfStats(stats);
+      const pins = await this.pinsAt(realRoot);
+      const pin = pins.pinOf(stats);
       if (pinned && !samePin(pinned, pin)) {
         throw localError('WB_SOURCE_CHANGED', 'changed since it was listed', place);
       }
@@ -93,7 +98,16 @@ export class LocalStore implements Store {
       }
       signal?.throwIfAborted();
       const endBytes = Math.min(sizeBytes, offsetBytes + (lengthBytes ?? sizeBytes));
-      const body = new LocalBody(handle, pin, offsetBytes, endBytes, place, signal, this.pace);
+      const body = new LocalBody(
+        handle,
+        pin,
+        pins,
+        offsetBytes,
+        endBytes,
+        place,
+        signal,
+        this.pace,
+      );
       this.bodies.add(body);
       body.once('close', () => this.bodies.delete(body));
       return {
@@ -116,6 +130,11 @@ export class LocalStore implements Store {
     for (const body of this.bodies) body.destroy();
     this.bodies.clear();
     await Promise.resolve();
+  }
+
+  private pinsAt(realRoot: string): Promise<LocalPins> {
+    this.pins ??= LocalPins.at(realRoot);
+    return this.pins;
   }
 
   private async resolve(path: string, operation: string): Promise<Located> {

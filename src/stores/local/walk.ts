@@ -7,13 +7,14 @@ import type { ObjectEntry } from '../../model/object-entry.js';
 import { MAX_DEPTH } from '../../model/object-path.js';
 import { nameOfBytes } from '../lib/byte-names.js';
 import { walkOrder } from '../lib/path-order.js';
-import { entryOf } from './entry.js';
+import { entryOf, type LocalPins } from './entry.js';
 import { errorOfFileSystem, localError } from './errors.js';
 import { isInside } from './resolve-inside.js';
 
 /** What a walk keeps from folder to folder. */
 export interface Walk {
   readonly realRoot: string;
+  readonly pins: LocalPins;
   readonly recursive: boolean;
   readonly signal: AbortSignal | undefined;
 }
@@ -103,7 +104,7 @@ async function describe(
     if (!own.isSymbolicLink()) {
       if (!own.isFile() && !own.isDirectory()) return undefined;
       return {
-        entry: entryOf(below, own),
+        entry: entryOf(below, own, walk.pins),
         ...(own.isDirectory() ? { realFolder: absolute } : {}),
       };
     }
@@ -112,7 +113,7 @@ async function describe(
     const stats = await stat(target, { bigint: true });
     if (!stats.isFile() && !stats.isDirectory()) return undefined;
     return {
-      entry: entryOf(below, stats),
+      entry: entryOf(below, stats, walk.pins),
       ...(stats.isDirectory() ? { realFolder: target } : {}),
     };
   } catch (cause) {

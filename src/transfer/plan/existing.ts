@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { sameLocalStamp, type ManifestEntry } from '../../manifest/index.js';
 import { reaches } from '../../model/level.js';
-import { sameStrongPin, type ObjectEntry } from '../../model/object-entry.js';
+import { sameStrongPin, type ObjectEntry, type Pin } from '../../model/object-entry.js';
 import type { PullRequest } from '../../model/pull.js';
 import { errnoOf, toDestinationError } from '../destination-error.js';
 import { isOfPlan, isPublishedFile, type Journal } from '../journal.js';
@@ -28,6 +28,8 @@ export interface ExistingContext {
   readonly last: ReadonlyMap<string, ManifestEntry>;
   /** SHA-256 of a whole local file. */
   readonly hashFile: (path: string, sizeBytes: number) => Promise<string | undefined>;
+  /** Asks the source for the pin of one file, where that moves none of its bytes. */
+  readonly askPin?: (path: string) => Promise<Pin | undefined>;
 }
 
 /** A file that is there. */
@@ -159,5 +161,8 @@ async function keepable(
     ...(entry.sizeBytes === undefined ? {} : { sizeBytes: entry.sizeBytes }),
   };
   if (line?.entry.sha256 === known.sha256 && isOfPlan(line, planned)) return known;
-  return sameStrongPin(entry.pin, known.pin) ? known : undefined;
+  // Asked only where the answer can tell something.
+  const isAsked = entry.pin === undefined && known.pin?.strength === 'strong';
+  const pin = isAsked ? await context.askPin?.(entry.path) : entry.pin;
+  return sameStrongPin(pin, known.pin) ? known : undefined;
 }

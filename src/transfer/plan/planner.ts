@@ -8,6 +8,7 @@ import type { CallContext, ResolvedSource } from '../api.js';
 import { decide, type ExistingContext } from './existing.js';
 import type { Expectations } from './expectations.js';
 import { filterOf, isFiltered } from './filters.js';
+import { mapInOrder } from './map-in-order.js';
 import { collision, NameTable, type Folding } from './names.js';
 import type { PlanEntry } from './page.js';
 import { outsideError } from './parents.js';
@@ -36,14 +37,30 @@ export interface PlanInput {
   readonly planned: ReadonlySet<string>;
 }
 
+/** Files that are compared with what is there at once: each waits for the disk, and perhaps for the source. */
+const COMPARED_AT_ONCE = 64;
+
+/** A file that is to be compared with what is there. */
+interface Candidate {
+  readonly kind: 'file';
+  readonly path: string;
+  readonly entry: ObjectEntry;
+}
+
 /**
  * Plans a source entry by entry; memory grows with the names only. After the last entry come the refusals that
  * only the whole listing shows. Throws WB_LIMIT_EXCEEDED, WB_NOTHING_MATCHES and what the store throws.
  */
-export async function* planEntries(
+export function planEntries(input: PlanInput, context: CallContext): AsyncGenerator<Planned> {
+  return mapInOrder(candidates(input, context), COMPARED_AT_ONCE, (item) =>
+    item.kind === 'file' ? plannedFile(input, item.path, item.entry) : item,
+  );
+}
+
+async function* candidates(
   input: PlanInput,
   context: CallContext,
-): AsyncGenerator<Planned> {
+): AsyncGenerator<Planned | Candidate> {
   const { request } = input;
   const isWanted = filterOf(request.filters);
   const names = new NameTable(input.folding);
@@ -84,7 +101,7 @@ export async function* planEntries(
     context.progress.filesDone = files;
     context.progress.bytesDone = bytes;
     if (input.planned.has(path)) continue;
-    yield await plannedFile(input, path, entry);
+    yield { kind: 'file', path, entry };
   }
   if (files === 0 && isFiltered(request.filters)) {
     throw new WaybillError(

@@ -13,6 +13,7 @@ const capabilities: StoreTraits['capabilities'] = {
   knowsSizes: false,
   nativeDigests: ['sha256', 'sha1', 'md5', 'crc32c'],
   listsInOrder: true,
+  describesCheaply: true,
   maxConnections: 8,
 };
 

@@ -10,7 +10,7 @@ storeConformance({
     capabilities: {
       canList: true,
       ranges: 'yes',
-      pin: 'weak',
+      pin: 'unknown',
       knowsSizes: true,
       nativeDigests: [],
       listsInOrder: true,
