@@ -51,7 +51,8 @@ describe('a pull with ten retries in a real terminal', () => {
     await shown.untilScreen(/^210 of 412 files, 2 failed$/mu);
     await shown.resize(80, 24);
     await shown.untilScreen(/try 2 of shard-30: reset/u);
-    const lines = await expectOnePicture(shown, /^fetching {2}━{20}─{20} {2}50 %$/mu);
+    await expectOnePicture(shown, /^fetching {2}━{20}─{20} {2}50 %$/mu);
+    const lines = await shown.history();
     expect(lines.filter((line) => line.startsWith('try 2 of shard-'))).toEqual([
       'try 2 of shard-10: reset',
       'try 2 of shard-20: reset',
@@ -59,7 +60,7 @@ describe('a pull with ten retries in a real terminal', () => {
     ]);
     await shown.type('q');
     expect(await shown.exitCode()).toBe(0);
-    const left = (await shown.history()).filter((line) => !line.startsWith('Pane is dead'));
+    const left = (await shown.screen()).filter((line) => !line.startsWith('Pane is dead'));
     expect(count(left, /fetching {2}|Ctrl-C|% of|and 4 more/u)).toBe(0);
     expect(left.filter((line) => line !== '').at(-1)).toBe(
       '412 files, 624 GB: 410 published, 2 size',

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SETTINGS, variableOf } from '../../src/config/settings.js';
 import { LEVELS } from '../../src/model/level.js';
 import { ERRORS } from '../../src/model/errors.js';
 import { STORE_FACTORIES } from '../../src/stores/index.js';
@@ -52,6 +53,19 @@ describe('the documentation', () => {
       );
     const table = Object.entries(ERRORS).map(([code, row]) => [code, row.exitCode]);
     expect(documented.sort()).toEqual(table.sort());
+  });
+
+  it('docs/configuration.md has every setting with its variable, its key and its default', () => {
+    const documented = rowsOf('docs/configuration.md')
+      .slice(2)
+      .map((cells) => cells.slice(0, 4).map((cell) => cell.replaceAll('`', '')));
+    const settings = SETTINGS.map(({ name, file = '', default: preset = '' }) => [
+      name,
+      variableOf(name),
+      file,
+      preset,
+    ]);
+    expect(documented).toEqual(settings);
   });
 
   it('docs/levels.md explains every level, weakest first', () => {
