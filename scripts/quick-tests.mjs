@@ -5,9 +5,10 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const tests = fileURLToPath(new URL('../dist/test', import.meta.url));
-const SLOW_HELPERS = ['minio', 'mlflow', 'nginx', 'apache', 'model-signing', 'python-http'].map(
-  (name) => join(tests, 'helpers', `${name}.js`),
-);
+const SLOW_HELPERS = [
+  ...['minio', 'mlflow', 'nginx', 'apache', 'model-signing', 'python-http'],
+  ...['faultfs', 'mount'],
+].map((name) => join(tests, 'helpers', `${name}.js`));
 
 /** Tests that take most of a minute by themselves, wherever they are. */
 const LONG = [
