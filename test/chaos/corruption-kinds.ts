@@ -19,7 +19,7 @@ import { extend, flip, repeat, stale, swap, truncate, zeros, type Damage } from 
 import type { Answer, Mangled } from './mangler.js';
 import type { Chance } from './random.js';
 
-/** `detected`: an error or a finding. `repaired`: the pull noticed and ended with the right bytes. */
+/** `detected`: an error or a finding. `repaired`: what was damaged was not believed, and the pull ended right. */
 export interface Verdict {
   readonly outcome: 'detected' | 'repaired' | 'undetected' | 'not injected';
   /** What noticed it. */
@@ -83,7 +83,7 @@ export const CORRUPTION_KINDS: readonly CorruptionKind[] = [
   },
   {
     where: 'in transit',
-    what: "the source's own manifest",
+    what: "the source's seal or its list of digests, one bit",
     weight: 2,
     run: manifestInTransit,
   },
@@ -200,7 +200,7 @@ async function largeInTransit(bench: CorruptionBench, chance: Chance): Promise<V
 async function manifestInTransit(bench: CorruptionBench, chance: Chance): Promise<Verdict> {
   const destination = bench.freshDestination();
   bench.http.setMangle((path, answer) => {
-    if (!path.includes('manifest.ndjson')) return undefined;
+    if (!path.includes('/.waybill/')) return undefined;
     const body = flip(answer.body, chance);
     return body && { body };
   });

@@ -68,7 +68,7 @@ export function corruptionTable(outcomes: readonly CorruptionOutcome[]): string 
       name === 'all' ? '' : by.join('; '),
     ];
   });
-  const head = ['corruption', 'injected', 'refused', 'repaired', 'undetected', 'noticed by'];
+  const head = ['corruption', 'injected', 'refused', 'ended right', 'undetected', 'noticed by'];
   return markdown(head, rows);
 }
 
