@@ -45,8 +45,11 @@ export interface ControlClient {
   close(): void;
 }
 
-/** How long one answer may take; the service answers from memory. */
-const ANSWER_TIMEOUT_MS = 5_000;
+/**
+ * How long one answer may take. The service answers from memory, but on a host at its limit it waits for its turn; one that
+ * died closes the socket at once.
+ */
+const ANSWER_TIMEOUT_MS = 30_000;
 
 /**
  * Connects to a control socket.

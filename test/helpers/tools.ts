@@ -11,6 +11,7 @@ import { ensureMinio, minioPath } from './minio.js';
 import { ensureMicrosocks } from './microsocks.js';
 import { modelSigningPython } from './model-signing.js';
 import { ensureNginx } from './nginx.js';
+import { ensureStrace } from './strace.js';
 import { ensureFish, ensureZsh } from './shells.js';
 import { ensureTmux } from './terminal.js';
 import { ensureTinyproxy } from './tinyproxy.js';
@@ -57,6 +58,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'Debian packages, 2 MB, seconds',
       isThere: async () => (await isThere('/usr/sbin/nginx')) || inCache('debian-nginx/complete'),
       ensure: ensureNginx,
+    },
+    {
+      name: 'strace',
+      cost: 'Debian packages, 2 MB, seconds',
+      isThere: async () => (await isThere('/usr/bin/strace')) || inCache('debian-strace/complete'),
+      ensure: ensureStrace,
     },
     {
       name: 'Apache httpd',
