@@ -11,6 +11,8 @@ const MAIN = fileURLToPath(new URL('main.js', import.meta.url));
 const BY_HAND: Readonly<Record<string, string>> = {
   'README.md': 'the two commands: this very run, and test/e2e/demo.test.ts',
   'CONTRIBUTING.md': 'npm test is this very run',
+  'docs/install.md':
+    'npm pack and npm install are test/e2e/places/installed.test.ts; the image needs a Docker',
   'docs/getting-started.md': 'a clone of the repository: the two commands again',
 };
 

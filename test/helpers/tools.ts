@@ -8,6 +8,7 @@ import { AWSCLI_FOLDER, ensureAwscli } from './awscli.js';
 import { cacheFolder } from './cache.js';
 import { ensureFaultFs, faultFsPath } from './faultfs.js';
 import { ensureMinio, minioPath } from './minio.js';
+import { CURRENT_NODE, ensureCurrentNode } from './current-node.js';
 import { ensureMicrosocks } from './microsocks.js';
 import { modelSigningPython } from './model-signing.js';
 import { ensureNginx } from './nginx.js';
@@ -103,6 +104,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'Debian packages, 3 MB, seconds',
       isThere: async () => (await isThere('/usr/bin/fish')) || inCache('debian-fish/complete'),
       ensure: ensureFish,
+    },
+    {
+      name: `Node.js ${CURRENT_NODE}`,
+      cost: 'an npm package, 60 MB to fetch, half a minute',
+      isThere: () => inCache(`node-${CURRENT_NODE}`),
+      ensure: ensureCurrentNode,
     },
     {
       name: `MLflow ${MLFLOW_VERSION}`,

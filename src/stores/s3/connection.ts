@@ -137,7 +137,10 @@ export class S3Connection {
       address: `s3://${bucket}/${shown}: ${url.origin}`,
       isListing,
       isAnonymous: this.config.isAnonymous,
-      secrets: Object.values(this.signer?.of ?? {}),
+      // A provider of keys adds other things, and leaves a token that there is none of undefined.
+      secrets: Object.values<unknown>({ ...this.signer?.of }).filter(
+        (one) => typeof one === 'string',
+      ),
     };
   }
 
