@@ -13,6 +13,7 @@ import { ensureMicrosocks } from './microsocks.js';
 import { modelSigningPython } from './model-signing.js';
 import { ensureNginx } from './nginx.js';
 import { ensureStrace } from './strace.js';
+import { ensureToxiproxy, toxiproxyPath } from './toxiproxy.js';
 import { ensureFish, ensureZsh } from './shells.js';
 import { ensureTmux } from './terminal.js';
 import { ensureTinyproxy } from './tinyproxy.js';
@@ -45,6 +46,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'built with Go, 170 MB to fetch, 2 to 3 minutes',
       isThere: () => isThere(minioPath()),
       ensure: ensureMinio,
+    },
+    {
+      name: 'Toxiproxy',
+      cost: 'built with Go, 10 MB to fetch, half a minute',
+      isThere: () => isThere(toxiproxyPath()),
+      ensure: ensureToxiproxy,
     },
     {
       name: 'faultfs',
