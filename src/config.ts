@@ -40,6 +40,8 @@ export interface Config {
   readonly connections: readonly ConnectionTable[];
   /** Configuration files that were read. */
   readonly files: readonly string[];
+  /** The one among them that lies in the working directory, and may come from anyone. */
+  readonly projectFile?: string;
   readonly stateDir: string;
   readonly cacheDir: string;
   readonly temporal: TemporalChoice;
@@ -211,8 +213,9 @@ export function readConfig(input: ConfigInput = {}): Config {
   const cwd = input.cwd ?? process.cwd();
   const machine = thisMachine(env);
   const userFile = userConfigFile(machine);
+  const project = readTomlFile(join(cwd, 'waybill.toml'), 'project');
   const files = [
-    readTomlFile(join(cwd, 'waybill.toml'), 'project'),
+    project,
     userFile === undefined ? undefined : readTomlFile(userFile, 'user'),
   ].filter((file) => file !== undefined);
   const settings = resolveAll(input, env, files);
@@ -224,6 +227,7 @@ export function readConfig(input: ConfigInput = {}): Config {
     settings,
     connections,
     files: files.map((file) => file.path),
+    ...(project === undefined ? {} : { projectFile: project.path }),
     stateDir: folder(settings.get('state-dir'), cwd) ?? defaultStateDir(machine),
     cacheDir: folder(settings.get('cache-dir'), cwd) ?? defaultCacheDir(machine),
     temporal: chooseTemporal(settings, env),

@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import pino, { type Logger } from 'pino';
 import { WaybillClient } from './client.js';
 import type { ClientOptions } from './client/types.js';
+import { readConfig } from './config.js';
 import { asWaybillError, WaybillError } from './model/errors.js';
 import { connectControl } from './service/control-client.js';
 import { readOrMakeKey } from './service/private-key.js';
@@ -20,8 +21,10 @@ import { readWaybillVersion } from './service/version.js';
 import { parseServiceMessage, type WorkerMessage } from './service/worker-ipc.js';
 import { PullCare } from './pull-care.js';
 import { StoreRegistry } from './stores/registry.js';
-import { createTransferEngine, type EngineDeps } from './transfer/engine.js';
+import { createTransferEngine } from './transfer/engine.js';
+import { openReach } from './transfer/reach.js';
 import { startWorkerQueues } from './worker-queues.js';
+import { clusterReach } from './worker-reach.js';
 
 /** How a worker is started. */
 export interface WorkerConfig {
@@ -106,9 +109,9 @@ async function connectPatiently(options: ClientOptions): Promise<WaybillClient> 
   }
 }
 
-function secretsFrom(config: WorkerConfig): EngineDeps['credentials'] {
-  const { local } = config;
-  if (local === undefined) return () => Promise.resolve(undefined);
+type LocalConfig = NonNullable<WorkerConfig['local']>;
+
+function secretsFrom(local: LocalConfig): Parameters<typeof openReach>[0] {
   return async (fingerprint) => {
     const control = await connectControl(local.controlSocket);
     try {
@@ -173,7 +176,7 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
     local === undefined ? await client.engineId() : `${hostname()}:${local.stateDir}`;
   const engine = createTransferEngine({
     sources: new StoreRegistry(),
-    credentials: secretsFrom(config),
+    reach: local === undefined ? clusterReach(readConfig()) : openReach(secretsFrom(local)),
     engineId,
     ask: async (owner) => {
       if (owner.engineId !== engineId) return 'unknown';

@@ -118,6 +118,14 @@ export const SETTINGS: readonly Setting[] = [
     file: 'service.cache-dir',
     ...userOnly,
   }),
+  setting('roots', text, 'folders that a cluster worker may write and read, separated by :', {
+    file: 'worker.roots',
+    ...userOnly,
+  }),
+  setting('source-roots', text, 'folders that a cluster worker may read too', {
+    file: 'worker.source-roots',
+    ...userOnly,
+  }),
   setting('temporal-cli', text, 'the Temporal CLI to run', {
     file: 'service.temporal-cli',
     ...userOnly,

@@ -18,6 +18,8 @@ export interface ConnectionTable {
   readonly rest: Readonly<Record<string, string>>;
   /** The file that it stands in. */
   readonly file: string;
+  /** That file lies in the working directory and may come from anyone. */
+  readonly isProject?: true;
 }
 
 /** A configuration file that was read. */
@@ -30,13 +32,17 @@ export interface TomlFile {
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
+/** A list is what its words are, as in a variable of the environment: folders by `:`, all else by blanks. */
+const folders = z.union([scalar, z.array(z.string()).transform((list) => list.join(':'))]);
+const words = z.union([scalar, z.array(z.string()).transform((list) => list.join(' '))]);
+
 const connectionSchema = z
   .object({
     type: z.string(),
     url: z.string().optional(),
     match: z.array(z.string()).default([]),
   })
-  .catchall(scalar);
+  .catchall(words);
 
 function schemaOf(settings: readonly Setting[]): z.ZodType<Record<string, unknown>> {
   const top: Record<string, z.ZodType> = {};
@@ -46,7 +52,7 @@ function schemaOf(settings: readonly Setting[]): z.ZodType<Record<string, unknow
     const [table, key] = file.split('.', 2);
     if (table === undefined) continue;
     if (key === undefined) top[table] = scalar.optional();
-    else (tables[table] ??= {})[key] = scalar.optional();
+    else (tables[table] ??= {})[key] = folders.optional();
   }
   for (const [table, keys] of Object.entries(tables)) {
     top[table] = z.strictObject(keys).optional();
@@ -133,7 +139,15 @@ export function readTomlFile(path: string, kind: 'project' | 'user'): TomlFile |
   const tables = z.record(z.string(), connectionSchema).parse(parsed.data['connections'] ?? {});
   const connections = Object.entries(tables).map(([name, table]) => {
     const { type, url, match, ...rest } = table;
-    return { name, type, match, rest, file: path, ...(url === undefined ? {} : { url }) };
+    return {
+      name,
+      type,
+      match,
+      rest,
+      file: path,
+      ...(url === undefined ? {} : { url }),
+      ...(kind === 'project' ? { isProject: true as const } : {}),
+    };
   });
   const file: TomlFile = { path, values, connections };
   if (kind === 'project') checkProjectFile(path, file);

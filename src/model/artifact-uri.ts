@@ -58,3 +58,22 @@ export function splitSecrets(uri: string): SplitUri {
 export function redactUri(uri: string): string {
   return splitSecrets(uri).uri;
 }
+
+/**
+ * Whether a prefix covers a URI: the same place, or one below it at a `/`. The dots of an http address are resolved first, as
+ * the request for it would; `s3a:` and `s3n:` are `s3:`.
+ */
+export function coversUri(prefix: string, uri: string): boolean {
+  const covering = comparable(prefix).replace(/\/+$/, '');
+  const covered = comparable(uri);
+  // An alias of a model belongs to it: models:/churn@champion.
+  const ends = /^models:/i.test(covering) ? ['/', '@'] : ['/'];
+  return covered === covering || ends.some((end) => covered.startsWith(covering + end));
+}
+
+function comparable(uri: string): string {
+  const plain = uri.replace(/^s3[an]?:/i, 's3:').replace(/[?#].*$/s, '');
+  if (!/^https?:/i.test(plain) || !URL.canParse(plain)) return plain;
+  const { origin, pathname } = new URL(plain);
+  return origin + pathname;
+}

@@ -1,5 +1,4 @@
 /** The engine put together: see api.ts for what each call promises. */
-import { asWaybillError, WaybillError } from '../model/errors.js';
 import type { PullEnd, PullRequest, PullResult } from '../model/pull.js';
 import type { ConnectionSecrets, Resolution, StoreAddress } from '../stores/store.js';
 import type { CallContext, PullRef, ResolvedSource, TransferEngine } from './api.js';
@@ -7,11 +6,13 @@ import { claimDestination, dropLooseParts } from './claim.js';
 import { fetchUnit } from './fetch-unit.js';
 import { missingOf } from './in-place.js';
 import { checkOwnership, releaseOwner, type AskOwner } from './owner.js';
+import { layoutOf } from './layout.js';
 import { labelOf } from './plan/page.js';
 import { planPage } from './plan-pull.js';
 import { ThreadPool } from './pool.js';
 import { PullContext, type StoreOpener } from './pull-context.js';
 import { parseRequest, type PullRecord } from './pull-record.js';
+import type { Reach } from './reach.js';
 import { releasePull } from './release.js';
 import { dropScaffolding, leavePartialRecord, sealedResult, sealPull } from './seal.js';
 
@@ -28,8 +29,8 @@ export interface SourceOpener extends StoreOpener {
 /** What the engine is made of. */
 export interface EngineDeps {
   readonly sources: SourceOpener;
-  /** Secrets by the fingerprint in a request; undefined: they are needed and gone. */
-  readonly credentials: (fingerprint: string) => Promise<ConnectionSecrets | undefined>;
+  /** What may be read and written for whoever asks (rule 4). */
+  readonly reach: Reach;
   /** Which Temporal this engine works for; it goes into owner.json. */
   readonly engineId: string;
   /** Whether another pull is running; asked before its destination is taken. */
@@ -58,16 +59,14 @@ class Engine implements TransferEngine {
     const request = parseRequest(input.request);
     context.progress.name = request.source.uri;
     const { sources } = this.deps;
-    const asked: StoreAddress = {
-      uri: request.source.uri,
-      settings: request.source.settings,
-      secrets: await this.secretsOf(request),
-    };
+    const { reach } = this.deps;
+    const asked: StoreAddress = { uri: request.source.uri, ...(await reach.connect(request)) };
     const { signal } = context;
     const resolution: Resolution = sources.isReference(asked.uri)
       ? await sources.resolve(asked, { signal })
       : { uri: asked.uri };
     const settings = { ...asked.settings, ...resolution.settings };
+    await reach.checkSource(asked.uri, resolution.uri, settings);
     const store = await sources.open(
       this.addressOf(request, resolution.uri, settings, asked.secrets),
     );
@@ -78,7 +77,8 @@ class Engine implements TransferEngine {
         sources.factoryOf(resolution.uri).localName(resolution.uri);
       return {
         uri: resolution.uri,
-        settings,
+        // A connection's own settings are looked up again, and stay with the worker.
+        settings: request.source.connection === undefined ? settings : (resolution.settings ?? {}),
         kind: root.kind === 'file' ? 'file' : 'tree',
         name: name ?? 'download',
         ...(resolution.revision === undefined ? {} : { revision: resolution.revision }),
@@ -97,6 +97,8 @@ class Engine implements TransferEngine {
     context.progress.phase = 'resolving';
     const { engineId, ask, now } = this.deps;
     const request = parseRequest(input.request);
+    const { filesRoot, recordDir } = layoutOf(request, input.resolved);
+    for (const folder of [filesRoot, recordDir]) await this.deps.reach.checkDestination(folder);
     return claimDestination({ ...input, request, engineId, ask, now: now() });
   }
 
@@ -104,7 +106,18 @@ class Engine implements TransferEngine {
     input: { ref: PullRef; page: number },
     context: CallContext,
   ): ReturnType<TransferEngine['planPage']> {
-    return planPage(await this.pull(input.ref), input.page, this.deps.sources, context);
+    const { sources, reach } = this.deps;
+    const opener: SourceOpener = {
+      factoryOf: (uri) => sources.factoryOf(uri),
+      isReference: (uri) => sources.isReference(uri),
+      resolve: (address, options) => sources.resolve(address, options),
+      open: async (address) => {
+        // The list that `--expect` names is a source too.
+        await reach.checkSource(address.uri, address.uri, address.settings);
+        return sources.open(address);
+      },
+    };
+    return planPage(await this.pull(input.ref), input.page, opener, context);
   }
 
   async nameUnits(input: {
@@ -137,6 +150,7 @@ class Engine implements TransferEngine {
   }
 
   async seal(input: { ref: PullRef }, context: CallContext): ReturnType<TransferEngine['seal']> {
+    await this.deps.reach.checkDestination(input.ref.recordDir);
     const sealed = await sealedResult(input.ref);
     if (sealed !== undefined) {
       // What a kill interrupted after the last write of the record.
@@ -163,6 +177,7 @@ class Engine implements TransferEngine {
 
   async release(input: { ref: PullRef; end?: PullEnd }): Promise<PullResult | undefined> {
     const { ref, end } = input;
+    await this.deps.reach.checkDestination(ref.recordDir);
     await this.forget(ref);
     const result = end === undefined ? undefined : await this.leaveRecord(ref, end);
     await releasePull(ref);
@@ -204,6 +219,10 @@ class Engine implements TransferEngine {
     const key = `${ref.recordDir}\n${ref.epoch}`;
     const known = this.pulls.get(key);
     if (known !== undefined) return known;
+    await this.deps.reach.checkDestination(ref.recordDir);
+    // Another call may have opened it meanwhile.
+    const other = this.pulls.get(key);
+    if (other !== undefined) return other;
     const opened = PullContext.open(
       ref,
       (record) => this.addressOfRecord(record),
@@ -226,7 +245,11 @@ class Engine implements TransferEngine {
   }
 
   private async addressOfRecord({ request, resolved }: PullRecord): Promise<StoreAddress> {
-    return this.addressOf(request, resolved.uri, resolved.settings, await this.secretsOf(request));
+    const { reach } = this.deps;
+    const { settings, secrets } = await reach.connect(request, resolved.settings);
+    // The record lies at the destination, where others may write.
+    await reach.checkSource(request.source.uri, resolved.uri, settings);
+    return this.addressOf(request, resolved.uri, settings, secrets);
   }
 
   /** What came inside the asked URI (userinfo, presigned query) belongs to that URI alone. */
@@ -241,19 +264,5 @@ class Engine implements TransferEngine {
       ([name]) => !['username', 'password', 'query'].includes(name),
     );
     return { uri, settings, secrets: Object.fromEntries(kept) };
-  }
-
-  private async secretsOf(request: PullRequest): Promise<ConnectionSecrets> {
-    const { credentials } = request.source;
-    if (credentials === undefined) return {};
-    const secrets = await this.deps.credentials(credentials).catch((error: unknown) => {
-      throw asWaybillError(error);
-    });
-    if (secrets !== undefined) return secrets;
-    throw new WaybillError(
-      'WB_UNAUTHENTICATED',
-      'the credentials of this pull are gone from memory: run the same command again from a shell that has them',
-      { operation: 'open' },
-    );
   }
 }

@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PullRequest, PullResult } from '../../src/model/pull.js';
 import type { TransferEngine } from '../../src/transfer/api.js';
+import { openReach } from '../../src/transfer/reach.js';
 import { sealTree } from '../../src/transfer/seal-tree.js';
 import { contextOf, engineOf, pullWith, requestOf } from '../helpers/engine.js';
 import { startMinio, type Minio } from '../helpers/minio.js';
@@ -55,7 +56,7 @@ export class CorruptionBench {
       AWS_ACCESS_KEY_ID: minio.accessKeyId,
       AWS_SECRET_ACCESS_KEY: minio.secretAccessKey,
     };
-    this.engine = engineOf({ credentials: () => Promise.resolve(keys) });
+    this.engine = engineOf({ reach: openReach(() => Promise.resolve(keys)) });
   }
 
   static async start(base: string): Promise<CorruptionBench> {

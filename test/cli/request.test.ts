@@ -7,6 +7,7 @@ import { resolveSiteDestination } from '../../src/cli/request/destination.js';
 import { buildPullRequest, type BuiltRequest } from '../../src/cli/request/build.js';
 import { parseFileList } from '../../src/cli/request/files-from.js';
 import { collectSource, type CollectedSource } from '../../src/cli/request/source.js';
+import { coversUri } from '../../src/model/artifact-uri.js';
 import type { ConnectionTable } from '../../src/config/toml-file.js';
 import { StoreRegistry } from '../../src/stores/registry.js';
 
@@ -202,6 +203,70 @@ describe('the source of a request', () => {
   it('rule 2: refuses credentials of the shell on a cluster', () => {
     const flags = { cluster: 'temporal:7233' };
     expect(() => build('https://u:pw-12345@h/x', 'site:/x', flags)).toThrow('use --connection');
+  });
+});
+
+describe('rule 2: a waybill.toml in the working directory', () => {
+  const inProject = (text: string, env: Record<string, string>): BuiltRequest => {
+    writeFileSync(join(cwd, 'waybill.toml'), text);
+    const all = { HOME: '/nonexistent', WAYBILL_SERVICE: 'inline', ...env };
+    try {
+      const config = readConfig({ flags: {}, env: all, cwd });
+      const flags = { config };
+      // Settings of the sources come from the environment of this process, which the test sets for a moment.
+      Object.assign(process.env, env);
+      return buildPullRequest({
+        ...flags,
+        flags: {},
+        source: 'models:/churn/1',
+        destination: 'x',
+        cwd,
+      });
+    } finally {
+      for (const name of Object.keys(env)) Reflect.deleteProperty(process.env, name);
+      rmSync(join(cwd, 'waybill.toml'));
+    }
+  };
+  const TRACKING = 'tracking-uri = "http://somebody.example:5000"';
+
+  it('names a tracking server for a shell without credentials', () => {
+    const { settings } = inProject(TRACKING, {}).request.source;
+    expect(settings['MLFLOW_TRACKING_URI']).toBe('http://somebody.example:5000');
+  });
+
+  it.each([
+    ['tracking-uri', TRACKING],
+    [
+      'a connection',
+      '[connections.theirs]\ntype = "mlflow"\nurl = "http://somebody.example:5000"\nmatch = ["models:*"]',
+    ],
+  ])('does not choose by %s where a token of the shell goes', (_what, text) => {
+    const token = { MLFLOW_TRACKING_TOKEN: 'token-12345' };
+    const why = /waybill\.toml sets MLFLOW_TRACKING_URI to .*MLFLOW_TRACKING_TOKEN/;
+    expect(() => inProject(text, token)).toThrow(why);
+    expect(() => inProject(text, token)).not.toThrow(/token-12345/);
+  });
+
+  it('may say what the shell says too', () => {
+    const uri = 'http://somebody.example:5000';
+    const env = { MLFLOW_TRACKING_TOKEN: 'token-12345', MLFLOW_TRACKING_URI: uri };
+    expect(inProject(TRACKING, env).address.secrets['MLFLOW_TRACKING_TOKEN']).toBe('token-12345');
+  });
+});
+
+describe('rule 4: a prefix', () => {
+  it.each([
+    ['s3://ml/churn', 's3a://ml/churn/1', true],
+    ['s3://ml/churn/', 's3://ml/churn', true],
+    ['s3://ml/churn', 's3://ml/churn-2', false],
+    ['models:/churn', 'models:/churn@champion', true],
+    ['models:/churn', 'models:/churn/3', true],
+    ['models:/churn', 'models:/churn2/3', false],
+    ['https://h/a', 'https://h/a/../b', false],
+    ['https://h', 'https://h.evil/x', false],
+    ['https://h/a', 'https://h:443/a/b?x', true],
+  ])('%s covers %s: %s', (prefix, uri, isCovered) => {
+    expect(coversUri(prefix, uri)).toBe(isCovered);
   });
 });
 

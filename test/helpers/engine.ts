@@ -6,6 +6,7 @@ import type { PullRequest, PullResult } from '../../src/model/pull.js';
 import { StoreRegistry } from '../../src/stores/registry.js';
 import type { CallContext, TransferEngine } from '../../src/transfer/api.js';
 import { createTransferEngine, type EngineDeps } from '../../src/transfer/engine.js';
+import { openReach } from '../../src/transfer/reach.js';
 
 /** A folder that the operating system clears. */
 export function scratch(name: string): Promise<string> {
@@ -39,7 +40,7 @@ export function requestOf(
 export function engineOf(changes: Partial<EngineDeps> = {}): TransferEngine {
   return createTransferEngine({
     sources: new StoreRegistry(),
-    credentials: () => Promise.resolve({}),
+    reach: openReach(() => Promise.resolve({})),
     engineId: 'test',
     ask: () => Promise.resolve('closed'),
     threadEntry: new URL('../../src/thread.js', import.meta.url),

@@ -161,6 +161,7 @@ export async function runPull(
     : `Ctrl-C pauses it${canKey ? ', d sends it to the background' : ''}`;
   const shown = redactUri(built.request.source.uri);
   const reporter = await chooseReporter(context, shown, hint);
+  for (const notice of built.notices) reporter.prelude(notice);
   const stop = new StopSwitch((exitCode) => {
     reporter.stopped(leftAtOnce(exitCode, built.request.destination.path));
     process.exit(exitCode);

@@ -30,6 +30,8 @@ export interface BuiltRequest {
   readonly address: StoreAddress;
   /** The site of a destination on a cluster. */
   readonly site?: string;
+  /** Said before anything starts. */
+  readonly notices: readonly string[];
 }
 
 function settingOf(config: Config, name: string): string | number | boolean | undefined {
@@ -47,7 +49,10 @@ export function sourceOf(
   text: string,
   cwd: string,
   registry = new StoreRegistry(),
+  isCluster = false,
 ): CollectedSource {
+  const tracking = config.settings.get('tracking-uri');
+  const isOfProject = tracking?.text !== undefined && tracking.origin === config.projectFile;
   return collectSource({
     text,
     cwd,
@@ -55,7 +60,9 @@ export function sourceOf(
     environmentOf,
     connections: config.connections,
     connectionName: config.settings.get('connection')?.text,
-    trackingUri: config.settings.get('tracking-uri')?.text,
+    trackingUri: tracking?.text,
+    ...(isOfProject ? { trackingUriFile: config.projectFile } : {}),
+    isCluster: isCluster && config.temporal.kind === 'cluster',
   });
 }
 
@@ -66,7 +73,8 @@ function withListStore(
   expect: Expectation | undefined,
 ): CollectedSource {
   if (expect?.kind !== 'list' || !hasScheme(expect.location)) return source;
-  const list = sourceOf(input.config, expect.location, input.cwd, input.registry);
+  const isForWorkers = input.flags['dryRun'] !== true;
+  const list = sourceOf(input.config, expect.location, input.cwd, input.registry, isForWorkers);
   if (list.factory.name === source.factory.name) return source;
   const { address } = source;
   return {
@@ -132,12 +140,19 @@ function refuseSecrets(config: Config, source: CollectedSource): void {
   );
 }
 
+function noticesOf({ unused = [], connection = '' }: CollectedSource): string[] {
+  if (unused.length === 0) return [];
+  const names = unused.join(', ');
+  return [`${names} of this shell: not used, the workers have their own connection ${connection}`];
+}
+
 /** Builds the request; all that can be wrong with a command line is found here, before anything starts. */
 export function buildPullRequest(input: PullInput): BuiltRequest {
   const { config, flags, cwd } = input;
   const expectText = textFlag(flags, 'expect');
   const expect = expectText === undefined ? undefined : parseExpectation(expectText, cwd);
-  const asked = sourceOf(config, input.source, cwd, input.registry);
+  const isForWorkers = flags['dryRun'] !== true;
+  const asked = sourceOf(config, input.source, cwd, input.registry, isForWorkers);
   const source = withListStore(input, asked, expect);
   refuseSecrets(config, source);
   const { uri } = source.address;
@@ -177,5 +192,10 @@ export function buildPullRequest(input: PullInput): BuiltRequest {
     takeOver: flags['takeOver'] === true,
     ...limitsOf(config),
   };
-  return { request, address: source.address, ...(site === undefined ? {} : { site }) };
+  return {
+    request,
+    address: source.address,
+    notices: noticesOf(source),
+    ...(site === undefined ? {} : { site }),
+  };
 }

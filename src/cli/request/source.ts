@@ -1,13 +1,14 @@
 /** What the worker needs to reach a source: its address and settings for the request, its secrets apart (rules 2, 3). */
 import { homedir } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
-import { hasScheme, splitSecrets } from '../../model/artifact-uri.js';
+import { hasScheme, splitSecrets, type SplitUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
 import { chooseConnection, PATH_VARIABLE, readConnection } from '../../config/connection.js';
 import type { ConnectionTable } from '../../config/toml-file.js';
 import { NETWORK_VARIABLES, splitNetworkVariables } from '../../stores/lib/network-variables.js';
 import type { StoreRegistry } from '../../stores/registry.js';
 import type { StoreAddress, StoreFactory } from '../../stores/store.js';
+import { refuseProjectWord } from './project-trust.js';
 
 /** What `collectSource` depends on. */
 export interface SourceInput {
@@ -19,6 +20,10 @@ export interface SourceInput {
   readonly connections: readonly ConnectionTable[];
   readonly connectionName?: string | undefined;
   readonly trackingUri?: string | undefined;
+  /** The project's file, where `trackingUri` stands in it. */
+  readonly trackingUriFile?: string | undefined;
+  /** The workers of a cluster read the source: with their own connections, and nothing of this host (rule 2). */
+  readonly isCluster?: boolean;
 }
 
 /** A source, ready to be asked for. */
@@ -27,6 +32,8 @@ export interface CollectedSource {
   readonly factory: StoreFactory;
   /** The name of the connection that its values came from. */
   readonly connection?: string;
+  /** Credentials of this shell that are not used: the connection of the workers is. */
+  readonly unused?: readonly string[];
 }
 
 type Values = Record<string, string>;
@@ -98,12 +105,31 @@ export function collectSource(input: SourceInput): CollectedSource {
   }
   Object.assign(settings, network.settings);
   Object.assign(secrets, network.secrets);
+  if (input.isCluster === true) {
+    const named = input.connectionName ?? matching(input, split.uri);
+    if (named !== undefined) return atWorkers(input, factory, split, named, Object.keys(secrets));
+    dropOwnOfHost(settings, secrets);
+  }
   const table = chooseConnection(input.connections, split.uri, input.connectionName);
+  const before = { ...settings };
   if (table) applyConnection(table, input, { settings, secrets });
   if (input.trackingUri !== undefined) settings['MLFLOW_TRACKING_URI'] = input.trackingUri;
   for (const [name, value] of Object.entries(factory.secretsAtHome?.(homedir()) ?? {})) {
     // As the service's own tools do: each value from the environment, else from the file.
     secrets[name] ??= value;
+  }
+  const own = Object.keys(secrets);
+  if (table?.isProject) {
+    const said = pickOf(
+      settings,
+      Object.keys(settings).filter((key) => before[key] !== settings[key]),
+    );
+    refuseProjectWord({ file: table.file, said, before, secrets: own });
+  }
+  if (input.trackingUriFile !== undefined) {
+    const said = pickOf(settings, ['MLFLOW_TRACKING_URI']);
+    const sent = own.filter((name) => name.startsWith('MLFLOW_'));
+    refuseProjectWord({ file: input.trackingUriFile, said, before, secrets: sent });
   }
   splitSettings(settings, secrets);
   absolutePaths(settings, cwd);
@@ -116,6 +142,43 @@ export function collectSource(input: SourceInput): CollectedSource {
     factory,
     ...(table === undefined ? {} : { connection: table.name }),
   };
+}
+
+function pickOf(values: Values, names: readonly string[]): Values {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)));
+}
+
+function matching({ connections }: SourceInput, uri: string): string | undefined {
+  return chooseConnection(connections, uri, undefined)?.name;
+}
+
+/** Only the name of the connection goes to the workers, and what was typed about the server, which they compare. */
+function atWorkers(
+  input: SourceInput,
+  factory: StoreFactory,
+  split: SplitUri,
+  connection: string,
+  unused: readonly string[],
+): CollectedSource {
+  const adopted = input.registry.adoptUrl(input.text, {})?.settings['MLFLOW_TRACKING_URI'];
+  const server = input.trackingUri ?? adopted;
+  const settings: Values = server === undefined ? {} : { MLFLOW_TRACKING_URI: server };
+  const address = { uri: split.uri, settings, secrets: split.secrets };
+  return { address, factory, connection, unused };
+}
+
+/** Files and profiles of this host mean nothing at a worker; a profile is a credential, and is refused as one. */
+function dropOwnOfHost(settings: Values, secrets: Values): void {
+  for (const [name, value] of Object.entries(settings)) {
+    const isProfile = /^AWS_(PROFILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE|CONTAINER_)/.test(name);
+    if (isProfile) secrets[name] = value;
+    if (isProfile || PATH_VARIABLE.test(name) || /^(AWS_|ALLOW_LOCAL_ROOTS)/.test(name)) {
+      const isKept = /^AWS_(DEFAULT_)?REGION$|^AWS_ENDPOINT_URL|^AWS_(S3_|NO_SIGN|REQUEST_)/.test(
+        name,
+      );
+      if (!isKept) Reflect.deleteProperty(settings, name);
+    }
+  }
 }
 
 function applyConnection(

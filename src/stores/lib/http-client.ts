@@ -7,7 +7,12 @@ import type { ConnectionSecrets, ConnectionSettings, StorePace } from '../store.
 import { createDispatcher, splitProxy } from './dispatchers.js';
 import { errorTextOf, readErrorBody } from './error-text.js';
 import { exchange, type Headers } from './exchange.js';
-import { guardedLookup, refuseForbiddenUrl } from './forbidden-address.js';
+import {
+  guardedLookup,
+  parseOrigins,
+  refuseForbiddenUrl,
+  refuseUnlistedOrigin,
+} from './forbidden-address.js';
 import {
   errorOfBody,
   errorOfNetwork,
@@ -95,11 +100,13 @@ class UndiciClient implements HttpClient {
   private readonly proxies;
   private readonly tls: TlsReading;
   private readonly timeouts: Timeouts;
+  private readonly origins: readonly string[];
   private readonly secretTexts: readonly string[];
 
   constructor(private readonly options: HttpClientOptions) {
     const { settings, secrets } = options;
     this.timeouts = { ...readTimeouts(settings), ...options.timeouts };
+    this.origins = parseOrigins(settings['WAYBILL_ORIGINS']);
     this.proxies = readProxyRules(settings, secrets);
     this.tls = readTlsSettings(settings, secrets, options.profile ?? 'http');
     this.secretTexts = Object.values(secrets).flatMap((text) => [text, ...text.split(/[&=]/)]);
@@ -111,6 +118,7 @@ class UndiciClient implements HttpClient {
     let droppedCredentials = false;
     for (let hops = 0; ; hops += 1) {
       refuseForbiddenUrl(url);
+      refuseUnlistedOrigin(url, this.origins);
       const answer = await this.send(request, url, headers);
       const next = request.redirects === 'never' ? undefined : answer.headers['location'];
       if (next === undefined || ![301, 302, 303, 307, 308].includes(answer.status)) {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { WaybillError } from '../../../src/model/errors.js';
-import { isForbiddenAddress } from '../../../src/stores/lib/forbidden-address.js';
+import { guardedLookup, isForbiddenAddress } from '../../../src/stores/lib/forbidden-address.js';
 import {
   NETWORK_VARIABLES,
   splitNetworkVariables,
@@ -130,12 +130,25 @@ describe('addresses that are never asked', () => {
     ['::ffff:169.254.169.254', true],
     ['fd00:ec2::254', true],
     ['100.100.100.200', true],
+    ['64:ff9b::a9fe:a9fe', true],
+    ['2002:a9fe:a9fe::1', true],
+    ['::169.254.169.254', true],
     ['127.0.0.1', false],
     ['10.0.0.1', false],
+    ['64:ff9b::10.0.0.1', false],
     ['::1', false],
     ['not an address', false],
   ])('rule 4: %s: %s', (address, isForbidden) => {
     expect(isForbiddenAddress(address)).toBe(isForbidden);
+  });
+
+  it('rule 4: whatever name leads to one fails when it is looked up for a connection', async () => {
+    const look = (name: string): Promise<unknown> =>
+      new Promise((resolve) =>
+        guardedLookup(name, { all: true }, (error, found) => resolve(error ?? found)),
+      );
+    expect(await look('169.254.169.254')).toMatchObject({ code: 'WB_PERMISSION_DENIED' });
+    expect(await look('127.0.0.1')).toEqual([{ address: '127.0.0.1', family: 4 }]);
   });
 });
 

@@ -1,0 +1,36 @@
+/**
+ * A waybill.toml in the working directory may come with a folder that somebody sent: it may say what a project's sources
+ * are, and not where the credentials of the shell go (rule 2).
+ */
+import { WaybillError } from '../../model/errors.js';
+
+/** Settings that say where requests go, or who may read them on the way. */
+const WHERE =
+  /(_URI|_URL|_URL_S3|_PROXY|_INSECURE_TLS|_IGNORE_TLS|_CA_FILE|_CERT_FILE|_CERT_PATH|_BUNDLE)$/i;
+
+type Values = Readonly<Record<string, string>>;
+
+/** What a project's file has said, and what would go along. */
+export interface ProjectWord {
+  /** The path of the file. */
+  readonly file: string;
+  /** Settings as the file has them. */
+  readonly said: Values;
+  /** The same settings as the shell and the user's own file have them. */
+  readonly before: Values;
+  /** Names of the secrets that would go along: none of them comes from the file. */
+  readonly secrets: readonly string[];
+}
+
+/** Throws WB_CONFIG_INVALID where the file would choose where they go. */
+export function refuseProjectWord({ file, said, before, secrets }: ProjectWord): void {
+  const [name, value] =
+    Object.entries(said).find(([key, text]) => WHERE.test(key) && before[key] !== text) ?? [];
+  if (name === undefined || secrets.length === 0) return;
+  throw new WaybillError(
+    'WB_CONFIG_INVALID',
+    `${file} sets ${name} to ${value ?? ''}, and a project's file does not choose where the credentials of this shell go ` +
+      `(${secrets.join(', ')}): if you trust it, say so with ${name} in the environment, ` +
+      'with --tracking-uri, or with a connection in your own waybill.toml; else unset them',
+  );
+}

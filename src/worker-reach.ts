@@ -1,0 +1,172 @@
+/**
+ * What the worker of a cluster reads and writes for whoever starts a pull there (rule 4): its own connections by their
+ * names, its own roots on disk, and nothing that the request brings along.
+ */
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { environmentOf, type Config } from './config.js';
+import { PATH_VARIABLE, readConnection } from './config/connection.js';
+import type { ConnectionTable } from './config/toml-file.js';
+import { schemeOf } from './model/artifact-uri.js';
+import { WaybillError } from './model/errors.js';
+import type { PullRequest } from './model/pull.js';
+import { rootPathOf } from './stores/local/root-path.js';
+import { StoreRegistry } from './stores/registry.js';
+import type { ConnectionSettings, StoreFactory } from './stores/store.js';
+import {
+  checkPrefixes,
+  outOfReach,
+  PREFIXES_SETTING,
+  type Reach,
+  type SourceAccess,
+} from './transfer/reach.js';
+
+/** Settings of a request that would make the worker use files or identities of its own. */
+const WORKERS_OWN = /^(ALLOW_LOCAL_ROOTS|AWS_(PROFILE|ROLE_.*|CONTAINER_.*))$/;
+
+/** How patient the caller is; the one setting that goes along with a connection. */
+const PATIENCE = 'WAYBILL_STALL_TIMEOUT';
+
+/** What `resolve` finds out beside the URI; all else is read from the connection each time. */
+const RESOLVED = /^(mlflow_.*|MLFLOW_TRACKING_URI)$/;
+
+/** Reads the roots and connections of this worker's configuration. */
+export function clusterReach(config: Config, registry = new StoreRegistry()): Reach {
+  const roots = foldersOf(config, 'roots');
+  const sourceRoots = [...roots, ...foldersOf(config, 'source-roots')];
+  return {
+    // Its refusals are rejections, whatever finds them.
+    connect: async (request, resolved) => {
+      await Promise.resolve();
+      if (request.source.credentials !== undefined) {
+        throw outOfReach(
+          'a worker of a cluster takes no credentials of a caller; use --connection',
+        );
+      }
+      const { connection } = request.source;
+      if (connection === undefined) return anonymous(request, resolved);
+      return named(tableOf(config.connections, connection), request, resolved, registry);
+    },
+    checkSource: async (asked, uri, settings) => {
+      checkPrefixes(asked, uri, settings);
+      if (schemeOf(uri) !== 'file') return;
+      const where = 'reads local folders only below its roots and source-roots';
+      await checkInside(rootPathOf(uri), sourceRoots, where);
+    },
+    checkDestination: (path) => checkInside(path, roots, 'writes only below its roots'),
+  };
+}
+
+function foldersOf(config: Config, name: string): string[] {
+  const text = config.settings.get(name)?.text ?? '';
+  const folders = text.split(':').filter((folder) => folder !== '');
+  const wrong = folders.find((folder) => !isAbsolute(folder));
+  if (wrong === undefined) return folders;
+  throw new WaybillError('WB_CONFIG_INVALID', `${name}: ${wrong} is no absolute path`);
+}
+
+function tableOf(tables: readonly ConnectionTable[], name: string): ConnectionTable {
+  const found = tables.find((table) => table.name === name);
+  if (found !== undefined) return found;
+  throw new WaybillError(
+    'WB_CONFIG_INVALID',
+    `this worker has no connection "${name}": it belongs into the waybill.toml of the worker`,
+    { scope: 'request' },
+  );
+}
+
+/** Without a connection: what anybody could read, and nothing of the worker's own. */
+function anonymous(
+  { source }: PullRequest,
+  resolved: ConnectionSettings | undefined,
+): SourceAccess {
+  const settings = resolved ?? source.settings;
+  const own = [...Object.keys(source.settings), ...Object.keys(settings)].find(
+    (name) => WORKERS_OWN.test(name) || PATH_VARIABLE.test(name),
+  );
+  if (own !== undefined) {
+    throw outOfReach(`${own} would name something of the worker; unset it, or use --connection`);
+  }
+  // Unsigned: the chain of AWS would find the identity of the worker's machine.
+  return { settings: { ...settings, AWS_NO_SIGN_REQUEST: 'true' }, secrets: {} };
+}
+
+function named(
+  table: ConnectionTable,
+  { source }: PullRequest,
+  resolved: ConnectionSettings | undefined,
+  registry: StoreRegistry,
+): SourceAccess {
+  const store = registry.factories.find((factory) => factory.name === table.type);
+  if (store === undefined) {
+    throw new WaybillError(
+      'WB_CONFIG_INVALID',
+      `connections.${table.name}.type: "${table.type}" is no store`,
+    );
+  }
+  const { settings, secrets } = readConnection(table, store.environment, environmentOf);
+  checkType(table, store, source.uri, registry);
+  const { [PATIENCE]: patience, ...asked } = source.settings;
+  const other = Object.entries(asked).find(([name, value]) => settings[name] !== value);
+  if (other !== undefined) {
+    throw outOfReach(
+      `${other[0]} is not what the connection "${table.name}" of the worker says, and there the connection decides`,
+    );
+  }
+  refuseUnlimited(table, store, settings, Object.keys(secrets).length > 0);
+  const found = Object.entries(resolved ?? {}).filter(([name]) => RESOLVED.test(name));
+  const patient = patience === undefined ? {} : { [PATIENCE]: patience };
+  return { settings: { ...patient, ...Object.fromEntries(found), ...settings }, secrets };
+}
+
+function checkType(
+  table: ConnectionTable,
+  store: StoreFactory,
+  uri: string,
+  registry: StoreRegistry,
+): void {
+  const asked = registry.factoryOf(uri);
+  if (asked.name === store.name) return;
+  throw outOfReach(
+    `the connection "${table.name}" is for ${store.name}, and ${uri} is ${asked.name}`,
+  );
+}
+
+/** A secret for any web server that a request names would be everybody's: such a connection says where it goes. */
+function refuseUnlimited(
+  table: ConnectionTable,
+  store: StoreFactory,
+  settings: ConnectionSettings,
+  hasSecrets: boolean,
+): void {
+  const isLimited = ['WAYBILL_ORIGINS', PREFIXES_SETTING].some((name) => settings[name]);
+  if (store.name !== 'http' || !hasSecrets || isLimited) return;
+  throw new WaybillError(
+    'WB_CONFIG_INVALID',
+    `${table.file}: connections.${table.name} has a secret and names no origins; write origins = ["https://host"]`,
+    { scope: 'request' },
+  );
+}
+
+async function checkInside(path: string, roots: readonly string[], what: string): Promise<void> {
+  const real = await realOf(path);
+  for (const root of roots) {
+    const below = relative(await realOf(root), real);
+    if (below === '' || (below !== '..' && !below.startsWith('../') && !isAbsolute(below))) return;
+  }
+  const known = roots.length === 0 ? 'none is set' : roots.join(', ');
+  throw outOfReach(
+    `this worker ${what} (${known}), and ${path} is outside: see [worker] in its waybill.toml`,
+  );
+}
+
+/** The path without symbolic links, as far as it exists. */
+async function realOf(path: string): Promise<string> {
+  const missing: string[] = [];
+  for (let current = resolve(path); ; current = dirname(current)) {
+    const real = await realpath(current).catch(() => undefined);
+    if (real !== undefined) return join(real, ...missing);
+    if (current === dirname(current)) return resolve(path);
+    missing.unshift(basename(current));
+  }
+}
