@@ -34,8 +34,9 @@ done
 
 scripts/prepare.sh all
 
+# Two at once on two cores: most tests wait for servers, and Jest alone would leave a core idle.
 jest() {
-  node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js \
+  node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js --maxWorkers=2 \
     --reporters=default --reporters='<rootDir>/scripts/plain-summary.mjs' "$@"
 }
 

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { mkdir, symlink } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -19,27 +20,23 @@ describe('./waybill', () => {
     expect(stderr).toBe('');
   });
 
-  it('adds little to the start of the command', async () => {
-    const time = async (file: string, args: readonly string[]): Promise<number> => {
-      const spans: number[] = [];
-      for (let round = 0; round < 5; round += 1) {
-        const started = performance.now();
-        await run(file, [...args, '--version']);
-        spans.push(performance.now() - started);
-      }
-      return Math.min(...spans);
-    };
-    const bare = await time(process.execPath, [join(root, 'dist/src/cli/main.js')]);
-    expect((await time(join(root, 'waybill'), [])) - bare).toBeLessThan(150);
+  it('installs and builds nothing when nothing is new', async () => {
+    const bin = scratchFolder('path');
+    const mark = join(bin, 'npm-was-run');
+    await writeFile(join(bin, 'npm'), `#!/bin/sh\ntouch "${mark}"\n`, { mode: 0o755 });
+    const { stdout, stderr } = await run(join(root, 'waybill'), ['--version'], {
+      env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` },
+    });
+    expect({ stdout, stderr }).toEqual({ stdout: expect.stringMatching(/^\d+\./u), stderr: '' });
+    expect(existsSync(mark)).toBe(false);
   });
 
-  it('names a missing Node.js at once', async () => {
+  it('names a missing Node.js', async () => {
     const path = scratchFolder('path');
     await mkdir(join(path, 'bin'));
     for (const tool of ['readlink', 'dirname', 'sh']) {
       await symlink(`/usr/bin/${tool}`, join(path, 'bin', tool));
     }
-    const started = performance.now();
     const failed = run(join(root, 'waybill'), ['--version'], {
       env: { PATH: join(path, 'bin') },
     });
@@ -47,6 +44,5 @@ describe('./waybill', () => {
       code: 2,
       stderr: expect.stringContaining('Node.js is not on the PATH'),
     });
-    expect(performance.now() - started).toBeLessThan(2_000);
   });
 });

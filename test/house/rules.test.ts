@@ -55,3 +55,15 @@ describe('npm run rules', () => {
     expect(exitCode).toBe(1);
   });
 });
+
+describe('the safety rules', () => {
+  it('each have a test that names them, and no test names another', () => {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(root, 'scripts/rules.mjs')],
+      { encoding: 'utf8' },
+    );
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toContain('34 rules');
+  });
+});
