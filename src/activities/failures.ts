@@ -2,6 +2,7 @@
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { cutText, MAX_MESSAGE_BYTES } from '../model/caps.js';
 import type { ErrorScope } from '../model/errors.js';
+import { hideSecretLooking } from '../model/secret-text.js';
 import { asWaybillError, type WaybillError } from '../model/errors.js';
 import {
   LONGEST_HIDDEN_WAIT_MS,
@@ -73,7 +74,8 @@ export function toFailure(
   };
   const failure = ApplicationFailure.create({
     type: error.code,
-    message: cutText(error.message, MAX_MESSAGE_BYTES),
+    // Histories are kept: what a store has overlooked ends here (rule 3).
+    message: cutText(hideSecretLooking(error.message), MAX_MESSAGE_BYTES),
     nonRetryable,
     details: [facts],
     ...(nonRetryable ? {} : { category: ApplicationFailureCategory.BENIGN }),

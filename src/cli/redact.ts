@@ -1,5 +1,5 @@
 /** The last net for secrets in messages: whatever is shown passes here (rule 3). */
-import { redactUri } from '../model/artifact-uri.js';
+import { hideSecretLooking } from '../model/secret-text.js';
 
 /** Values that must never be shown. Short ones would blot out innocent text. */
 const MIN_SECRET_LENGTH = 6;
@@ -19,7 +19,6 @@ export class Redactor {
   redact(text: string): string {
     let clean = text;
     for (const secret of this.secrets) clean = clean.replaceAll(secret, '***');
-    clean = clean.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+/gi, (uri) => redactUri(uri));
-    return clean.replace(/\b(bearer|basic)\s+[\w.~+/=-]{6,}/gi, '$1 ***');
+    return hideSecretLooking(clean);
   }
 }

@@ -19,6 +19,11 @@ export function hasScheme(text: string): boolean {
   return SCHEME.test(text);
 }
 
+/** Whether a query parameter of this name carries a secret or belongs to a signature. */
+export function isSecretParameter(name: string): boolean {
+  return SECRET_PARAMETER.test(name);
+}
+
 /** A URI split into what may be kept and what may not. */
 export interface SplitUri {
   /** Without userinfo and without query parameters that carry secrets. */
@@ -44,7 +49,7 @@ export function splitSecrets(uri: string): SplitUri {
   }
   const parameters = query === '' ? [] : query.slice(1).split('&');
   const isSecret = (parameter: string): boolean =>
-    SECRET_PARAMETER.test(parameter.split('=', 1)[0] ?? '');
+    isSecretParameter(parameter.split('=', 1)[0] ?? '');
   let kept = query;
   if (parameters.some(isSecret)) {
     secrets['query'] = query.slice(1);

@@ -9,7 +9,10 @@ const MAX_WAIT_MS = 5_000;
 
 const MAX_SHOWN_CHARACTERS = 200;
 
-/** Reads the beginning of an error's body. A body that fails or takes long gives what came until then. */
+/**
+ * Reads the beginning of an error's body. A body that fails or takes long gives what came until then. It may hold secrets: stores
+ * read it through `HttpAnswer.readErrorText`.
+ */
 export async function readErrorBody(body: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -31,18 +34,15 @@ export async function readErrorBody(body: Readable): Promise<string> {
 
 /**
  * One line out of an error's body: the message of a JSON or XML error, the title of a page, else the text without tags
- * and control characters; at most 200 characters, with `secrets` blotted out.
+ * and control characters; at most 200 characters.
  */
-export function errorTextOf(text: string, secrets: readonly string[] = []): string {
+export function errorTextOf(text: string): string {
   const message = jsonMessage(text) ?? elementText(text, 'Message') ?? elementText(text, 'title');
-  let line = (
+  const line = (
     message ?? text.replace(/<(script|style)[\s\S]*?<\/\1>/gi, ' ').replace(/<[^>]*>/g, ' ')
   )
     .replace(/[\p{Cc}\s]+/gu, ' ')
     .trim();
-  for (const secret of secrets) {
-    if (secret.length >= 4) line = line.replaceAll(secret, '***');
-  }
   return line.length > MAX_SHOWN_CHARACTERS ? `${line.slice(0, MAX_SHOWN_CHARACTERS)}…` : line;
 }
 

@@ -22,6 +22,7 @@ import {
 } from './http-errors.js';
 import { proxyFor, readProxyRules, type ProxyChoice } from './proxy.js';
 import { redirectOf } from './redirects.js';
+import { hideSecrets, type SentRequest } from './secret-mask.js';
 import { readTimeouts, type Timeouts } from './timeouts.js';
 import { readTlsSettings, type NetworkProfile, type TlsReading } from './tls.js';
 
@@ -71,6 +72,11 @@ export interface HttpAnswer {
   readonly url: URL;
   /** A redirect led to another origin, and headers that may hold credentials did not follow. */
   readonly droppedCredentials: boolean;
+  /**
+   * The beginning of an error's body, without the secrets of the address and of the requests that led here: the one way by
+   * which a server's words get into a message (rule 3).
+   */
+  readonly readErrorText: () => Promise<string>;
 }
 
 /** Made per thread and per store; holds connections. */
@@ -101,7 +107,6 @@ class UndiciClient implements HttpClient {
   private readonly tls: TlsReading;
   private readonly timeouts: Timeouts;
   private readonly origins: readonly string[];
-  private readonly secretTexts: readonly string[];
 
   constructor(private readonly options: HttpClientOptions) {
     const { settings, secrets } = options;
@@ -109,20 +114,23 @@ class UndiciClient implements HttpClient {
     this.origins = parseOrigins(settings['WAYBILL_ORIGINS']);
     this.proxies = readProxyRules(settings, secrets);
     this.tls = readTlsSettings(settings, secrets, options.profile ?? 'http');
-    this.secretTexts = Object.values(secrets).flatMap((text) => [text, ...text.split(/[&=]/)]);
   }
 
   async request(request: HttpRequest): Promise<HttpAnswer> {
     let url = this.parse(request);
     let headers = withDefaults(request.headers ?? {});
     let droppedCredentials = false;
+    const sent: SentRequest[] = [];
     for (let hops = 0; ; hops += 1) {
       refuseForbiddenUrl(url);
       refuseUnlistedOrigin(url, this.origins);
+      sent.push({ url, headers });
       const answer = await this.send(request, url, headers);
       const next = request.redirects === 'never' ? undefined : answer.headers['location'];
       if (next === undefined || ![301, 302, 303, 307, 308].includes(answer.status)) {
-        return { ...answer, url, droppedCredentials };
+        const readErrorText = async (): Promise<string> =>
+          hideSecrets(await readErrorBody(answer.body), this.options.secrets, sent);
+        return { ...answer, url, droppedCredentials, readErrorText };
       }
       answer.body.destroy();
       const where = this.whereOf(request, url);
@@ -143,8 +151,7 @@ class UndiciClient implements HttpClient {
   }
 
   async errorOf(answer: HttpAnswer, request: HttpRequest): Promise<WaybillError> {
-    const body = request.method === 'HEAD' ? '' : await readErrorBody(answer.body);
-    const text = errorTextOf(body, this.secretTexts);
+    const text = request.method === 'HEAD' ? '' : errorTextOf(await answer.readErrorText());
     const where = {
       ...this.whereOf(request, answer.url),
       droppedCredentials: answer.droppedCredentials,
@@ -237,13 +244,19 @@ class UndiciClient implements HttpClient {
     return {
       operation: request.operation,
       store: this.options.store,
-      address: redactUri(url.href),
+      address: shownAddress(request, url),
       trust: this.tls.trust,
       hasIdentity: this.showsIdentity(url),
       ...(proxy === undefined ? {} : { proxy: shownProxy(proxy) }),
       ...(request.path === undefined ? {} : { path: request.path }),
     };
   }
+}
+
+/** The query of a redirect is the server's own: whatever its names, it may be a ticket. */
+function shownAddress(request: HttpRequest, url: URL): string {
+  const isAsked = new URL(request.url).href === url.href;
+  return isAsked ? redactUri(url.href) : `${url.origin}${url.pathname}`;
 }
 
 function shownProxy({ address, variable }: ProxyChoice): ProxyInUse {

@@ -45,7 +45,9 @@ export function redirectOf(
     const to = redactUri(
       URL.canParse(location, from.href) ? new URL(location, from).href : location,
     );
-    const message = `${where.address} redirects to ${to.slice(0, 300)}, which is refused: ${why}`;
+    // Whatever its names, a parameter may be a ticket.
+    const shown = to.replace(/[?#].*$/s, '').slice(0, 300);
+    const message = `${where.address} redirects to ${shown}, which is refused: ${why}`;
     return new WaybillError(code, message, {
       operation,
       store,

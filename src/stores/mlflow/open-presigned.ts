@@ -1,7 +1,7 @@
 /** Reading a file from the storage behind MLflow, at a presigned address: real ranges, real ETags, no MLflow in between. */
 import { WaybillError } from '../../model/errors.js';
 import type { Digests } from '../../model/object-entry.js';
-import { errorTextOf, readErrorBody } from '../lib/error-text.js';
+import { errorTextOf } from '../lib/error-text.js';
 import type { Headers } from '../lib/exchange.js';
 import type { HttpAnswer, HttpClient } from '../lib/http-client.js';
 import { openRanged } from '../lib/open-ranged.js';
@@ -68,7 +68,7 @@ async function refusalOf(
 ): Promise<WaybillError | undefined> {
   const { status } = answer;
   if (status !== 400 && status !== 401 && status !== 403) return undefined;
-  const text = await readErrorBody(answer.body);
+  const text = await answer.readErrorText();
   if (status === 400 && !/expired/i.test(text)) {
     return mlflowError(
       'WB_UNAVAILABLE',

@@ -1,7 +1,6 @@
 /** MLflow's REST interface: requests with the right credentials, answers checked by schema, errors of the table. */
 import type { z } from 'zod';
 import type { WaybillError } from '../../model/errors.js';
-import { readErrorBody } from '../lib/error-text.js';
 import type { Headers } from '../lib/exchange.js';
 import type { HttpAnswer, HttpClient } from '../lib/http-client.js';
 import { retryAfterMsOf } from '../lib/http-headers.js';
@@ -95,7 +94,7 @@ export class MlflowRest {
     const failed: FailedAnswer = {
       status: answer.status,
       contentType: answer.headers['content-type'] ?? '',
-      text: await readErrorBody(answer.body),
+      text: await answer.readErrorText(),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(location === undefined ? {} : { location }),
     };
@@ -135,9 +134,10 @@ export class MlflowRest {
     const text = await this.client.readText(answer, { url, ...context }, MAX_ANSWER_BYTES);
     try {
       parsed = JSON.parse(text);
-    } catch (cause) {
+    } catch {
+      // Its error would quote the text, and with it whatever a server repeats.
       const message = `MLflow at ${server} answered the request for ${question.what} with something that is no JSON`;
-      throw mlflowError('WB_UNAVAILABLE', message, { ...context, cause });
+      throw mlflowError('WB_UNAVAILABLE', message, context);
     }
     const result = schema.safeParse(parsed);
     if (result.success) return { value: result.data };

@@ -2,6 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { redactUri } from '../../model/artifact-uri.js';
 import { asWaybillError } from '../../model/errors.js';
 import type { ConnectionSettings } from '../store.js';
 import type { MlflowConfig } from './config.js';
@@ -156,7 +157,8 @@ async function viaStorage(
   }
   if (canGoDirect) {
     return {
-      uri: joinPath(target.artifactUri.replace(/\/+$/, ''), path),
+      // An artifact root may hold a key or a signature: the connection has its own (rules 3 and 4).
+      uri: joinPath(redactUri(target.artifactUri).replace(/\/+$/, ''), path),
       settings: {},
       transport: `direct (${obstacle}, and this connection has credentials for S3)`,
       warnings: [],
@@ -167,7 +169,7 @@ async function viaStorage(
   if (modelId !== undefined) return served(rest, { path, via: 'proxied', modelId }, why);
   throw mlflowError(
     'WB_CONFIG_INVALID',
-    `the files lie at ${joinPath(target.artifactUri, path)}, which MLflow does not pass on: set credentials for ` +
+    `the files lie at ${joinPath(redactUri(target.artifactUri), path)}, which MLflow does not pass on: set credentials for ` +
       'that storage (for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), or pull from there',
     { operation: 'resolve', scope: 'source' },
   );

@@ -1,6 +1,5 @@
 /** Signed requests to one bucket; learns the bucket's region and the service's clock from refusals, once per call. */
 import type { WaybillError } from '../../model/errors.js';
-import { readErrorBody } from '../lib/error-text.js';
 import type { Headers } from '../lib/exchange.js';
 import { createHttpClient } from '../lib/http-client.js';
 import type { HttpAnswer, HttpClient } from '../lib/http-client.js';
@@ -137,10 +136,6 @@ export class S3Connection {
       address: `s3://${bucket}/${shown}: ${url.origin}`,
       isListing,
       isAnonymous: this.config.isAnonymous,
-      // A provider of keys adds other things, and leaves a token that there is none of undefined.
-      secrets: Object.values<unknown>({ ...this.signer?.of }).filter(
-        (one) => typeof one === 'string',
-      ),
     };
   }
 
@@ -159,8 +154,7 @@ export class S3Connection {
   /** An answer to HEAD has no body to say why: the same question as a GET of one byte has. */
   private async explain(answer: HttpAnswer, request: S3Request): Promise<FailedAnswer> {
     const { status, headers } = answer;
-    if (request.method === 'GET')
-      return { status, headers, body: await readErrorBody(answer.body) };
+    if (request.method === 'GET') return { status, headers, body: await answer.readErrorText() };
     answer.body.destroy();
     if (SELF_EXPLAINING.has(status)) return { status, headers, body: '' };
     const asGet = await this.sendOnce({
@@ -172,7 +166,7 @@ export class S3Connection {
       asGet.body.destroy();
       return { status, headers, body: '' };
     }
-    return { status: asGet.status, headers: asGet.headers, body: await readErrorBody(asGet.body) };
+    return { status: asGet.status, headers: asGet.headers, body: await asGet.readErrorText() };
   }
 
   private async learn(answer: FailedAnswer): Promise<boolean> {

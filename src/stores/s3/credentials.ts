@@ -2,6 +2,7 @@
 import type { FromHttpOptions } from '@aws-sdk/credential-providers';
 import { WaybillError } from '../../model/errors.js';
 import { dropWarning } from '../lib/drop-warning.js';
+import { hideSecrets } from '../lib/secret-mask.js';
 import type { S3Config, StaticCredentials } from './config.js';
 
 /** Temporary keys are replaced so long before they expire: a request in flight must not outlive them. */
@@ -134,7 +135,9 @@ function notFound(config: S3Config, cause: unknown): WaybillError {
   const { profile } = config.profile;
   const where =
     profile === undefined ? 'the default profile, and the platform' : `the profile "${profile}"`;
-  const said = cause instanceof Error ? cause.message.replace(/[\s.]+$/, '') : String(cause);
+  const text = cause instanceof Error ? cause.message.replace(/[\s.]+$/, '') : String(cause);
+  // A service that gives keys may repeat the token with which it was asked.
+  const said = hideSecrets(text, { token: config.containerToken ?? '' });
   return new WaybillError(
     'WB_UNAUTHENTICATED',
     `no credentials for ${config.root} in ${where} (${said}): set AWS_ACCESS_KEY_ID and ` +

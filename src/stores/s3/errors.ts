@@ -19,8 +19,6 @@ export interface FailedAnswer {
 export interface Asked extends Circumstances {
   readonly isListing: boolean;
   readonly isAnonymous: boolean;
-  /** Blotted out of whatever the service says. */
-  readonly secrets: readonly string[];
 }
 
 type Row = readonly [code: ErrorCode, what: string, over?: ErrorContext];
@@ -133,7 +131,7 @@ export function elementOf(xml: string, element: string): string | undefined {
 /** The error of an answer. */
 export function errorOfAnswer(answer: FailedAnswer, asked: Asked): WaybillError {
   const code = s3CodeOf(answer);
-  const said = errorTextOf(answer.body, asked.secrets);
+  const said = errorTextOf(answer.body);
   const row =
     code === undefined ? undefined : (ROWS[code] ?? (code.startsWith('KMS.') ? KMS : undefined));
   if (row === undefined) {

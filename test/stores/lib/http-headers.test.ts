@@ -146,8 +146,7 @@ describe('the words of an error page', () => {
     expect(errorTextOf('{broken')).toBe('{broken');
   });
 
-  it('are cut, and show no secret', () => {
+  it('are cut', () => {
     expect(errorTextOf('x'.repeat(500))).toHaveLength(201);
-    expect(errorTextOf('token hunter22 is wrong', ['hunter22', 'is'])).toBe('token *** is wrong');
   });
 });
