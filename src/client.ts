@@ -212,6 +212,25 @@ export class WaybillClient {
     return `${clusterId ?? ''}/${this.client.options.namespace}`;
   }
 
+  /** The namespace that this client works in. */
+  get namespace(): string {
+    return this.client.options.namespace;
+  }
+
+  /** Whether Temporal has that namespace. */
+  async hasNamespace(): Promise<boolean> {
+    const { namespace } = this;
+    try {
+      await reach('ask for the namespace', () =>
+        this.client.workflowService.describeNamespace({ namespace }),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof WaybillError && error.code === 'WB_NOT_FOUND') return false;
+      throw error;
+    }
+  }
+
   /** The names of the task queues of a site; of the local service without one. */
   queues(site?: string): { workflows: string; transfer: string } {
     return queuesOf(this.queuePrefix, site);

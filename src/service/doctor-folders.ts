@@ -1,8 +1,11 @@
 /** Checks of the folders that Waybill writes: state and cache. */
-import { accessSync, constants, lstatSync } from 'node:fs';
+import { accessSync, constants, lstatSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { shellQuote } from '../model/shell-quote.js';
 import type { DoctorCheck } from './doctor.js';
+import { isErrno } from './errno.js';
 import { networkFileSystem } from './file-system.js';
 import { serviceFiles } from './service-files.js';
 
@@ -14,14 +17,15 @@ const TOO_LITTLE_BYTES = 32 * MiB;
 /** The state folder is ours, private and can be written. */
 export function checkState(stateDir: string): DoctorCheck {
   const name = 'state folder';
-  const remedy = 'set WAYBILL_STATE_DIR to a folder that you own';
   const found = look(stateDir);
+  const elsewhere = nameAnother('WAYBILL_STATE_DIR', 'state', stateDir);
   if (found.problem !== undefined) {
-    return { name, result: 'problem', finding: found.problem, remedy };
+    const finding = `${found.problem}; name a folder that you own with WAYBILL_STATE_DIR`;
+    return { name, result: 'problem', finding, ...remedyOf(found, elsewhere) };
   }
   if (found.mode !== undefined && (found.mode & 0o077) !== 0) {
     const finding = `others on this host can look into ${stateDir}`;
-    return { name, result: 'warning', finding, remedy: `chmod 700 ${stateDir}` };
+    return { name, result: 'warning', finding, remedy: `chmod 700 ${shellQuote(stateDir)}` };
   }
   const network = networkFileSystem(stateDir);
   if (network !== undefined) {
@@ -29,7 +33,7 @@ export function checkState(stateDir: string): DoctorCheck {
     const where =
       folder === stateDir ? 'and nothing else is local' : `the database is in ${folder}`;
     const finding = `${stateDir} is on a network file system (${network}); ${where}`;
-    return { name, result: 'warning', finding, remedy: 'set WAYBILL_STATE_DIR to a local folder' };
+    return { name, result: 'warning', finding, ...remedyOf({}, elsewhere) };
   }
   return {
     name,
@@ -41,14 +45,11 @@ export function checkState(stateDir: string): DoctorCheck {
 /** The cache folder can be written. */
 export function checkCache(cacheDir: string): DoctorCheck {
   const name = 'cache folder';
-  const { problem } = look(cacheDir);
-  if (problem === undefined) return { name, result: 'ok', finding: cacheDir };
-  return {
-    name,
-    result: 'problem',
-    finding: problem,
-    remedy: 'set WAYBILL_CACHE_DIR to a folder that you own',
-  };
+  const found = look(cacheDir);
+  if (found.problem === undefined) return { name, result: 'ok', finding: cacheDir };
+  const finding = `${found.problem}; name a folder that you own with WAYBILL_CACHE_DIR`;
+  const elsewhere = nameAnother('WAYBILL_CACHE_DIR', 'cache', cacheDir);
+  return { name, result: 'problem', finding, ...remedyOf(found, elsewhere) };
 }
 
 /** Enough room for the database, the logs and the Temporal CLI; the destinations are another matter. */
@@ -66,29 +67,73 @@ export async function checkDisk(stateDir: string, cacheDir: string): Promise<Doc
   const leastBytes = Math.min(...found.map(({ freeBytes }) => freeBytes));
   if (leastBytes >= LITTLE_BYTES) return { name, result: 'ok', finding };
   const result = leastBytes < TOO_LITTLE_BYTES ? 'problem' : 'warning';
-  return {
-    name,
-    result,
-    finding,
-    remedy: 'make room, or move them: WAYBILL_STATE_DIR, WAYBILL_CACHE_DIR',
-  };
+  // Only its owner knows what may go.
+  const advice =
+    'make room, or name folders elsewhere with WAYBILL_STATE_DIR and WAYBILL_CACHE_DIR';
+  return { name, result, finding: `${finding}: ${advice}` };
 }
 
-/** What is known of a folder: its mode where it exists, what is wrong with it otherwise. */
-function look(path: string): { readonly mode?: number; readonly problem?: string } {
+/**
+ * The command that takes another folder, for the rest of this shell; undefined where there is none to take.
+ * The first of the user's own that can be written, private by its name where others write too.
+ */
+export function nameAnother(
+  variable: string,
+  kind: 'state' | 'cache',
+  instead: string,
+): string | undefined {
+  const candidates = [
+    join(homedir(), '.waybill', kind),
+    ...['/var/tmp', tmpdir()].map((base) =>
+      join(base, `waybill-${process.getuid?.() ?? 'user'}-${kind}`),
+    ),
+  ];
+  const free = candidates.find(
+    (path) =>
+      path !== instead &&
+      look(path).problem === undefined &&
+      (kind === 'cache' || networkFileSystem(path) === undefined),
+  );
+  return free === undefined ? undefined : `export ${variable}=${shellQuote(free)}`;
+}
+
+interface Look {
+  /** Where the folder exists. */
+  readonly mode?: number;
+  /** What is wrong with it. */
+  readonly problem?: string;
+  /** What mends it in place. */
+  readonly mend?: string;
+}
+
+function remedyOf(found: Look, elsewhere: string | undefined): { readonly remedy?: string } {
+  const remedy = found.mend ?? elsewhere;
+  return remedy === undefined ? {} : { remedy };
+}
+
+/** What is known of a folder, or of the nearest one above it that exists. */
+function look(path: string): Look {
   const nearest = nearestExisting(path);
+  const found = lstatSync(nearest);
+  const uid = process.getuid?.();
+  const isOurs = uid === undefined || found.uid === uid;
+  if (nearest === path && !isOurs) {
+    return { problem: `${path} belongs to user ${found.uid}, not to you (${uid})` };
+  }
+  if (!found.isDirectory() && !isFolder(nearest)) return { problem: `${nearest} is no folder` };
   try {
-    const found = lstatSync(nearest);
-    const uid = process.getuid?.();
-    if (nearest === path && uid !== undefined && found.uid !== uid) {
-      return { problem: `${path} belongs to user ${found.uid}, not to you (${uid})` };
-    }
-    accessSync(nearest, constants.W_OK | constants.X_OK);
+    accessSync(nearest, constants.R_OK | constants.W_OK | constants.X_OK);
     return nearest === path ? { mode: found.mode & 0o777 } : {};
   } catch (error) {
     const why = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    return { problem: `${nearest} cannot be written (${why})` };
+    const problem = `${nearest} cannot be written (${why})`;
+    const isMode = isOurs && isErrno(error, 'EACCES') && (found.mode & 0o700) !== 0o700;
+    return isMode ? { problem, mend: `chmod u+rwx ${shellQuote(nearest)}` } : { problem };
   }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function nearestExisting(path: string): string {

@@ -16,8 +16,7 @@ export function checkNode(version: string = process.versions.node): DoctorCheck 
   return {
     name: 'node',
     result: 'problem',
-    finding: `${finding}; Waybill needs ${OLDEST_NODE.join('.')} or later`,
-    remedy: 'install Node 22 or later',
+    finding: `${finding}; Waybill needs ${OLDEST_NODE.join('.')} or later: install Node 22 or later`,
   };
 }
 
@@ -26,22 +25,22 @@ export function checkPlatform(system: string = platform(), machine: string = arc
   const name = 'platform';
   const finding = `${system} ${machine} ${release()}`;
   if (system === 'win32') {
-    return { name, result: 'problem', finding, remedy: 'run Waybill in WSL: wsl --install' };
+    return { name, result: 'problem', finding: `${finding}: run Waybill in WSL (wsl --install)` };
   }
   if (!['linux', 'darwin'].includes(system) || !['x64', 'arm64'].includes(machine)) {
     return {
       name,
       result: 'problem',
-      finding: `${finding}: Temporal's SDK has no binary for it`,
-      remedy: 'use Linux or macOS on x64 or arm64',
+      finding: `${finding}: Temporal's SDK has no binary for it; use Linux or macOS on x64 or arm64`,
     };
   }
   if (system === 'linux' && !hasGlibc()) {
     return {
       name,
       result: 'problem',
-      finding: `${finding} without glibc: Temporal's SDK needs it`,
-      remedy: 'use an image with glibc, such as node:22-bookworm-slim instead of node:22-alpine',
+      finding:
+        `${finding} without glibc: Temporal's SDK needs it; use an image with it, such as ` +
+        'node:22-bookworm-slim instead of node:22-alpine',
     };
   }
   return { name, result: 'ok', finding };
@@ -55,8 +54,9 @@ export function checkClock(nowMs: number = Date.now()): DoctorCheck {
   return {
     name: 'clock',
     result: 'problem',
-    finding: `${finding}, before this program was installed: certificates and signatures will be refused`,
-    remedy: 'set the clock: timedatectl set-ntp true',
+    finding:
+      `${finding}, before this program was installed: certificates and signatures will be refused; ` +
+      'set the clock of this machine',
   };
 }
 

@@ -1,6 +1,6 @@
 /** `waybill doctor`: each check with its finding and the command that mends it. Changes nothing, starts nothing. */
-import { WaybillError } from '../model/errors.js';
 import type { ServiceStatus } from './control-protocol.js';
+import { checkDatabase } from './doctor-database.js';
 import { checkCache, checkDisk, checkState } from './doctor-folders.js';
 import { checkClock, checkNode, checkPlatform } from './doctor-machine.js';
 import {
@@ -18,6 +18,8 @@ export interface DoctorOptions {
   readonly cacheDir: string;
   /** The setting WAYBILL_TEMPORAL_CLI. */
   readonly temporalCli?: string | undefined;
+  /** Where that setting came from: a flag, a variable, a file. */
+  readonly temporalCliOrigin?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -29,7 +31,7 @@ export interface DoctorCheck {
   readonly result: 'ok' | 'warning' | 'problem';
   /** One sentence: what was found. */
   readonly finding: string;
-  /** What to type, where something is to be mended. */
+  /** A command that mends it, to be typed as it is. Without one, the finding says what a person has to do. */
   readonly remedy?: string;
 }
 
@@ -55,12 +57,13 @@ export interface DoctorReport {
 /** Runs every check; none of them throws, a check that cannot be made is a finding. */
 export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
   const status = await askService(options.stateDir);
-  const running =
-    typeof status === 'object' && !(status instanceof WaybillError) ? status : undefined;
-  const [disk, cli, ports, temporal] = await Promise.all([
+  const running = typeof status === 'object' && 'servicePid' in status ? status : undefined;
+  const [disk, { check: cli, ports }, temporal] = await Promise.all([
     checkDisk(options.stateDir, options.cacheDir),
-    checkTemporalCli(options),
-    checkPorts(options.stateDir, running),
+    checkTemporalCli(options).then(async ({ check, cli: found }) => ({
+      check,
+      ports: await checkPorts(options.stateDir, running, found),
+    })),
     running && checkTemporal(running),
   ]);
   const checks = [
@@ -72,7 +75,8 @@ export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
     disk,
     cli,
     checkService(status),
-    checkRecord(options.stateDir, running),
+    checkRecord(options.stateDir, status !== undefined),
+    checkDatabase(options.stateDir),
     ports,
     ...(temporal === undefined ? [] : [temporal]),
     ...(running === undefined ? [] : [checkWorker(running)]),

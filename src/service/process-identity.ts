@@ -31,6 +31,15 @@ export function isRunning(identity: ProcessIdentity): boolean {
   return found?.startTime === identity.startTime && found.bootId === identity.bootId;
 }
 
+/** Whether a signal (SIGSTOP, a Ctrl-Z) made a process stand still: it cannot answer, and goes on with SIGCONT. */
+export function isStopped(pid: number): boolean {
+  const state =
+    process.platform === 'linux'
+      ? linuxStat(pid)?.[0]
+      : runQuietly('ps', ['-o', 'state=', '-p', String(pid)]);
+  return state?.startsWith('T') === true;
+}
+
 /**
  * Ends exactly this process: SIGTERM, then SIGKILL after the grace time. A process with the same number that
  * is another one is left alone, and counts as ended.
@@ -73,13 +82,18 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
 }
 
 function linuxStartTime(pid: number): string | undefined {
-  const text = readText(`/proc/${pid}/stat`);
-  if (text === undefined) return undefined;
-  // The second field is the name in parentheses and may hold spaces and parentheses itself.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = linuxStat(pid);
+  if (fields === undefined) return undefined;
   const [state] = fields;
   // proc(5): field 22 is the start time; the slice begins with field 3.
   return state === 'Z' || state === 'X' ? undefined : fields[19];
+}
+
+/** The fields of /proc/PID/stat from the third, the state, on. */
+function linuxStat(pid: number): string[] | undefined {
+  const text = readText(`/proc/${pid}/stat`);
+  // The second field is the name in parentheses and may hold spaces and parentheses itself.
+  return text?.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
 function psStartTime(pid: number): string | undefined {

@@ -18,6 +18,8 @@ const POLL_MS = 25;
 const WORKER_GRACE_MS = 2_000;
 const TEMPORAL_GRACE_MS = 5_000;
 const SERVICE_GRACE_MS = 25_000;
+/** It did not hear a question; it is not likely to hear that it should end. */
+const SILENT_GRACE_MS = 1_000;
 
 /** The lock and what the one before left; or nothing, when another service answers. */
 export type TakeOver =
@@ -61,6 +63,16 @@ export async function endOrphans(stateDir: string): Promise<boolean> {
   const taken = await takeOver(stateDir, () => undefined);
   taken?.lock.release();
   return taken !== undefined;
+}
+
+/**
+ * Ends a service that holds the lock and answers nobody, and what it started: for `down --force`.
+ * @throws WaybillError WB_TEMPORAL_UNREACHABLE when a process cannot be ended
+ */
+export async function endSilent(stateDir: string): Promise<void> {
+  const holder = lockHolder(serviceFiles(stateDir).folder);
+  if (holder !== undefined) await endProcess(holder, SILENT_GRACE_MS);
+  await endOrphans(stateDir);
 }
 
 /** This process. */

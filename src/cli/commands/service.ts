@@ -1,8 +1,13 @@
 /** `waybill up` and `waybill down`. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { findOrStartService, findService, stopService } from '../../service/find-or-start.js';
-import { endOrphans } from '../../service/take-over.js';
+import type { ControlClient } from '../../service/control-client.js';
+import type { Meeting } from '../../service/meeting.js';
+import { endOrphans, endSilent } from '../../service/take-over.js';
 import { WaybillError } from '../../model/errors.js';
 import type { CommandContext } from '../context.js';
+
+const SILENT_AFTER_MS = 10_000;
 
 /** Starts the local service, or finds it, and keeps it until `down`. */
 export async function runUp({ config, output }: CommandContext): Promise<number> {
@@ -48,7 +53,13 @@ export async function runDown({ config, output, flags }: CommandContext): Promis
   }
   try {
     // A service of any version is ended: that is how an older or newer one is replaced (rule 9).
-    const status = await control.meet();
+    const status = await meet(control, flags['force'] === true);
+    if (status === undefined) {
+      await endSilent(config.stateDir);
+      if (output.isJson) output.json({ ok: true, wasRunning: true });
+      else output.say('The local service did not answer; it is ended, with what it had started.');
+      return 0;
+    }
     const open = status.openPulls ?? 0;
     if (open > 0 && flags['force'] !== true) {
       throw new WaybillError(
@@ -64,5 +75,19 @@ export async function runDown({ config, output, flags }: CommandContext): Promis
     return 0;
   } finally {
     control.close();
+  }
+}
+
+/** What the service says of itself; undefined when it is to be ended whatever it says, and says nothing for ten seconds. */
+async function meet(control: ControlClient, isForced: boolean): Promise<Meeting | undefined> {
+  if (!isForced) return control.meet();
+  const gaveUp = new AbortController();
+  const silence = sleep(SILENT_AFTER_MS, undefined, { signal: gaveUp.signal }).catch(
+    () => undefined,
+  );
+  try {
+    return await Promise.race([control.meet(), silence]);
+  } finally {
+    gaveUp.abort();
   }
 }

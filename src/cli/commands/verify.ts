@@ -4,7 +4,7 @@ import { formatBytes, formatCount } from '../../model/sizes.js';
 import { verifyTree, type Finding, type VerifyReport } from '../../transfer/verify.js';
 import type { CommandContext } from '../context.js';
 import { runInProcess } from '../in-process.js';
-import { shellQuote } from '../shell-quote.js';
+import { shellQuote } from '../../model/shell-quote.js';
 
 function tellFinding({ output }: CommandContext, { kind, path, why }: Finding): void {
   const shown = path.replaceAll('\n', '\\n');

@@ -1,6 +1,6 @@
 /** The completion script of bash. */
 import type { CompletedCommand, Words } from './grammar.js';
-import { shellQuote } from '../shell-quote.js';
+import { shellQuote } from '../../model/shell-quote.js';
 
 const list = (words: readonly string[]): string => shellQuote(words.join(' '));
 

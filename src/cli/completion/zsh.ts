@@ -1,6 +1,6 @@
 /** The completion script of zsh. */
 import type { CompletedCommand, CompletedOption, Words } from './grammar.js';
-import { shellQuote } from '../shell-quote.js';
+import { shellQuote } from '../../model/shell-quote.js';
 
 /** Text inside the brackets or between the colons of an `_arguments` specification. */
 const escaped = (text: string): string => text.replace(/[[\]:\\]/g, '\\$&');

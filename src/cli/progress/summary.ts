@@ -3,7 +3,7 @@ import { errorRow } from '../../model/errors.js';
 import { LEVELS } from '../../model/level.js';
 import type { PullResult } from '../../model/pull.js';
 import { formatBytes, formatCount } from '../../model/sizes.js';
-import { shellQuote } from '../shell-quote.js';
+import { shellQuote } from '../../model/shell-quote.js';
 
 /** `412 files, 8.1 GB: 410 published, 2 size`, strongest first; what failed or is stale follows. */
 export function provenLine(result: PullResult): string {

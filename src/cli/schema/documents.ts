@@ -168,7 +168,9 @@ const doctor = z.object({
       name: text.describe('stable'),
       result: z.enum(['ok', 'warning', 'problem']),
       finding: text,
-      remedy: text.optional().describe('what to type'),
+      remedy: text
+        .optional()
+        .describe('a command that mends it, as it is; absent: the finding says what a person does'),
     } satisfies Shape<DoctorCheck>),
   ),
   addresses: z.object({ temporal: text.optional(), ui: text.optional() }),
