@@ -103,8 +103,8 @@ becomes DESTINATION, or goes into it where it is a folder or ends in "/".
 Without DESTINATION: ./<name>.
 Ctrl-C pauses; the same command goes on where it stopped. The key d sends it to
 the background.
-Units: 200MiB, 1.5G, 8GB; 20MiB/s; 90s, 15m, 1h30m, never. More: waybill help units,
-waybill help levels, waybill help exit-codes.`,
+Units: 200MiB, 1.5G, 8GB; 20MiB/s; 90s, 15m, 1h30m, never.
+More: waybill help units, waybill help levels, waybill help exit-codes.`,
   watch: `
 Ctrl-C stops watching; the pull goes on. The exit code is that of the pull.`,
   worker: `

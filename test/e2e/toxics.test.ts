@@ -17,17 +17,26 @@ const AT_ONCE = 3;
 const FILES = treeFiles({ fileCount: 30, largeSizes: [34 * MiB, 3 * MiB], names: [] });
 const DIGESTS = expectedDigests(FILES);
 
-/** Each hits what comes from the server; those that end connections spare some of them, as a bad network does. */
+const slowly = (proxy: ToxicProxy): Promise<void> => proxy.add('bandwidth', { rate: 6_000 });
+
+/** What is wrong from the first connection on. */
 const TOXICS: Readonly<Record<string, (proxy: ToxicProxy) => Promise<void>>> = {
   latency: (proxy) => proxy.add('latency', { latency: 100, jitter: 90 }),
-  bandwidth: (proxy) => proxy.add('bandwidth', { rate: 6_000 }),
+  bandwidth: slowly,
   slow_close: (proxy) => proxy.add('slow_close', { delay: 300 }),
-  timeout: (proxy) => proxy.add('timeout', { timeout: 200 }, 0.3),
-  reset_peer: (proxy) => proxy.add('reset_peer', { timeout: 250 }, 0.3),
   slicer: (proxy) =>
     proxy.add('slicer', { average_size: 9_000, size_variation: 8_000, delay: 100 }),
   limit_data: (proxy) => proxy.add('limit_data', { bytes: 4_000_000 }),
-  down: (proxy) => proxy.add('bandwidth', { rate: 6_000 }),
+  timeout: slowly,
+  reset_peer: slowly,
+  down: slowly,
+};
+
+/** What goes wrong while bytes flow. Those that end connections spare some of them, as a bad network does. */
+const LATE: Readonly<Record<string, (proxy: ToxicProxy) => Promise<void>>> = {
+  timeout: (proxy) => proxy.add('timeout', { timeout: 200 }, 0.3),
+  reset_peer: (proxy) => proxy.add('reset_peer', { timeout: 100 }, 0.3),
+  down: (proxy) => proxy.setUp(false),
 };
 
 interface Source {
@@ -118,10 +127,11 @@ async function pull(server: string, toxic: string): Promise<WaybillRun> {
   const { source, env = {} } = found.through(proxy.port);
   const args = ['pull', source, folderOf(`${server}-${toxic}`), '--json'];
   const running = bed.start(args, { env });
+  if (LATE[toxic] === undefined) return running.done;
+  await running.untilOutput(/"type":"progress".*"phase":"fetching"/u);
+  await LATE[toxic](proxy);
   if (toxic === 'down') {
-    // Bytes flow; then nobody listens until the pull has noticed; then it goes on by itself.
-    await running.untilOutput(/"type":"progress".*"phase":"fetching"/u);
-    await proxy.setUp(false);
+    // Nobody listens until the pull has noticed; then it goes on by itself.
     await running.untilOutput(/refuses connections|"retries":[1-9]|"type":"retry"|blocked/u);
     await proxy.setUp(true);
   }
