@@ -4,7 +4,7 @@ import { isSecretParameter, redactUri } from './artifact-uri.js';
 const HIDDEN = '***';
 
 /** Our own advice has an address with the words `user:password`. */
-const ADDRESS = /[a-z][a-z0-9+.-]*:\/\/(?!user:password@)[^\s"'<>]+/gi;
+const ADDRESS = /[a-z][a-z0-9+.-]{0,30}:\/\/(?!user:password@)[^\s"'<>]+/gi;
 
 /** Names like `key` and `sig` mean a secret in a query only. */
 const PARAMETER = /([?&]|&amp;|\\u0026)([\w-]+)=[^\s"'&<>\\]+/g;

@@ -16,6 +16,9 @@ const HIDDEN = '***';
 /** Shorter ones are hidden where they stand alone: inside of words they would blot out innocent text. */
 const MIN_ANYWHERE = 4;
 
+/** A long token is looked for in pieces: a pattern of its whole length would be too large to compile. */
+const PIECE = /.{1,200}(?:.{1,7}$)?/gsu;
+
 /** So much of a secret's beginning at the very end of a text is taken for the secret, cut. */
 const MIN_CUT = 6;
 
@@ -45,7 +48,7 @@ export function hideSecrets(
   for (const short of values) {
     if (short.length < MIN_ANYWHERE) hidden = hidden.replace(aloneOf(short), HIDDEN);
   }
-  return hideSecretLooking(withoutCutSecret(hidden, whole));
+  return hideSecretLooking(withoutCutSecret(hidden.replace(/(?:\*{3}){2,}/g, HIDDEN), whole));
 }
 
 function valuesOf(secrets: ConnectionSecrets): string[] {
@@ -103,7 +106,10 @@ function formsOf(values: readonly string[]): Form[] {
     const form = Buffer.from(value, 'utf8').toString('base64').replace(/=+$/, '');
     return { form, isBase64: true };
   });
-  return [...plain, ...encoded].sort((a, b) => b.form.length - a.form.length);
+  const pieces = [...plain, ...encoded].flatMap(({ form, isBase64 }) =>
+    (form.match(PIECE) ?? []).map((piece) => ({ form: piece, isBase64 })),
+  );
+  return pieces.sort((a, b) => b.form.length - a.form.length);
 }
 
 function patternOf(form: string, isBase64 = false): RegExp {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,6 +40,14 @@ describe('rule 3: a secret is hidden in every form that a server may repeat', ()
   it('a short one is hidden where it stands alone, and leaves words whole', () => {
     const text = 'no /a?p=ab,ab: the table is absent';
     expect(hideSecrets(text, { password: 'ab' })).toBe('no /a?p=***,***: the table is absent');
+  });
+
+  it('a token of any length', () => {
+    for (const size of [199, 200, 205, 401, 60_000]) {
+      const long = randomBytes(size).toString('base64url').slice(0, size);
+      const said = hideSecrets(`no ${long}, ${base64(long)}.`, { token: long });
+      expect(said).toBe('no ***, ***.');
+    }
   });
 
   it('one that is cut at the end of the text is hidden as well', () => {
