@@ -87,7 +87,7 @@ async function phaseOf(client: Client, pullId: string): Promise<PullProgress['ph
 /** Ends a pull that stands still, so that the same source can go on with other options or credentials. */
 async function supersede(client: Client, running: Running): Promise<void> {
   const handle = client.workflow.getHandle(running.pullId, running.runId);
-  await reach('end the paused pull', () => handle.cancel());
+  if (!(await stillOpen('end the paused pull', () => handle.cancel()))) return;
   const until = performance.now() + SUPERSEDE_MS;
   while ((await runningUnder(client, running.pullId))?.runId === running.runId) {
     if (performance.now() > until) {
@@ -100,7 +100,18 @@ async function supersede(client: Client, running: Running): Promise<void> {
   }
 }
 
-/** Joins an equal pull, ends a standing one of the same source, refuses any other. */
+/** Says something to a run that was open a moment ago; false if it has ended meanwhile. */
+async function stillOpen(doing: string, say: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await reach(doing, say);
+    return true;
+  } catch (error) {
+    if (error instanceof WaybillError && error.code === 'WB_NOT_FOUND') return false;
+    throw error;
+  }
+}
+
+/** Joins an equal pull, ends a standing one of the same source, refuses any other; undefined: nothing runs any more. */
 async function meet(
   client: Client,
   running: Running,
@@ -109,11 +120,11 @@ async function meet(
   const { pullId, runId, memo } = running;
   if (memo.requestFingerprint === requestFingerprint(request)) {
     const wasPaused = (await phaseOf(client, pullId)) === 'paused';
-    await reach('go on with the pull', async () => {
-      const handle = client.workflow.getHandle(pullId, runId);
-      await handle.signal(SIGNALS.resume, ...(await signalWord(client, handle, runId)));
-    });
-    return { pullId, runId, joined: true, wasPaused };
+    const handle = client.workflow.getHandle(pullId, runId);
+    const isOpen = await stillOpen('go on with the pull', async () =>
+      handle.signal(SIGNALS.resume, ...(await signalWord(client, handle, runId))),
+    );
+    return isOpen ? { pullId, runId, joined: true, wasPaused } : undefined;
   }
   const isSameSource = memo.source === cutText(redactUri(request.source.uri), 500);
   const phase = isSameSource ? await phaseOf(client, pullId) : undefined;
