@@ -57,6 +57,8 @@ export async function makeWorld(dir: string): Promise<World> {
     env: {
       PATH: `${await makePath(join(dir, 'bin'))}:${process.env['PATH'] ?? ''}`,
       LANG: 'C.UTF-8',
+      // A reader sits at a machine; where this one is a container, the command would say so.
+      WAYBILL_SERVICE: 'background',
       SSL_CERT_FILE: certificate.caFile,
       MLFLOW_TRACKING_URI: 'https://mlflow.example',
       // What Python needs for the same authority.
