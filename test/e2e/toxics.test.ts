@@ -128,7 +128,8 @@ async function pull(server: string, toxic: string): Promise<WaybillRun> {
   const args = ['pull', source, folderOf(`${server}-${toxic}`), '--json'];
   const running = bed.start(args, { env });
   if (LATE[toxic] === undefined) return running.done;
-  await running.untilOutput(/"type":"progress".*"phase":"fetching"/u);
+  // Told at once; a line of progress comes every few seconds, and a quick pull is over by then.
+  await running.untilOutput(/"type":"phase".*"phase":"fetching"/u);
   await LATE[toxic](proxy);
   if (toxic === 'down') {
     // Nobody listens until the pull has noticed; then it goes on by itself.
