@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PullRequest, PullResult } from '../../src/model/pull.js';
 import { StoreRegistry } from '../../src/stores/registry.js';
-import type { CallContext, TransferEngine } from '../../src/transfer/api.js';
+import { startProgress, type CallContext, type TransferEngine } from '../../src/transfer/api.js';
 import { createTransferEngine, type EngineDeps } from '../../src/transfer/engine.js';
 import { openReach } from '../../src/transfer/reach.js';
 
@@ -52,16 +52,7 @@ export function engineOf(changes: Partial<EngineDeps> = {}): TransferEngine {
 
 /** A context that nobody watches. */
 export function contextOf(signal: AbortSignal = new AbortController().signal): CallContext {
-  const progress = {
-    phase: 'resolving' as const,
-    name: '',
-    filesDone: 0,
-    filesTotal: 0,
-    bytesDone: 0,
-    bytesTotal: 0,
-    heldMs: 0,
-  };
-  return { signal, progress, attempt: 1 };
+  return { signal, progress: startProgress('resolving'), attempt: 1 };
 }
 
 let runs = 0;

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { StoreRegistry } from '../../src/stores/registry.js';
 import type { StoreAddress } from '../../src/stores/store.js';
+import { startProgress } from '../../src/transfer/api.js';
 import { readLocation } from '../../src/transfer/list-location.js';
 import { sendAll, startCutServer } from '../helpers/cut-server.js';
 import type { CutServer } from '../helpers/cut-server.js';
@@ -34,16 +35,8 @@ async function textOf(location: string, from = source()): Promise<string> {
   const context = {
     attempt: 1,
     signal: new AbortController().signal,
-    progress: {
-      phase: 'listing',
-      name: '',
-      filesDone: 0,
-      filesTotal: 0,
-      bytesDone: 0,
-      bytesTotal: 0,
-      heldMs: 0,
-    },
-  } as const;
+    progress: startProgress('listing'),
+  };
   const body: Readable = await readLocation(location, from, new StoreRegistry(), context);
   let text = '';
   for await (const chunk of body) text += String(chunk);
