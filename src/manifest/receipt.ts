@@ -7,6 +7,7 @@ import { WaybillError, isErrorCode } from '../model/errors.js';
 import type { ErrorCode } from '../model/errors.js';
 import { LEVELS } from '../model/level.js';
 import { RECORD_FOLDER } from '../model/object-path.js';
+import { SPECIAL_KINDS } from '../model/special.js';
 
 /** The names of the record's files, inside the record folder. */
 export const RECORD_FILES = {
@@ -101,8 +102,11 @@ export const receiptSchema = z.object({
   skipped: z.object({
     /** Files below a folder called `.waybill` at the source (rule 23). */
     records: cappedSchema,
-    /** Sockets, FIFOs and devices at the source (rule 24). */
-    special: cappedSchema,
+    /** Sockets, FIFOs and devices at the source, never opened (rule 24). */
+    special: cappedSchema.extend({
+      /** How many of each. */
+      kinds: z.partialRecord(z.enum(SPECIAL_KINDS), count).exactOptional(),
+    }),
     /** Files that were there already and were left alone (`--if-exists skip`). */
     existing: cappedSchema.exactOptional(),
   }),

@@ -1,4 +1,5 @@
 /** What a store says about one object, before a byte of it was read. */
+import type { SpecialKind } from './special.js';
 
 /**
  * How an object's version is recognised again (rule 12). `strong`: a version id, a generation or a strong
@@ -16,11 +17,13 @@ export type DigestName = 'sha256' | 'sha1' | 'md5' | 'crc32' | 'crc32c' | 'crc64
 /** Digests of a whole object as lowercase hex, big-endian. A composite (multipart) value is not one. */
 export type Digests = Partial<Record<DigestName, string>>;
 
-/** One file or folder at a source. */
+/** One thing at a source. */
 export interface ObjectEntry {
   /** Relative to the store's root, POSIX, no leading or trailing slash; '' is the root itself. */
   readonly path: string;
-  readonly kind: 'file' | 'directory';
+  readonly kind: 'file' | 'directory' | 'special';
+  /** Of kind `special`: which. */
+  readonly special?: SpecialKind;
   /** Absent where the store does not know it, or only roughly; never -1. */
   readonly sizeBytes?: number;
   /** ISO 8601, UTC. */

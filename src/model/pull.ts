@@ -1,6 +1,7 @@
 /** What a pull is asked to do, how far it is, and how it ended: the shapes that every room shares. */
 import type { ErrorCode } from './errors.js';
 import type { Level, LevelCounts } from './level.js';
+import type { SpecialCounts } from './special.js';
 
 /** Rises when a request or a reply changes in a way that an older worker or client must not ignore (rule 9). */
 export const PROTOCOL = 1;
@@ -167,6 +168,8 @@ export interface PullResult {
   readonly filesKept: number;
   readonly filesStale: number;
   readonly filesSkipped: number;
+  /** Of what was skipped: FIFOs, sockets and devices at the source. Absent: none. */
+  readonly specials?: SpecialCounts;
   readonly levels: LevelCounts;
   readonly failures: readonly Failure[];
   readonly filesFailed: number;

@@ -93,8 +93,8 @@ export interface Store {
    */
   stat(path: string, options?: CallOptions): Promise<ObjectEntry>;
   /**
-   * Lists below a prefix ('' for all): files, and folders where the service has real ones, never the prefix
-   * itself. A missing or empty prefix yields WB_NOT_FOUND where the service cannot tell the two apart, else
+   * Lists below a prefix ('' for all): files, folders where the service has real ones, and special things (FIFOs, ...)
+   * where the listing shows that they are such, unopened; never the prefix itself. A missing or empty prefix yields WB_NOT_FOUND where the service cannot tell the two apart, else
    * nothing for an empty one. Entries come with whatever the listing answered, without a call per entry. Paths
    * are as the service names them: the caller guards them.
    */

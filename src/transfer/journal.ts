@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { isErrorCode, type ErrorCode } from '../model/errors.js';
 import { samePin, type Pin } from '../model/object-entry.js';
+import { SPECIAL_KINDS, type SpecialKind } from '../model/special.js';
 import { manifestEntrySchema, type ManifestEntry } from '../manifest/manifest.js';
 import { toDestinationError } from './destination-error.js';
 import { fsyncDir, makeFolderDurably } from './durable-file.js';
@@ -61,6 +62,12 @@ const recordSchema = z.object({
   planId: z.string(),
   path: z.string(),
 });
+const specialSchema = z.object({
+  kind: z.literal('skipped special'),
+  planId: z.string(),
+  path: z.string(),
+  special: z.enum(SPECIAL_KINDS),
+});
 const durableSchema = z.object({ kind: z.literal('durable') });
 const lineSchema = z.discriminatedUnion('kind', [
   headSchema,
@@ -69,6 +76,7 @@ const lineSchema = z.discriminatedUnion('kind', [
   failedSchema,
   warningSchema,
   recordSchema,
+  specialSchema,
   durableSchema,
 ]);
 
@@ -81,6 +89,8 @@ export type FetchedLine = z.infer<typeof fetchedSchema>;
 export type PublishingLine = z.infer<typeof publishingSchema>;
 /** A file that finally failed. */
 export type FailedLine = z.infer<typeof failedSchema>;
+/** What a plan left out, for it is neither file nor folder. */
+type SpecialLine = z.infer<typeof specialSchema>;
 type Line = z.infer<typeof lineSchema>;
 
 /** A fetched line as it was found. */
@@ -127,6 +137,7 @@ export class Journal {
   private readonly failedByPath = new Map<string, FailedLine>();
   private readonly warningTexts = new Set<string>();
   private readonly skippedRecordPaths = new Set<string>();
+  private readonly specialsByPath = new Map<string, SpecialLine>();
   private appending: Promise<unknown> = Promise.resolve();
   private file: FileHandle | undefined;
 
@@ -217,6 +228,22 @@ export class Journal {
     return [...this.skippedRecordPaths];
   }
 
+  /** Records that something was left out for it is neither file nor folder (rule 24). */
+  async addSpecial(
+    planId: string,
+    { path, special }: { readonly path: string; readonly special: SpecialKind },
+  ): Promise<void> {
+    if (this.specialsByPath.get(path)?.planId === planId) return;
+    const line = { kind: 'skipped special' as const, planId, path, special };
+    this.specialsByPath.set(path, line);
+    await this.append([line]);
+  }
+
+  /** What `addSpecial` recorded of one plan. */
+  specials(planId: string): SpecialLine[] {
+    return [...this.specialsByPath.values()].filter((line) => line.planId === planId);
+  }
+
   /** Ends the file. A write that failed was told to whoever asked for it. */
   async close(): Promise<void> {
     await this.appending.catch(() => undefined);
@@ -294,6 +321,7 @@ export class Journal {
       this.failedByPath.set(line.path, line);
     } else if (line.kind === 'warning') this.warningTexts.add(line.message);
     else if (line.kind === 'skipped record') this.skippedRecordPaths.add(line.path);
+    else if (line.kind === 'skipped special') this.specialsByPath.set(line.path, line);
   }
 }
 

@@ -1,7 +1,9 @@
 /** What a receipt says, as the result of its pull. Pure: the command line reads records with it too. */
 import type { Receipt } from '../manifest/index.js';
 import { errorRow, exitCodeOf } from '../model/errors.js';
+import { cutText } from '../model/caps.js';
 import type { Failure, PullResult } from '../model/pull.js';
+import { describeSpecials } from '../model/special.js';
 
 /** Failures that a result carries; the journal has all of them (rule 29). */
 const SHOWN_FAILURES = 10;
@@ -17,6 +19,7 @@ export function resultOf(receipt: Receipt): PullResult {
   const filesKept = receipt.counts.filesKept ?? 0;
   const published = isOtherTree ? 0 : filesFetched + filesKept;
   const exitCode = endingExitCode(receipt, published);
+  const { records, special, existing } = receipt.skipped;
   return {
     ok: exitCode === 0,
     exitCode,
@@ -33,14 +36,24 @@ export function resultOf(receipt: Receipt): PullResult {
     bytesFetched: receipt.bytesFetched ?? 0,
     filesKept,
     filesStale: receipt.stale.count,
-    filesSkipped: receipt.skipped.records.count + (receipt.skipped.existing?.count ?? 0),
+    filesSkipped: records.count + special.count + (existing?.count ?? 0),
+    ...(special.kinds === undefined ? {} : { specials: special.kinds }),
     levels: receipt.levels,
     failures: capFailures(all),
     filesFailed,
-    warnings: receipt.warnings
+    warnings: [...specialWarning(receipt), ...receipt.warnings]
       .slice(0, SHOWN_FAILURES)
       .map((text) => text.slice(0, SHOWN_CHARACTERS)),
   };
+}
+
+/** What was left out is told, not only counted (rule 24). */
+function specialWarning({ skipped: { special } }: Receipt): string[] {
+  const [first] = special.first;
+  if (first === undefined) return [];
+  const counts = describeSpecials(special.kinds ?? { other: special.count });
+  const name = JSON.stringify(cutText(first, 80));
+  return [`left out, never opened: ${counts} (${name}${special.count > 1 ? ', …' : ''})`];
 }
 
 /**

@@ -14,6 +14,7 @@ import {
 } from '../manifest/index.js';
 import { compareByBytes, RECORD_FOLDER } from '../model/object-path.js';
 import type { PullEnd, PullResult } from '../model/pull.js';
+import { countSpecials } from '../model/special.js';
 import { startProgress, type CallContext, type PullRef } from './api.js';
 import { toDestinationError } from './destination-error.js';
 import {
@@ -114,7 +115,7 @@ export async function sealPull(
     ...(leftovers.pruned.length === 0 ? {} : { pruned: capNames(leftovers.pruned) }),
     skipped: {
       records: capNames(pull.journal.skippedRecords()),
-      special: capNames([]),
+      special: specialsOf(pull),
       ...(outcome.skipped.length === 0 ? {} : { existing: capNames(outcome.skipped) }),
     },
     ...(end === undefined ? {} : { ended: end }),
@@ -177,6 +178,14 @@ function checkTreeDigest(pull: PullContext, outcome: Outcome, actual: string): v
     code: 'WB_DIGEST_MISMATCH',
     message: `the tree should have the digest ${request.expect.sha256} and has ${actual}`,
   });
+}
+
+/** What the plan left out, for it is neither file nor folder. */
+function specialsOf(pull: PullContext): Receipt['skipped']['special'] {
+  const specials = pull.journal.specials(pull.planId);
+  const names = capNames(specials.map(({ path }) => path));
+  if (specials.length === 0) return names;
+  return { ...names, kinds: countSpecials(specials.map(({ special }) => special)) };
 }
 
 function readBackOf(entries: readonly ManifestEntry[]): Pick<Receipt, 'readBack'> {

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { TransferEngine } from '../../src/transfer/api.js';
 import { NameTable, probeFolding } from '../../src/transfer/plan/names.js';
+import { planEntries, type PlanInput } from '../../src/transfer/plan/planner.js';
 import { serveFile, startCutServer, type CutServer } from '../helpers/cut-server.js';
-import { engineOf, pullWith, requestOf, scratch } from '../helpers/engine.js';
+import { contextOf, engineOf, pullWith, requestOf, scratch } from '../helpers/engine.js';
 
 describe('names that clash', () => {
   it('rule 22: two names that the destination folds into one are both refused', () => {
@@ -26,6 +27,30 @@ describe('names that clash', () => {
     expect(names.addFile('x')).toEqual([]);
     expect(names.addFile('x/y')).toEqual(['x', 'x/y']);
   });
+});
+
+it('rule 24: a listing without end ends with a clear error', async () => {
+  let listed = 0;
+  const endless = {
+    async *list() {
+      for (;;) yield await Promise.resolve({ path: `f/${(listed += 1)}`, kind: 'file' as const });
+    },
+  };
+  const input = {
+    request: requestOf('/endless', '/to', { filters: { include: ['none'], exclude: [] } }),
+    resolved: { kind: 'tree' },
+    store: endless,
+    expectations: { required: new Map(), of: () => undefined },
+    folding: { foldsCase: false, foldsUnicode: false },
+    planned: new Set(),
+    maxEntries: 1_000,
+  } as unknown as PlanInput;
+  await expect(planEntries(input, contextOf()).next()).rejects.toMatchObject({
+    code: 'WB_LIMIT_EXCEEDED',
+    exitCode: 14,
+    message: 'the source lists more than 1000 entries: is it endless?',
+  });
+  expect(listed).toBe(1_001);
 });
 
 describe('a list of files that clash', () => {

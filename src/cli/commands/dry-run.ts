@@ -2,6 +2,7 @@
 import { exitCodeOf, type ErrorCode } from '../../model/errors.js';
 import { redactUri } from '../../model/artifact-uri.js';
 import { formatBytes, formatCount } from '../../model/sizes.js';
+import { nameSpecial } from '../../model/special.js';
 import { StoreRegistry } from '../../stores/registry.js';
 import type { Planned } from '../../transfer/plan/planner.js';
 import { previewPull } from '../../transfer/preview.js';
@@ -23,6 +24,10 @@ interface PreviewLine {
 
 function lineOf(planned: Planned): PreviewLine | undefined {
   if (planned.kind === 'record') return undefined;
+  if (planned.kind === 'special') {
+    const reason = `${nameSpecial(planned.special)}, never opened`;
+    return { path: planned.path, verdict: 'skip', reason, sizeBytes: undefined };
+  }
   if (planned.kind === 'refused') {
     const { message: reason, code } = planned.error;
     return { path: planned.path, verdict: 'refused', reason, code, sizeBytes: undefined };

@@ -1,6 +1,12 @@
 /** `waybill ls`: what a pull would fetch. */
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { formatBytes, formatCount } from '../../model/sizes.js';
+import {
+  countSpecials,
+  describeSpecials,
+  nameSpecial,
+  type SpecialKind,
+} from '../../model/special.js';
 import { StoreRegistry } from '../../stores/registry.js';
 import type { CatalogueLine } from '../../stores/store.js';
 import type { CommandContext } from '../context.js';
@@ -9,11 +15,12 @@ import { sourceOf } from '../request/build.js';
 import { safeText } from '../safe-text.js';
 
 function tell({ output }: CommandContext, entry: ObjectEntry): void {
-  const { path, kind, sizeBytes, modifiedAt, digests } = entry;
+  const { path, kind, special, sizeBytes, modifiedAt, digests } = entry;
   if (output.isJson) {
     output.json({
       path,
       kind,
+      ...(special === undefined ? {} : { special }),
       sizeBytes: sizeBytes ?? null,
       modifiedAt: modifiedAt ?? null,
       digests: digests ?? {},
@@ -22,12 +29,15 @@ function tell({ output }: CommandContext, entry: ObjectEntry): void {
   }
   const name = `${safeText(path)}${kind === 'directory' ? '/' : ''}`;
   if (output.isQuiet) {
-    output.rawResult(name);
+    // What can be pulled, for a script.
+    if (kind !== 'special') output.rawResult(name);
     return;
   }
-  const size = kind === 'directory' ? '' : sizeBytes === undefined ? '?' : formatBytes(sizeBytes);
+  const size = kind !== 'file' ? '' : sizeBytes === undefined ? '?' : formatBytes(sizeBytes);
   const time = modifiedAt === undefined ? '' : modifiedAt.slice(0, 16).replace('T', ' ');
-  output.result(`${size.padStart(7)}  ${time.padEnd(16)}  ${name}`);
+  output.result(
+    `${size.padStart(7)}  ${time.padEnd(16)}  ${name}${special === undefined ? '' : `  (skipped: ${nameSpecial(special)})`}`,
+  );
 }
 
 /** One model, alias, run or experiment of a registry. */
@@ -64,8 +74,10 @@ export async function runLs(
       const root = await store.stat('', { signal });
       let files = 0;
       let bytes = 0;
+      const specials: SpecialKind[] = [];
       const add = (entry: ObjectEntry): void => {
         if (entry.kind === 'file') files += 1;
+        if (entry.kind === 'special') specials.push(entry.special ?? 'other');
         bytes += entry.sizeBytes ?? 0;
         Object.assign(progress, { filesDone: files, bytesDone: bytes, name: entry.path });
         tell(context, entry);
@@ -77,7 +89,9 @@ export async function runLs(
         const recursive = flags['recursive'] === true;
         for await (const entry of store.list('', { recursive, signal })) add(entry);
       }
-      if (!output.isJson) output.say(`${formatCount(files, 'file')}, ${formatBytes(bytes)}`);
+      const left = describeSpecials(countSpecials(specials));
+      const total = `${formatCount(files, 'file')}, ${formatBytes(bytes)}`;
+      if (!output.isJson) output.say(left === '' ? total : `${total}; skipped: ${left}`);
     } finally {
       await store.close();
     }

@@ -4,6 +4,7 @@ import { LEVELS } from '../../model/level.js';
 import type { PullResult } from '../../model/pull.js';
 import { formatBytes, formatCount } from '../../model/sizes.js';
 import { shellQuote } from '../../model/shell-quote.js';
+import { describeSpecials } from '../../model/special.js';
 
 /** `412 files, 8.1 GB: 410 published, 2 size`, strongest first; what failed or is stale follows. */
 export function provenLine(result: PullResult): string {
@@ -16,7 +17,8 @@ export function provenLine(result: PullResult): string {
   const proven = levels.length === 0 ? '' : `: ${levels.join(', ')}`;
   const failed =
     result.filesFailed === 0 ? '' : `; ${result.filesFailed.toLocaleString('en-US')} failed`;
-  return `${head}${proven}${failed}`;
+  const specials = describeSpecials(result.specials ?? {});
+  return `${head}${proven}${failed}${specials === '' ? '' : `; skipped: ${specials}`}`;
 }
 
 /** Failures that are listed by name. */
@@ -66,9 +68,10 @@ export function placeLines(
       `${formatCount(filesStale, 'file')} of the last pull are no longer at the source; --prune removes them.`,
     );
   }
-  if (filesSkipped > 0 && label.skipsExisting) {
+  const specials = Object.values(result.specials ?? {}).reduce((sum, count) => sum + count, 0);
+  if (filesSkipped > specials && label.skipsExisting) {
     lines.push(
-      `${formatCount(filesSkipped, 'file')} were left alone (--if-exists skip); the receipt names them.`,
+      `${formatCount(filesSkipped - specials, 'file')} were left alone (--if-exists skip); the receipt names them.`,
     );
   }
   const place = shellQuote(result.destination);

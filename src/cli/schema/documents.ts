@@ -6,6 +6,7 @@ import type { SealReport } from '../../transfer/seal-tree.js';
 import type { DoctorCheck, DoctorReport } from '../../service/doctor.js';
 import type { SetupReport } from '../../service/setup.js';
 import type { PullSummary } from '../../client.js';
+import { SPECIAL_KINDS } from '../../model/special.js';
 import type { InFlight, PullLimits, PullProgress, PullStatus } from '../../model/pull.js';
 import {
   absolutePath,
@@ -35,7 +36,11 @@ const temporal = z.object({
 const entry = z
   .object({
     path: text,
-    kind: z.enum(['file', 'directory']),
+    kind: z.enum(['file', 'directory', 'special']),
+    special: z
+      .enum(SPECIAL_KINDS)
+      .optional()
+      .describe('of kind `special`: what it is; a pull leaves it out'),
     sizeBytes: count.nullable().describe('null: not known'),
     modifiedAt: textOrNull.describe('ISO 8601, UTC; null: not known'),
     digests: z.record(text, text).describe('checksums that lie with the source, by their name'),

@@ -1,6 +1,7 @@
 /** Pieces that several JSON documents share. The files beside this one are generated from these: `npm run schemas`. */
 import { z } from 'zod';
 import { LEVELS, type Level } from '../../model/level.js';
+import { SPECIAL_KINDS } from '../../model/special.js';
 import { PHASES, type Failure, type PullResult } from '../../model/pull.js';
 
 export const count = z.int().min(0);
@@ -26,6 +27,10 @@ export const levels = z.partialRecord(z.enum(LEVELS), count) satisfies z.ZodType
   Partial<Record<Level, number>>
 >;
 
+export const specials = z
+  .partialRecord(z.enum(SPECIAL_KINDS), count)
+  .describe('left out, for they are neither file nor folder: how many of each');
+
 /** Holds a schema to the fields of a type: a new field of the type has to be described here. */
 export type Shape<T> = Readonly<Record<keyof T, z.ZodType>>;
 
@@ -45,6 +50,7 @@ export const pullResult = z.object({
   filesKept: count,
   filesStale: count,
   filesSkipped: count,
+  specials: specials.optional(),
   levels,
   failures: z.array(failure).describe('the first ones; filesFailed counts all'),
   filesFailed: count,

@@ -9,6 +9,8 @@ export interface IndexEntry {
   /** Decoded once; hostile. */
   readonly name: string;
   readonly isFolder: boolean;
+  /** The index says that it is neither file nor folder: a FIFO, a socket, a link to nowhere. */
+  readonly isSpecial?: true;
   /** Only where the index gives it to the byte; `1.2K` counts as unknown (rule 11). */
   readonly sizeBytes?: number;
   /** Only where the index gives it to the second, with its zone. */
@@ -102,7 +104,7 @@ const jsonIndex = z.array(
   }),
 );
 
-/** Reads nginx's index in JSON; undefined if the text is none. What is neither file nor folder is passed over. */
+/** Reads nginx's index in JSON; undefined if the text is none. */
 export function parseJsonIndex(text: string): IndexEntry[] | undefined {
   let value: unknown;
   try {
@@ -111,16 +113,15 @@ export function parseJsonIndex(text: string): IndexEntry[] | undefined {
     return undefined;
   }
   const parsed = jsonIndex.safeParse(value);
-  return parsed.data
-    ?.filter(({ type }) => type === 'file' || type === 'directory')
-    .map(({ name, type, mtime, size }) => {
-      const modifiedAt = isoDateOf(mtime);
-      const isFolder = type === 'directory';
-      return {
-        name,
-        isFolder,
-        ...(size === undefined || isFolder ? {} : { sizeBytes: size }),
-        ...(modifiedAt === undefined ? {} : { modifiedAt }),
-      };
-    });
+  return parsed.data?.map(({ name, type, mtime, size }) => {
+    const modifiedAt = isoDateOf(mtime);
+    const isFolder = type === 'directory';
+    return {
+      name,
+      isFolder,
+      ...(isFolder || type === 'file' ? {} : { isSpecial: true as const }),
+      ...(size === undefined || isFolder ? {} : { sizeBytes: size }),
+      ...(modifiedAt === undefined ? {} : { modifiedAt }),
+    };
+  });
 }

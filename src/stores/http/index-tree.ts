@@ -166,6 +166,7 @@ function isEnterable({ name, isFolder }: IndexEntry): boolean {
 
 function entryOf(path: string, found: IndexEntry): ObjectEntry {
   const { sizeBytes, modifiedAt } = found;
+  if (found.isSpecial === true) return { path, kind: 'special', special: 'other' };
   return {
     path,
     kind: isEnterable(found) ? 'directory' : 'file',

@@ -2,6 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
 import type { ObjectEntry, Pin } from '../../model/object-entry.js';
+import type { SpecialKind } from '../../model/special.js';
 
 /**
  * File systems of this host's kernel: it alone sets the ctime, at every change of bytes, name or mode, and nobody can set it
@@ -47,15 +48,23 @@ export function modifiedAtOf(stats: BigIntStats): string {
   return new Date(Number(stats.mtimeNs / 1_000_000n)).toISOString();
 }
 
-/** The entry of a regular file or a folder. */
+/** The entry of a regular file, a folder, or what is neither. */
 export function entryOf(path: string, stats: BigIntStats, pins: LocalPins): ObjectEntry {
-  if (stats.isDirectory()) return { path, kind: 'directory', modifiedAt: modifiedAtOf(stats) };
+  const modifiedAt = modifiedAtOf(stats);
+  if (stats.isDirectory()) return { path, kind: 'directory', modifiedAt };
+  if (!stats.isFile()) return { path, kind: 'special', special: specialOf(stats), modifiedAt };
   return {
     path,
     kind: 'file',
     sizeBytes: Number(stats.size),
-    modifiedAt: modifiedAtOf(stats),
+    modifiedAt,
     isExecutable: (stats.mode & 0o111n) !== 0n,
     pin: pins.pinOf(stats),
   };
+}
+
+function specialOf(stats: BigIntStats): SpecialKind {
+  if (stats.isFIFO()) return 'fifo';
+  if (stats.isSocket()) return 'socket';
+  return stats.isBlockDevice() || stats.isCharacterDevice() ? 'device' : 'other';
 }

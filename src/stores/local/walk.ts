@@ -24,7 +24,7 @@ const BATCH = 64;
 
 /**
  * Yields what is in a folder. Links inside the root are followed; one that leads out, in circles or nowhere is yielded as
- * a file without a size, which fails when it is opened. FIFOs, sockets and devices are left out, and never opened.
+ * a file without a size, which fails when it is opened. FIFOs, sockets and devices are yielded as such, and never opened.
  * @param ancestors real paths of the folders that lead here, this one included
  */
 export async function* walkFolder(
@@ -41,11 +41,11 @@ export async function* walkFolder(
   walk.signal?.throwIfAborted();
   let names: Dirent[];
   try {
-    names = (await readNames(realFolder)).filter((entry) => !isSpecial(entry));
+    names = await readNames(realFolder);
   } catch (error) {
     throw errorOfFileSystem(error, place);
   }
-  const items = walkOrder(names, (entry) => !entry.isFile(), walk.recursive);
+  const items = walkOrder(names, mayBeFolder, walk.recursive);
   const folders = new Map<string, string>();
   for (let from = 0; from < items.length; from += BATCH) {
     const batch = items.slice(from, from + BATCH);
@@ -67,8 +67,11 @@ export async function* walkFolder(
   }
 }
 
-function isSpecial(entry: Dirent): boolean {
-  return entry.isFIFO() || entry.isSocket() || entry.isBlockDevice() || entry.isCharacterDevice();
+/** A file system may not tell what a name is before it is asked. */
+function mayBeFolder(entry: Dirent): boolean {
+  const isSpecial =
+    entry.isFIFO() || entry.isSocket() || entry.isBlockDevice() || entry.isCharacterDevice();
+  return !entry.isFile() && !isSpecial;
 }
 
 async function readNames(folder: string): Promise<Dirent[]> {
@@ -102,7 +105,6 @@ async function describe(
   try {
     const own = await lstat(absolute, { bigint: true });
     if (!own.isSymbolicLink()) {
-      if (!own.isFile() && !own.isDirectory()) return undefined;
       return {
         entry: entryOf(below, own, walk.pins),
         ...(own.isDirectory() ? { realFolder: absolute } : {}),
@@ -111,7 +113,6 @@ async function describe(
     const target = await realpath(absolute);
     if (!isInside(walk.realRoot, target) || ancestors.includes(target)) return broken;
     const stats = await stat(target, { bigint: true });
-    if (!stats.isFile() && !stats.isDirectory()) return undefined;
     return {
       entry: entryOf(below, stats, walk.pins),
       ...(stats.isDirectory() ? { realFolder: target } : {}),

@@ -73,7 +73,9 @@ export class PageWriter {
         failedFiles += 1;
         const failure = await this.refuse(step.value);
         if (failures.length < SHOWN_FAILURES) failures.push(failure);
-      } else await this.input.journal.addSkippedRecord(this.input.planId, step.value.path);
+      } else if (step.value.kind === 'record') {
+        await this.input.journal.addSkippedRecord(this.input.planId, step.value.path);
+      } else await this.input.journal.addSpecial(this.input.planId, step.value);
     }
     await this.checkSpace();
     if (isLast) this.refuseConflicts();

@@ -3,6 +3,7 @@ import { asWaybillError, WaybillError, type PlainError, toPlainError } from '../
 import { guardPath, isRecordPath } from '../../model/object-path.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import type { PullRequest } from '../../model/pull.js';
+import { nameSpecial, type SpecialKind } from '../../model/special.js';
 import type { Store } from '../../stores/store.js';
 import type { CallContext, ResolvedSource } from '../api.js';
 import { decide, type ExistingContext } from './existing.js';
@@ -21,7 +22,9 @@ export type Planned =
   | { readonly kind: 'entry'; readonly entry: PlanEntry }
   | { readonly kind: 'refused'; readonly path: string; readonly error: PlainError }
   /** A file below a folder called `.waybill` at the source (rule 23). */
-  | { readonly kind: 'record'; readonly path: string };
+  | { readonly kind: 'record'; readonly path: string }
+  /** Neither file nor folder (rule 24). */
+  | { readonly kind: 'special'; readonly path: string; readonly special: SpecialKind };
 
 /** What a plan is made from. */
 export interface PlanInput {
@@ -35,6 +38,8 @@ export interface PlanInput {
   readonly singleName: string | undefined;
   /** Paths at the source that an earlier, interrupted planning has sealed already. */
   readonly planned: ReadonlySet<string>;
+  /** Entries that the listing may have; MAX_ENTRIES by default. */
+  readonly maxEntries?: number;
 }
 
 /** Files that are compared with what is there at once: each waits for the disk, and perhaps for the source. */
@@ -61,17 +66,18 @@ async function* candidates(
   input: PlanInput,
   context: CallContext,
 ): AsyncGenerator<Planned | Candidate> {
-  const { request } = input;
+  const { request, maxEntries = MAX_ENTRIES } = input;
   const isWanted = filterOf(request.filters);
   const names = new NameTable(input.folding);
   const seen = new Set<string>();
+  const specials = new Map<string, SpecialKind>();
   let files = 0;
   let bytes = 0;
   let entries = 0;
   for await (const entry of listed(input, context)) {
     entries += 1;
-    if (entries > MAX_ENTRIES) {
-      throw limit(`the source lists more than ${MAX_ENTRIES} entries: is it endless?`);
+    if (entries > maxEntries) {
+      throw limit(`the source lists more than ${maxEntries} entries: is it endless?`);
     }
     context.progress.name = entry.path;
     const path = input.singleName ?? entry.path;
@@ -84,6 +90,12 @@ async function* candidates(
       continue;
     }
     if (!isWanted(path)) continue;
+    if (entry.kind === 'special') {
+      const { special = 'other' } = entry;
+      specials.set(path, special);
+      yield { kind: 'special', path: path.slice(0, 400), special };
+      continue;
+    }
     const refused = refusals(names, path);
     if (refused.length > 0) {
       for (const refusal of refused) yield refusal;
@@ -110,7 +122,7 @@ async function* candidates(
       { operation: 'plan' },
     );
   }
-  yield* missing(input, isWanted, seen);
+  yield* missing(input, isWanted, seen, specials);
 }
 
 function limit(message: string): WaybillError {
@@ -200,16 +212,21 @@ function* missing(
   input: PlanInput,
   isWanted: (path: string) => boolean,
   seen: ReadonlySet<string>,
+  specials: ReadonlyMap<string, SpecialKind>,
 ): Generator<Planned> {
+  const instead = (path: string): string => {
+    const special = specials.get(path);
+    return special === undefined ? '' : `: ${nameSpecial(special)} has its name`;
+  };
   for (const [path, from] of input.expectations.required) {
     if (seen.has(path) || isRecordPath(path) || !isWanted(path)) continue;
-    const message = `${path.slice(0, 200)} is listed (${from}) and is not at the source`;
+    const message = `${path.slice(0, 200)} is listed (${from}) and is not at the source${instead(path)}`;
     const error = new WaybillError('WB_MISSING_FILE', message, { operation: 'plan', path });
     yield { kind: 'refused', path, error: toPlainError(error) };
   }
   for (const path of input.request.filters.files ?? []) {
     if (seen.has(path) || input.expectations.required.has(path)) continue;
-    const message = `${path.slice(0, 200)} is in --files-from and is not at the source`;
+    const message = `${path.slice(0, 200)} is in --files-from and is not at the source${instead(path)}`;
     const error = new WaybillError('WB_NOT_FOUND', message, { operation: 'plan', path });
     yield { kind: 'refused', path, error: toPlainError(error) };
   }

@@ -94,13 +94,27 @@ describe('links', () => {
   });
 });
 
-it('rule 24: FIFOs and devices are left out, and never opened', async () => {
+it('rule 24: FIFOs and devices are listed as what they are, and never opened', async () => {
   execFileSync('mkfifo', [join(root, 'pipe')]);
   symlinkSync('pipe', join(root, 'link-to-pipe'));
   writeFileSync(join(root, 'file'), 'x');
-  expect((await list()).map(({ path }) => path)).toEqual(['file']);
+  expect((await list()).map(({ path, kind, special }) => [path, kind, special])).toEqual([
+    ['file', 'file', undefined],
+    ['link-to-pipe', 'special', 'fifo'],
+    ['pipe', 'special', 'fifo'],
+  ]);
   expect(await codeOf(store.openRead('pipe'))).toBe('WB_UNSUPPORTED');
   expect(await codeOf(store.stat('link-to-pipe'))).toBe('WB_UNSUPPORTED');
+});
+
+it('rule 24: folders without end are refused at the depth that is allowed', async () => {
+  mkdirSync(join(root, 'd/'.repeat(255)), { recursive: true });
+  expect(await list()).toHaveLength(255);
+  mkdirSync(join(root, 'd/'.repeat(257)), { recursive: true });
+  await expect(list()).rejects.toMatchObject({
+    code: 'WB_LIMIT_EXCEEDED',
+    message: expect.stringContaining('nested deeper than 256 folders'),
+  });
 });
 
 it('lists in byte order of the whole paths, folders included', async () => {
