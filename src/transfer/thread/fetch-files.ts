@@ -1,11 +1,11 @@
 /** Fetches whole files, several at a time, each hashed as it streams and flushed before the answer. */
-import { closeSync, fstatSync, fsync, openSync, unlinkSync } from 'node:fs';
+import { fstatSync, fsync, openSync, unlinkSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { samePin, type Pin } from '../../model/object-entry.js';
 import { toPlainError, WaybillError } from '../../model/errors.js';
 import type { OpenObject, Store } from '../../stores/store.js';
 import { Cell } from './cell.js';
-import { closeQuietly } from './close-quietly.js';
+import { whileOpen } from './close-once.js';
 import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
 import { isBrokenStream, isResumable, observedOf } from './fetch-range.js';
@@ -76,10 +76,8 @@ async function fetchIntoPartial(lanes: Lanes, file: WholeFile): Promise<WholeFil
   }
   let outcome: WholeFileOutcome;
   try {
-    outcome = await stream(lanes, file, fd);
-    closeAfterFlush(fd, file.partialPath);
+    outcome = await whileOpen(fd, file.partialPath, () => stream(lanes, file, fd));
   } catch (error) {
-    closeQuietly(fd);
     // Whatever a stop made of a call that waited is no failure.
     outcome = lanes.signal.aborted
       ? { kind: 'stopped' }
@@ -87,15 +85,6 @@ async function fetchIntoPartial(lanes: Lanes, file: WholeFile): Promise<WholeFil
   }
   if (outcome.kind !== 'fetched') unlinkQuietly(file.partialPath);
   return outcome;
-}
-
-/** What a close reports is a flush that failed (rule 14). */
-function closeAfterFlush(fd: number, path: string): void {
-  try {
-    closeSync(fd);
-  } catch (error) {
-    throw toDestinationError(error, 'flush', path);
-  }
 }
 
 /** A partial of no use goes; where even that fails, the failure that made it useless is what is told. */

@@ -4,7 +4,7 @@ import { openSync } from 'node:fs';
 import { toPlainError, WaybillError, asWaybillError } from '../../model/errors.js';
 import type { OpenObject, Store } from '../../stores/store.js';
 import { Cell } from './cell.js';
-import { closeQuietly } from './close-quietly.js';
+import { closeQuietly } from './close-once.js';
 import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
 import { Pace } from './pace.js';

@@ -4,11 +4,11 @@
  */
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
+import { constants, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
 import { toPlainError } from '../../model/errors.js';
 import { Cell } from './cell.js';
 import { toDestinationError } from '../destination-error.js';
-import { closeQuietly } from './close-quietly.js';
+import { closeQuietly, whileOpen } from './close-once.js';
 import { DigestSet } from './hashes.js';
 import { setModifiedAt } from './modified-at.js';
 import type { FollowOutcome, FollowTask, HashExtentsOutcome, HashExtentsTask } from './tasks.js';
@@ -35,12 +35,8 @@ export async function follow(task: FollowTask): Promise<FollowOutcome> {
     };
   }
   try {
-    const outcome = await followTo(task, fd);
-    // What a close reports is a flush that failed (rule 14), and nothing of a task is ever thrown.
-    closeSync(fd);
-    return outcome;
+    return await whileOpen(fd, task.partialPath, () => followTo(task, fd));
   } catch (error) {
-    closeQuietly(fd);
     return {
       kind: 'failed',
       error: toPlainError(toDestinationError(error, 'read back', task.partialPath)),
