@@ -56,6 +56,8 @@ export interface PullRef {
   readonly destinationId: string;
   /** The owner's epoch (rule 6). */
   readonly epoch: number;
+  /** The mount point of the destination's file system when it was claimed; absent: it is the root's own. */
+  readonly mount?: string;
 }
 
 /** What a source turned out to be, once per run. Under 2 KiB, no secret. */

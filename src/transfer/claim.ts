@@ -9,6 +9,7 @@ import { toDestinationError } from './destination-error.js';
 import { makeFolderDurably, readJson, remove } from './durable-file.js';
 import { refuseOwnedNeighbours } from './neighbours.js';
 import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
+import { mountPointOf } from './mount-point.js';
 import {
   claimOwner,
   destinationIdOf,
@@ -73,6 +74,7 @@ export async function claimDestination(input: ClaimRequest): Promise<Claim> {
     await dropLeftovers(layout.recordDir, input.runId);
   }
   const { maxFiles, maxBytes } = input.request;
+  const mount = await mountPointOf(layout.recordDir);
   return {
     ref: {
       pullId: input.pullId,
@@ -80,6 +82,7 @@ export async function claimDestination(input: ClaimRequest): Promise<Claim> {
       recordDir: layout.recordDir,
       destinationId,
       epoch,
+      ...(mount === undefined ? {} : { mount }),
     },
     destination: layout.destination,
     needsWholePlan: holdsFiles || maxFiles !== undefined || maxBytes !== undefined,

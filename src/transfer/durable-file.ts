@@ -79,6 +79,20 @@ async function makeFolders(folder: string): Promise<string | undefined> {
   }
 }
 
+/**
+ * Makes one folder in a folder that is there, and flushes its name; one that is there already is fine. The record folder of a
+ * pull is made once, by its claim: where it is gone with an unmounted share, nothing is made in its place (rule 7).
+ */
+export async function makeFolderInside(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return;
+    throw toDestinationError(error, 'make', folder);
+  }
+  await fsyncDir(dirname(folder));
+}
+
 /** Removes a file, or a folder with all that it holds, without a flush. One that is not there is fine. */
 export async function remove(path: string): Promise<void> {
   await guard('remove', path, () => rm(path, { recursive: true, force: true }));

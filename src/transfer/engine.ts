@@ -5,7 +5,8 @@ import type { CallContext, PullRef, ResolvedSource, TransferEngine } from './api
 import { claimDestination, dropLooseParts } from './claim.js';
 import { fetchUnit } from './fetch-unit.js';
 import { missingOf } from './in-place.js';
-import { checkOwnership, releaseOwner, type AskOwner } from './owner.js';
+import { OpenPulls } from './open-pulls.js';
+import { releaseOwner, type AskOwner } from './owner.js';
 import { layoutOf } from './layout.js';
 import { labelOf } from './plan/page.js';
 import { planPage } from './plan-pull.js';
@@ -50,9 +51,11 @@ export function createTransferEngine(deps: EngineDeps): TransferEngine {
 
 class Engine implements TransferEngine {
   private pool: ThreadPool | undefined;
-  private readonly pulls = new Map<string, Promise<PullContext>>();
+  private readonly pulls: OpenPulls;
 
-  constructor(private readonly deps: EngineDeps) {}
+  constructor(private readonly deps: EngineDeps) {
+    this.pulls = new OpenPulls((ref) => this.open(ref));
+  }
 
   async resolve(input: { request: PullRequest }, context: CallContext): Promise<ResolvedSource> {
     context.progress.phase = 'resolving';
@@ -117,7 +120,7 @@ class Engine implements TransferEngine {
         return sources.open(address);
       },
     };
-    return planPage(await this.pull(input.ref), input.page, opener, context);
+    return this.pulls.use(input.ref, (pull) => planPage(pull, input.page, opener, context));
   }
 
   async nameUnits(input: {
@@ -125,28 +128,32 @@ class Engine implements TransferEngine {
     page: number;
     from: number;
   }): ReturnType<TransferEngine['nameUnits']> {
-    const page = await (await this.pull(input.ref)).page(input.page);
-    return page.units.slice(input.from, input.from + LABELS).map((unit) => labelOf(page, unit));
+    return this.pulls.use(input.ref, async (pull) => {
+      const page = await pull.page(input.page);
+      return page.units.slice(input.from, input.from + LABELS).map((unit) => labelOf(page, unit));
+    });
   }
 
   async fetchUnit(
     input: Parameters<TransferEngine['fetchUnit']>[0],
     context: CallContext,
   ): ReturnType<TransferEngine['fetchUnit']> {
-    const pull = await this.pull(input.ref);
-    return pull.limits.during(() => fetchUnit(pull, input, context));
+    return this.pulls.use(input.ref, (pull) =>
+      pull.limits.during(() => fetchUnit(pull, input, context)),
+    );
   }
 
   async recordFailure(
     input: Parameters<TransferEngine['recordFailure']>[0],
   ): ReturnType<TransferEngine['recordFailure']> {
-    const pull = await this.pull(input.ref);
-    const missing = await missingOf(pull, input);
-    const { code, message } = input.failure;
-    for (const { path } of missing) {
-      await pull.journal.addFailed({ kind: 'failed', planId: pull.planId, path, code, message });
-    }
-    return { files: missing.length };
+    return this.pulls.use(input.ref, async (pull) => {
+      const missing = await missingOf(pull, input);
+      const { code, message } = input.failure;
+      for (const { path } of missing) {
+        await pull.journal.addFailed({ kind: 'failed', planId: pull.planId, path, code, message });
+      }
+      return { files: missing.length };
+    });
   }
 
   async seal(input: { ref: PullRef }, context: CallContext): ReturnType<TransferEngine['seal']> {
@@ -154,31 +161,27 @@ class Engine implements TransferEngine {
     const sealed = await sealedResult(input.ref);
     if (sealed !== undefined) {
       // What a kill interrupted after the last write of the record.
-      await this.forget(input.ref);
+      await this.pulls.forget(input.ref);
       await (sealed.ok ? dropScaffolding(input.ref) : releaseOwner(input.ref));
       return sealed;
     }
     // Other workers have journals too: all of them are read again.
-    await this.forget(input.ref);
-    const result = await sealPull(
-      await this.pull(input.ref),
-      context,
-      this.deps.version,
-      this.deps.now,
+    await this.pulls.forget(input.ref);
+    const result = await this.pulls.use(input.ref, (pull) =>
+      sealPull(pull, context, this.deps.version, this.deps.now),
     );
-    await this.forget(input.ref);
+    await this.pulls.forget(input.ref);
     return result;
   }
 
   async tune(input: Parameters<TransferEngine['tune']>[0]): Promise<void> {
-    await checkOwnership(input.ref);
-    await (await this.pull(input.ref)).limits.change(input.limits);
+    await this.pulls.use(input.ref, (pull) => pull.limits.change(input.limits));
   }
 
   async release(input: { ref: PullRef; end?: PullEnd }): Promise<PullResult | undefined> {
     const { ref, end } = input;
     await this.deps.reach.checkDestination(ref.recordDir);
-    await this.forget(ref);
+    await this.pulls.forget(ref);
     const result = end === undefined ? undefined : await this.leaveRecord(ref, end);
     await releasePull(ref);
     return result;
@@ -205,8 +208,7 @@ class Engine implements TransferEngine {
   }
 
   async close(): Promise<void> {
-    for (const pull of this.pulls.values()) await pull.then((open) => open.close());
-    this.pulls.clear();
+    await this.pulls.close();
     await this.pool?.close();
   }
 
@@ -215,32 +217,13 @@ class Engine implements TransferEngine {
     return this.pool;
   }
 
-  private async pull(ref: PullRef): Promise<PullContext> {
-    const key = `${ref.recordDir}\n${ref.epoch}`;
-    const known = this.pulls.get(key);
-    if (known !== undefined) return known;
+  private async open(ref: PullRef): Promise<PullContext> {
     await this.deps.reach.checkDestination(ref.recordDir);
-    // Another call may have opened it meanwhile.
-    const other = this.pulls.get(key);
-    if (other !== undefined) return other;
-    const opened = PullContext.open(
+    return PullContext.open(
       ref,
       (record) => this.addressOfRecord(record),
       this.deps.sources,
       this.threads(),
-    );
-    this.pulls.set(key, opened);
-    opened.catch(() => this.pulls.delete(key));
-    return opened;
-  }
-
-  private async forget(ref: PullRef): Promise<void> {
-    const key = `${ref.recordDir}\n${ref.epoch}`;
-    const known = this.pulls.get(key);
-    this.pulls.delete(key);
-    await known?.then(
-      (pull) => pull.close(),
-      () => undefined,
     );
   }
 

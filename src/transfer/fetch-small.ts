@@ -1,9 +1,8 @@
 /** Small files of a unit: whole, several at a time, spread over the threads. */
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CallContext } from './api.js';
-import { toDestinationError } from './destination-error.js';
+import { makeFolderInside } from './durable-file.js';
 import type { PlanEntry } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
 import { LARGE_FROM_BYTES } from './plan/units.js';
@@ -32,11 +31,7 @@ export async function fetchSmall(
   context: CallContext,
   options: { readonly takesLarge: boolean } = { takesLarge: false },
 ): Promise<SmallOutcome[]> {
-  try {
-    await mkdir(pull.partialDir, { recursive: true });
-  } catch (error) {
-    throw toDestinationError(error, 'make', pull.partialDir);
-  }
+  await makeFolderInside(pull.partialDir);
   const prefix = randomBytes(6).toString('hex');
   const work = plans.map((plan, index) => ({
     plan,

@@ -18,19 +18,21 @@ export class HeldFolder {
 
   /**
    * Walks down from `filesRoot` to `below` ('' or a relative path), one folder at a time, never through a link unless it leads
-   * to a place inside. A folder that is missing is made, or answered with undefined where `makes` is false.
+   * to a place inside. A folder that is missing is made, or answered with undefined where `makes` is false. `beforeMaking` runs
+   * when the root is held and one is about to be made: it rejects where the root is not the claimed place (rule 7).
    * Throws WB_UNSAFE_PATH for a link that leads out, and what the file system throws.
    */
   static async open(
     filesRoot: string,
     below: string,
-    options: { readonly makes: boolean },
+    options: { readonly makes: boolean; readonly beforeMaking?: () => Promise<void> },
   ): Promise<HeldFolder | undefined> {
     const realRoot = await realpath(filesRoot);
     let held = await hold(realRoot);
+    const making = options.makes ? (options.beforeMaking ?? nothing) : undefined;
     try {
       for (const segment of below === '' ? [] : below.split('/')) {
-        const next = await step(realRoot, held, segment, options.makes);
+        const next = await step(realRoot, held, segment, making);
         await held.close();
         if (next === undefined) return undefined;
         held = next;
@@ -61,6 +63,8 @@ export class HeldFolder {
   }
 }
 
+const nothing = (): Promise<void> => Promise.resolve();
+
 const AS_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 
 async function hold(path: string): Promise<HeldFolder> {
@@ -78,14 +82,14 @@ async function step(
   realRoot: string,
   parent: HeldFolder,
   segment: string,
-  makes: boolean,
+  making: (() => Promise<void>) | undefined,
 ): Promise<HeldFolder | undefined> {
   const path = parent.pathOf(segment);
   try {
     return await hold(path);
   } catch (error) {
     const code = errnoOf(error);
-    if (code === 'ENOENT') return makes ? made(realRoot, parent, segment) : undefined;
+    if (code === 'ENOENT') return making && made(realRoot, parent, segment, making);
     // A link answers ELOOP or ENOTDIR, after the kind of file system; so does a file.
     if (code !== 'ELOOP' && code !== 'ENOTDIR') throw error;
     const target = await targetOf(path);
@@ -111,12 +115,14 @@ async function made(
   realRoot: string,
   parent: HeldFolder,
   segment: string,
+  beforeMaking: () => Promise<void>,
 ): Promise<HeldFolder | undefined> {
+  await beforeMaking();
   await mkdir(parent.pathOf(segment)).catch((error: unknown) => {
     if (errnoOf(error) !== 'EEXIST') throw error;
   });
   await parent.sync();
-  return step(realRoot, parent, segment, false);
+  return step(realRoot, parent, segment, undefined);
 }
 
 /** The real path behind a path that may go through `/proc/self/fd`. */

@@ -12,7 +12,7 @@ import { samePin, type Pin } from '../model/object-entry.js';
 import { SPECIAL_KINDS, type SpecialKind } from '../model/special.js';
 import { manifestEntrySchema, type ManifestEntry } from '../manifest/manifest.js';
 import { toDestinationError } from './destination-error.js';
-import { fsyncDir, makeFolderDurably } from './durable-file.js';
+import { fsyncDir, makeFolderInside } from './durable-file.js';
 import type { Replaceable } from './take-name.js';
 import { checkedLine, readCheckedLines } from './thread/checked-lines.js';
 
@@ -150,7 +150,7 @@ export class Journal {
   static async open(folder: string, writer: WriterIdentity): Promise<Journal> {
     const journal = new Journal(folder, writer);
     try {
-      await makeFolderDurably(folder);
+      await makeFolderInside(folder);
       const names = (await readdir(folder)).filter((name) => name.endsWith('.journal')).sort();
       for (const name of names) journal.read(await readFile(join(folder, name), 'utf8'));
     } catch (error) {

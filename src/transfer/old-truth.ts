@@ -2,7 +2,7 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, toDestinationError } from './destination-error.js';
-import { fsyncDir, makeFolderDurably } from './durable-file.js';
+import { fsyncDir, makeFolderInside } from './durable-file.js';
 import { RECORD_NAMES } from './layout.js';
 import { lookAt } from './take-name.js';
 
@@ -38,7 +38,7 @@ export class OldTruth {
       const path = join(this.recordDir, name);
       try {
         if ((await lookAt(path)) === undefined) continue;
-        if (!isMoved) await makeFolderDurably(aside);
+        if (!isMoved) await makeFolderInside(aside);
         await rename(path, join(aside, name));
         isMoved = true;
       } catch (error) {

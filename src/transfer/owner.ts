@@ -7,6 +7,7 @@ import { WaybillError } from '../model/errors.js';
 import { toDestinationError } from './destination-error.js';
 import { fsyncDir, readJson, removeDurably, writeFileDurably } from './durable-file.js';
 import { RECORD_NAMES } from './layout.js';
+import { isMountPoint } from './mount-point.js';
 
 const ownerSchema = z.strictObject({
   v: z.literal(1),
@@ -123,6 +124,29 @@ export interface OwnershipProof {
   readonly recordDir: string;
   readonly destinationId: string;
   readonly epoch: number;
+  /** Where the file system of the destination was mounted when it was claimed; absent: it is the root's own. */
+  readonly mount?: string;
+}
+
+/**
+ * Checks that this is the claimed place (rule 7). Throws WB_DESTINATION_NOT_HERE where another folder is there, or none: of
+ * a pull that runs this can be mended, by mounting the share again. Creates nothing.
+ */
+export async function checkPlace({
+  recordDir,
+  destinationId,
+  mount,
+}: OwnershipProof): Promise<void> {
+  const found = await readJson(join(recordDir, RECORD_NAMES.destination), destinationSchema);
+  if (found?.id === destinationId) return;
+  const isUnmounted = mount !== undefined && !(await isMountPoint(mount));
+  throw new WaybillError(
+    'WB_DESTINATION_NOT_HERE',
+    isUnmounted
+      ? `the share under ${mount} is not mounted`
+      : `${dirname(recordDir)} is not the folder that this pull claimed: is it mounted?`,
+    { operation: 'check the owner', retryable: true },
+  );
 }
 
 /**
@@ -130,11 +154,7 @@ export interface OwnershipProof {
  * folder, an unmounted share) or WB_DESTINATION_OWNED (somebody claimed it since). Creates nothing.
  */
 export async function checkOwnership(proof: OwnershipProof): Promise<void> {
-  const found = await readJson(join(proof.recordDir, RECORD_NAMES.destination), destinationSchema);
-  if (found?.id !== proof.destinationId) {
-    const message = `${dirname(proof.recordDir)} is not the folder that this pull claimed: is it mounted?`;
-    throw new WaybillError('WB_DESTINATION_NOT_HERE', message, { operation: 'check the owner' });
-  }
+  await checkPlace(proof);
   const owner = await readOwner(proof.recordDir);
   if (owner?.epoch !== proof.epoch) {
     const message = `${dirname(proof.recordDir)} was claimed by another pull in the meantime; the same command looks again`;

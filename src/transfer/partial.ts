@@ -1,11 +1,11 @@
 /** The partial of a large file on disk: made, found again, and its recorded parts proven (rules 12, 13, 16). */
 import { constants } from 'node:fs';
-import { copyFile, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fromPlainError } from '../model/errors.js';
 import type { Pin } from '../model/object-entry.js';
 import { toDestinationError } from './destination-error.js';
-import { remove } from './durable-file.js';
+import { makeFolderInside, remove } from './durable-file.js';
 import type { ThreadPool } from './pool.js';
 import { isProvenDead, isThisProcess, thisProcess } from './process-identity.js';
 import { appendWriter, readSidecar } from './sidecar.js';
@@ -25,7 +25,7 @@ export interface PartialFile {
 export async function openPartial(file: PartialFile): Promise<Extent[]> {
   const { partialPath } = file;
   try {
-    await mkdir(dirname(partialPath), { recursive: true });
+    await makeFolderInside(dirname(partialPath));
     const { extents: recorded, writer } = readSidecar(file.sidecarPath);
     if (recorded.length === 0 || !(await isThere(partialPath))) {
       await dropPartial(partialPath);

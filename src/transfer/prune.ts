@@ -1,9 +1,10 @@
 /** Removing what the source no longer has (`--prune`): only what Waybill wrote and what still has those bytes. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rmdir, unlink } from 'node:fs/promises';
+import { rename, rmdir, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ManifestEntry } from '../manifest/index.js';
 import { errnoOf, toDestinationError } from './destination-error.js';
+import { makeFolderInside } from './durable-file.js';
 import { HeldFolder } from './held-folder.js';
 import { isPublishedFile } from './journal.js';
 import { folderOf } from './plan/parents.js';
@@ -53,7 +54,7 @@ async function removeFrom(
   const before = fileOf(await lookAt(path));
   if (before?.sizeBytes !== entry.sizeBytes) return false;
   if ((await context.hashFile(path, before.sizeBytes)) !== entry.sha256) return false;
-  await mkdir(context.partialDir, { recursive: true });
+  await makeFolderInside(context.partialDir);
   const aside = join(context.partialDir, `pruned-${randomBytes(6).toString('hex')}`);
   const isTaken = await rename(path, aside).then(
     () => true,

@@ -7,7 +7,7 @@ import { toDestinationError } from './destination-error.js';
 import { HeldFolder } from './held-folder.js';
 import { fetchedLine, isPublishedFile, type FetchedLine, type Journal } from './journal.js';
 import type { OldTruth } from './old-truth.js';
-import { checkOwnership, type OwnershipProof } from './owner.js';
+import { checkOwnership, checkPlace, type OwnershipProof } from './owner.js';
 import { folderOf } from './plan/parents.js';
 import { fileOf, lookAt, takeName, type MayReplace, type Replaceable } from './take-name.js';
 
@@ -80,12 +80,12 @@ async function holdFolders(
   refused: Map<string, WaybillError>,
 ): Promise<Publishable[]> {
   const ready: Publishable[] = [];
+  const making = { makes: true, beforeMaking: () => checkPlace(context.proof) };
   for (const file of files) {
     const { path } = file.entry;
     const below = folderOf(path);
     try {
-      const held =
-        folders.get(below) ?? (await HeldFolder.open(context.filesRoot, below, { makes: true }));
+      const held = folders.get(below) ?? (await HeldFolder.open(context.filesRoot, below, making));
       if (held !== undefined) folders.set(below, held);
       ready.push(file);
     } catch (error) {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { PullRef } from './api.js';
 import { readLastManifest } from './last-manifest.js';
 import { RECORD_NAMES } from './layout.js';
-import { releaseOwner } from './owner.js';
+import { checkPlace, releaseOwner } from './owner.js';
 import { readPullRecord } from './pull-record.js';
 
 /**
@@ -12,6 +12,8 @@ import { readPullRecord } from './pull-record.js';
  * behind: not even a folder that it made itself.
  */
 export async function releasePull(ref: PullRef): Promise<void> {
+  // What lies where the destination was is not this pull's to clear away.
+  if (!(await isHere(ref))) return;
   const record = await readPullRecord(ref.recordDir);
   const hasTraces = await hasAny(ref.recordDir, [RECORD_NAMES.journal, RECORD_NAMES.partial]);
   const hasPast = (await readLastManifest(ref.recordDir)).size > 0;
@@ -22,6 +24,13 @@ export async function releasePull(ref: PullRef): Promise<void> {
   await rm(ref.recordDir, { recursive: true, force: true });
   // Only an empty folder goes; anything else in it is not ours.
   if (record?.madeFolder === true) await rmdir(dirname(ref.recordDir)).catch(() => undefined);
+}
+
+async function isHere(ref: PullRef): Promise<boolean> {
+  return checkPlace(ref).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function hasAny(recordDir: string, folders: readonly string[]): Promise<boolean> {

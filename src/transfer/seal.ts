@@ -17,18 +17,12 @@ import type { PullEnd, PullResult } from '../model/pull.js';
 import { countSpecials } from '../model/special.js';
 import { startProgress, type CallContext, type PullRef } from './api.js';
 import { toDestinationError } from './destination-error.js';
-import {
-  fsyncDir,
-  makeFolderDurably,
-  readTextIfThere,
-  remove,
-  writeFileDurably,
-} from './durable-file.js';
+import { fsyncDir, readTextIfThere, remove, writeFileDurably } from './durable-file.js';
 import { gather, leftoversOf, type Outcome } from './gather.js';
 import { HeldFolder } from './held-folder.js';
 import { readReceipt } from './last-manifest.js';
 import { RECORD_NAMES } from './layout.js';
-import { checkOwnership, holdsOwner, releaseOwner } from './owner.js';
+import { checkOwnership, checkPlace, holdsOwner, releaseOwner } from './owner.js';
 import { isFiltered } from './plan/filters.js';
 import { planDirOf, readPages } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
@@ -214,14 +208,16 @@ async function makeFolders(pull: PullContext): Promise<void> {
     for (const entry of page.entries) {
       if (entry.action !== 'make') continue;
       try {
-        const made = await HeldFolder.open(filesRoot, entry.path, { makes: true });
+        const made = await HeldFolder.open(filesRoot, entry.path, {
+          makes: true,
+          beforeMaking: () => checkPlace(pull.ref),
+        });
         await made?.close();
       } catch (error) {
         throw toDestinationError(error, 'make', join(filesRoot, entry.path));
       }
     }
   }
-  await makeFolderDurably(filesRoot);
   await fsyncDir(filesRoot);
 }
 

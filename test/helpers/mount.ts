@@ -21,6 +21,39 @@ export interface Mounted {
   unmount(): void;
 }
 
+/** A share: it goes away and comes back with all that is on it, whoever has files open there. */
+export interface Share extends Mounted {
+  /** Takes it away; what lies below the mount point shows. */
+  away(): void;
+  back(): void;
+}
+
+/** A share of so many bytes. */
+export function mountShare(options: { sizeBytes: number }): Share {
+  const server = mountTmpfs(options);
+  const base = scratchFolder('share');
+  const path = join(base, 'mnt');
+  mkdirSync(path);
+  let isThere = false;
+  const back = (): void => {
+    run('mount', ['--bind', server.path, path]);
+    isThere = true;
+  };
+  const away = (): void => {
+    if (isThere) run('umount', ['-l', path]);
+    isThere = false;
+  };
+  const unmount = (): void => {
+    process.off('exit', unmount);
+    away();
+    server.unmount();
+    rmSync(base, { recursive: true, force: true });
+  };
+  back();
+  process.once('exit', unmount);
+  return { path, away, back, unmount, remount: (settings) => server.remount(settings) };
+}
+
 /** Whether this process may mount at all. */
 export function mayMount(): boolean {
   return process.getuid?.() === 0;

@@ -139,7 +139,8 @@ describe('the same place', () => {
       const unit = { ref, page: 0, unit: 0 };
       const notHere = {
         code: 'WB_DESTINATION_NOT_HERE',
-        message: expect.stringContaining('is it mounted?') as unknown,
+        message: `the share under ${root} is not mounted`,
+        retryable: true,
       };
       await expect(engine.fetchUnit(unit, contextOf())).rejects.toMatchObject(notHere);
       await expect(engine.seal({ ref }, contextOf())).rejects.toMatchObject(notHere);

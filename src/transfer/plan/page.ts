@@ -1,10 +1,10 @@
 /** A page of the plan on disk: what is to be done with each entry, and how the work is cut into units. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { localStampSchema, manifestEntrySchema } from '../../manifest/manifest.js';
 import { WaybillError } from '../../model/errors.js';
 import type { PlannedPage, UnitLabel } from '../api.js';
-import { makeFolderDurably, readTextIfThere, writeFileDurably } from '../durable-file.js';
+import { makeFolderInside, readTextIfThere, writeFileDurably } from '../durable-file.js';
 import { RECORD_NAMES } from '../layout.js';
 import { checkedLine, readCheckedLines } from '../thread/checked-lines.js';
 
@@ -74,7 +74,8 @@ const fileOf = (planDir: string, page: number): string =>
 export async function writePage(planDir: string, page: PlanPage): Promise<void> {
   const lines = page.entries.map((entry) => checkedLine(JSON.stringify(entry)));
   lines.push(checkedLine(JSON.stringify({ units: page.units, summary: page.summary })));
-  await makeFolderDurably(planDir);
+  await makeFolderInside(dirname(planDir));
+  await makeFolderInside(planDir);
   await writeFileDurably(fileOf(planDir, page.summary.page), lines);
 }
 
