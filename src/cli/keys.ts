@@ -27,7 +27,8 @@ export function listenForKeys(stdin: ReadStream, actions: KeyActions): () => voi
   let isListening = false;
   const onData = (data: Buffer): void => {
     const text = data.toString('latin1');
-    if (text.includes('\u0003')) actions.onInterrupt();
+    // Two that arrive together are two.
+    if (text.includes('\u0003')) [...text.matchAll(/\u0003/g)].forEach(actions.onInterrupt);
     else if (text.includes('\u001a')) suspend();
     else if (text.toLowerCase() === 'd') actions.onDetach();
   };

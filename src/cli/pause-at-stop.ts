@@ -1,9 +1,12 @@
 /** What happens to a pull when the person who started it leaves. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PullStatus } from '../model/pull.js';
+import { shellQuote } from '../model/shell-quote.js';
 import { formatBytes } from '../model/sizes.js';
 import { asWaybillError } from '../model/errors.js';
+import { keptPartBytes } from '../transfer/kept-parts.js';
 import { knowsBytes } from './progress/view.js';
+import { recordFolderOf } from './record-folder.js';
 import type { Stopped } from './reporters/reporter.js';
 import type { Session } from './session.js';
 import { STOP_EXIT_CODES, type StopReason } from './stop.js';
@@ -27,9 +30,16 @@ export interface LeaveOptions {
   readonly command: string;
 }
 
-/** A second Ctrl-C: the command leaves at once, and cancels nothing. */
-export function leftAtOnce(exitCode: number, destination: string): Stopped {
-  const lines = ['Left at once; nothing is cancelled. Look: waybill status'];
+/** A second Ctrl-C: the command leaves at once, and cancels nothing. `command`: what goes on with its own pull. */
+export function leftAtOnce(exitCode: number, destination: string, command?: string): Stopped {
+  const look = `Look: waybill status ${shellQuote(destination)}`;
+  const lines =
+    command === undefined
+      ? [`Left at once; the pull goes on. ${look}`]
+      : [
+          'Left at once; nothing is cancelled: the pull pauses, or goes on in the background.',
+          `${look}   Go on with: ${command}`,
+        ];
   return { exitCode, code: 'WB_STOPPED', destination, lines };
 }
 
@@ -48,8 +58,13 @@ async function waitForPause(session: Session, pullId: string): Promise<PullStatu
 
 function keptLine(status: PullStatus | undefined, destination: string): string {
   const progress = status?.progress;
-  if (!progress || progress.bytesDone === 0) return `Nothing was fetched yet: ${destination}`;
-  const { bytesDone, bytesPlanned, isPlanComplete } = progress;
+  // A part may be recorded before any heartbeat has told of it.
+  const bytesDone = Math.max(
+    progress?.bytesDone ?? 0,
+    keptPartBytes(recordFolderOf(status?.destination ?? destination)),
+  );
+  if (!progress || bytesDone === 0) return `Nothing was fetched yet: ${destination}`;
+  const { bytesPlanned, isPlanComplete } = progress;
   const total = isPlanComplete && knowsBytes(progress) ? ` of ${formatBytes(bytesPlanned)}` : '';
   return `Kept: ${formatBytes(bytesDone)}${total}, in ${destination}`;
 }
@@ -63,7 +78,7 @@ export async function leavePull(options: LeaveOptions): Promise<Stopped> {
     return { exitCode, code: null, destination, lines };
   }
   if (!isOwn || !session.isLocal) {
-    const why = session.isLocal ? 'somebody else started it' : 'it runs on the cluster';
+    const why = session.isLocal ? 'another command started it' : 'it runs on the cluster';
     const lines = [
       `Stopped watching; the pull goes on, because ${why}.`,
       `Look: waybill watch ${pullId}   Stop it: waybill pause ${pullId}`,

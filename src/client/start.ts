@@ -26,6 +26,9 @@ const WORKFLOW_TASK_TIMEOUT = '5s';
 /** How long a superseded pull may take to let go of its destination. */
 const SUPERSEDE_MS = 30_000;
 
+/** How long a running pull may take to say what it is doing, when a request meets it. */
+const ANSWER_MS = 15_000;
+
 /** The task queues of a prefix. */
 export function queuesOf(
   prefix: string,
@@ -73,15 +76,20 @@ async function runningUnder(client: Client, pullId: string): Promise<Running | u
   }
 }
 
+/** A worker that was just started answers its first question after some seconds. */
 async function phaseOf(client: Client, pullId: string): Promise<PullProgress['phase'] | undefined> {
-  try {
-    const progress = await client.withDeadline(Date.now() + 3_000, () =>
-      queryTrusted<PullProgress>(client.workflow.getHandle(pullId), QUERIES.progress),
-    );
-    return progress.phase;
-  } catch {
-    return undefined;
-  }
+  const until = performance.now() + ANSWER_MS;
+  do {
+    try {
+      const progress = await client.withDeadline(Date.now() + 3_000, () =>
+        queryTrusted<PullProgress>(client.workflow.getHandle(pullId), QUERIES.progress),
+      );
+      return progress.phase;
+    } catch {
+      await sleep(200);
+    }
+  } while (performance.now() < until);
+  return undefined;
 }
 
 /** Ends a pull that stands still, so that the same source can go on with other options or credentials. */

@@ -20,6 +20,8 @@ export interface SlowSource {
   /** An address of the model that no other test has asked for. */
   uri(name: string): string;
   bytesServed(name: string): number;
+  /** Nobody is being sent anything. */
+  isIdle(): boolean;
   /** Waits until a part of a pull into this file is recorded: a kill now loses none of its bytes. */
   untilHalfWay(destination: string): Promise<void>;
   /** The file is there, and every byte is right. */
@@ -41,6 +43,7 @@ export async function startSlowSource(): Promise<SlowSource> {
     },
     uri: (name) => `${server.url}/${name}/model.bin`,
     bytesServed: (name) => server.bytesServed(`/${name}/model.bin`),
+    isIdle: () => server.openConnections() === 0,
     untilHalfWay: (destination) => untilRecorded(destination),
     expectWhole: (destination) => expect(readFileSync(destination).equals(model)).toBe(true),
     stop: () => server.stop(),

@@ -43,9 +43,11 @@ export interface Terminal {
   resize(columns: number, rows: number): Promise<void>;
   /** Resolves once the screen as one text matches; fails with it after 45 seconds. */
   untilScreen(pattern: RegExp): Promise<string>;
-  /** The exit code, once the program has ended. */
+  /** The exit code, once the program has ended by itself; one that a signal ends has none. */
   exitCode(): Promise<number>;
-  /** Ends the program and the terminal. */
+  /** The process id of the program. */
+  pid(): Promise<number>;
+  /** Closes the terminal as a window is closed: the program hears of it by SIGHUP, and may go on. */
   close(): Promise<void>;
 }
 
@@ -100,7 +102,7 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
   const capture = async (...more: readonly string[]): Promise<string[]> =>
     (await tmux('capture-pane', '-p', ...more)).replace(/\n+$/, '').split('\n');
   const deadStatus = async (): Promise<string> =>
-    (await tmux('display-message', '-p', '#{pane_dead}:#{pane_dead_status}')).trim();
+    (await tmux('display-message', '-p', '#{pane_dead}:#{pane_dead_status}:#{pid}')).trim();
   const until = async <T>(what: string, look: () => Promise<T | undefined>): Promise<T> => {
     const deadlineMs = performance.now() + LIMIT_MS;
     for (;;) {
@@ -127,9 +129,13 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
       }),
     exitCode: () =>
       until('the end of the program', async () => {
-        const [isDead, status = ''] = (await deadStatus()).split(':');
-        return isDead === '1' ? Number(status) : undefined;
+        const [isDead, status = '', server] = (await deadStatus()).split(':');
+        if (isDead === '1' && status !== '') return Number(status);
+        // tmux 3.3 sometimes misses that its program has ended: told again, it asks for the status.
+        if (isDead === '1') process.kill(Number(server), 'SIGCHLD');
+        return undefined;
       }),
+    pid: async () => Number((await tmux('display-message', '-p', '#{pane_pid}')).trim()),
     close: async () => {
       await tmux('kill-server').catch(() => undefined);
       rmSync(dir, { recursive: true, force: true });

@@ -12,8 +12,10 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NETWORK_VARIABLES } from '../../src/stores/lib/network-variables.js';
 import { checkJsonOutput } from './json-output.js';
 import { scratchFolder, scrubbedEnv } from './processes.js';
+import { openTerminal, type Terminal, type TerminalOptions } from './terminal.js';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
@@ -63,6 +65,8 @@ export interface WaybillBed {
   readonly dir: string;
   run(args: readonly string[], options?: RunOptions): Promise<WaybillRun>;
   start(args: readonly string[], options?: RunOptions): RunningWaybill;
+  /** Runs a command in a terminal of its own, whose process is the command itself. */
+  inTerminal(args: readonly string[], options?: Partial<TerminalOptions>): Promise<Terminal>;
   /** All that the service has written into its state folder as text: logs, records. */
   stateText(): string;
   /** `waybill down --force`, then the folder is removed. */
@@ -80,6 +84,13 @@ export function openWaybill(base: string = scratchFolder('e2e')): WaybillBed {
     dir,
     run: (args, options = {}) => runWaybill(args, withDefaults(options)),
     start: (args, options = {}) => startWaybill(args, withDefaults(options)),
+    inTerminal: (args, options = {}) =>
+      openTerminal({
+        cwd: dir,
+        ...options,
+        command: [process.execPath, MAIN, ...args],
+        env: { ...placesOf(stateDir), ...shellsOwn(), ...options.env },
+      }),
     stateText: () => textOfFolder(stateDir),
     close: async () => {
       await runWaybill(['down', '--force'], { stateDir, cwd: dir });
@@ -99,8 +110,6 @@ export async function runWaybill(
 /** Starts a command. Settings of whoever runs the tests do not reach it. */
 export function startWaybill(args: readonly string[], options: RunOptions = {}): RunningWaybill {
   const { userId, stateDir, timeoutMs = 300_000 } = options;
-  const cache = process.env['WAYBILL_CACHE_DIR'];
-  const temporal = process.env['WAYBILL_TEMPORAL_CLI'];
   const [program = '', ...words] = [
     ...(options.runner ?? []),
     process.execPath,
@@ -108,13 +117,7 @@ export function startWaybill(args: readonly string[], options: RunOptions = {}):
     ...args,
   ];
   const child = spawn(program, words, {
-    env: scrubbedEnv({
-      WAYBILL_SERVICE: 'background',
-      ...(stateDir === undefined ? {} : { WAYBILL_STATE_DIR: stateDir }),
-      ...(cache === undefined ? {} : { WAYBILL_CACHE_DIR: cache }),
-      ...(temporal === undefined ? {} : { WAYBILL_TEMPORAL_CLI: temporal }),
-      ...options.env,
-    }),
+    env: scrubbedEnv({ ...placesOf(stateDir), ...options.env }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(userId === undefined ? {} : { uid: userId, gid: userId }),
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -173,6 +176,26 @@ export function startWaybill(args: readonly string[], options: RunOptions = {}):
         look();
       }),
   };
+}
+
+/** Which service a command talks to, and where it finds what it needs. */
+function placesOf(stateDir: string | undefined): Record<string, string> {
+  const cache = process.env['WAYBILL_CACHE_DIR'];
+  const temporal = process.env['WAYBILL_TEMPORAL_CLI'];
+  return {
+    WAYBILL_SERVICE: 'background',
+    ...(stateDir === undefined ? {} : { WAYBILL_STATE_DIR: stateDir }),
+    ...(cache === undefined ? {} : { WAYBILL_CACHE_DIR: cache }),
+    ...(temporal === undefined ? {} : { WAYBILL_TEMPORAL_CLI: temporal }),
+  };
+}
+
+/** What a terminal's command gets of this environment, so that its request equals one of `run`: the way to the network. */
+function shellsOwn(): Record<string, string> {
+  const { settings, secrets } = NETWORK_VARIABLES;
+  const names = ['HOME', ...settings, ...secrets];
+  const found = names.map((name) => [name, process.env[name]] as const);
+  return Object.fromEntries(found.flatMap(([name, value]) => (value ? [[name, value]] : [])));
 }
 
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };

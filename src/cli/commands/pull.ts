@@ -108,7 +108,9 @@ async function run(pulling: Pulling): Promise<number> {
     }
     const { pullId, destination, command } = label;
     const reason = stop.reason ?? 'interrupt';
-    if (reason !== 'detach') reporter.prelude('pausing at the next part');
+    if (reason !== 'detach' && isOwn && session.isLocal) {
+      reporter.remark('pausing at the next part; Ctrl-C again leaves at once');
+    }
     const stopped = await leavePull({
       session,
       pullId,
@@ -163,7 +165,8 @@ export async function runPull(
   const reporter = await chooseReporter(context, shown, hint);
   for (const notice of built.notices) reporter.prelude(notice);
   const stop = new StopSwitch((exitCode) => {
-    reporter.stopped(leftAtOnce(exitCode, built.request.destination.path));
+    const command = againCommand(process.argv.slice(2), redactor);
+    reporter.stopped(leftAtOnce(exitCode, built.request.destination.path, command));
     process.exit(exitCode);
   });
   const stopKeys = canKey
