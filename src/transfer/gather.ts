@@ -4,9 +4,9 @@ import type { ManifestEntry } from '../manifest/index.js';
 import type { Failure } from '../model/pull.js';
 import type { CallContext } from './api.js';
 import { isOfPlan } from './journal.js';
-import { readLastManifest } from './last-manifest.js';
+import { readLastManifest, type LastManifest } from './last-manifest.js';
 import { isFiltered } from './plan/filters.js';
-import { planDirOf, readPages, type PlanEntry } from './plan/page.js';
+import { AS_RECORDED, planDirOf, readPages, type PlanEntry } from './plan/page.js';
 import { hashFile } from './plan-pull.js';
 import { pruneFile, type PruneContext } from './prune.js';
 import type { PullContext } from './pull-context.js';
@@ -25,6 +25,8 @@ export interface Outcome {
   /** Planned, and not come to; only of a pull that was ended. */
   readonly filesLeft: number;
   readonly planned: ReadonlySet<string>;
+  /** What the pull before this one left. */
+  readonly last: LastManifest;
 }
 
 /** Files looked at at once; more only queue up in Node's four file system threads. */
@@ -45,12 +47,13 @@ export async function gather(
   const skipped: string[] = [];
   const counts = { filesFetched: 0, bytesFetched: 0, filesKept: 0, filesLeft: 0 };
   const planDir = planDirOf(pull.ref.recordDir, pull.planId);
+  const last = await readLastManifest(pull.ref.recordDir);
   for await (const page of readPages(planDir, { mayBeCut: isEnded })) {
     const files = page.entries.filter(({ kind }) => kind === 'file');
     for (let from = 0; from < files.length; from += BATCH) {
       const batch = files.slice(from, from + BATCH);
       context.progress.name = batch[0]?.path ?? '';
-      const found = await Promise.all(batch.map((entry) => settle(pull, entry)));
+      const found = await Promise.all(batch.map((entry) => settle(pull, last, entry)));
       for (const [index, one] of found.entries()) {
         const { path, action } = batch[index] ?? { path: '', action: 'fetch' };
         planned.add(path);
@@ -70,7 +73,7 @@ export async function gather(
   for (const { path, code, message } of pull.journal.failures(pull.planId)) {
     failures.push({ path, code, message });
   }
-  return { entries, failures, ...counts, skipped, planned };
+  return { entries, failures, ...counts, skipped, planned, last };
 }
 
 interface Settled {
@@ -81,9 +84,18 @@ interface Settled {
   readonly isMissing?: true;
 }
 
-async function settle(pull: PullContext, entry: PlanEntry): Promise<Settled | undefined> {
+async function settle(
+  pull: PullContext,
+  last: LastManifest,
+  entry: PlanEntry,
+): Promise<Settled | undefined> {
   if (pull.journal.failed(entry.path)?.planId === pull.planId) return undefined;
-  if (entry.action === 'keep' && entry.kept !== undefined) return inPlace(pull, entry.kept, 0);
+  if (entry.action === 'keep' && entry.kept !== undefined) {
+    const kept = entry.kept === AS_RECORDED ? last.entries.get(entry.path) : entry.kept;
+    if (kept !== undefined) return inPlace(pull, kept, 0);
+    const message = `the record of ${entry.path} was removed while the pull ran`;
+    return { failure: { path: entry.path, code: 'WB_LOCAL_DAMAGE', message } };
+  }
   if (entry.action !== 'fetch') return undefined;
   const line = pull.journal.fetched(entry.path);
   if (line === undefined || !isOfPlan(line, { ...entry, planId: pull.planId })) {
@@ -135,7 +147,7 @@ export async function leftoversOf(
   const lines: ManifestEntry[] = [];
   const stale: string[] = [];
   const pruned: string[] = [];
-  for (const entry of await writtenBefore(pull)) {
+  for (const entry of writtenBefore(pull, outcome.last)) {
     const { path } = entry;
     if (brought.has(path)) continue;
     // A listing that was cut does not tell what the source no longer has.
@@ -150,15 +162,15 @@ export async function leftoversOf(
     }
     const isThere = await lookAt(join(pull.layout.filesRoot, path)).catch(() => undefined);
     if (fileOf(isThere) === undefined) continue;
-    lines.push({ ...entry, isStale: true });
+    lines.push(entry.isStale === true ? entry : { ...entry, isStale: true });
     if (isStale) stale.push(path);
   }
   return { lines, stale, pruned };
 }
 
 /** The last manifest, and what interrupted pulls since have brought. */
-async function writtenBefore(pull: PullContext): Promise<Iterable<ManifestEntry>> {
-  const written = await readLastManifest(pull.ref.recordDir);
+function writtenBefore(pull: PullContext, last: LastManifest): Iterable<ManifestEntry> {
+  const written = new Map(last.entries);
   for (const { entry } of pull.journal.allFetched()) written.set(entry.path, entry);
   return written.values();
 }

@@ -1,5 +1,7 @@
 /** What an earlier pull left at a destination. */
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeManifest,
@@ -16,21 +18,70 @@ const places = (recordDir: string): readonly string[] => [
   join(recordDir, RECORD_NAMES.previous),
 ];
 
-/** The entries of the last manifest by path, stale ones too; empty where there is none. Throws WB_LOCAL_DAMAGE. */
-export async function readLastManifest(recordDir: string): Promise<Map<string, ManifestEntry>> {
-  const entries = new Map<string, ManifestEntry>();
+/** Larger ones are read line by line, and each line is checked. */
+const MAX_WHOLE_BYTES = 64 * 1024 * 1024;
+
+/** The manifest of the pull before this one. */
+export interface LastManifest {
+  /** By path, stale ones too; empty where there is none. */
+  readonly entries: ReadonlyMap<string, ManifestEntry>;
+  /** The receipt in place that names exactly these lists; absent where there is none, or where they were touched. */
+  readonly receipt?: Receipt;
+}
+
+/** Reads the last manifest. Throws WB_LOCAL_DAMAGE. */
+export async function readLastManifest(recordDir: string): Promise<LastManifest> {
   for (const place of places(recordDir)) {
     const path = join(place, RECORD_NAMES.manifest);
     try {
+      const receipt = await receiptThere(place);
+      const proven = receipt === undefined ? undefined : await readProven(path, receipt);
+      if (proven !== undefined) {
+        const isInPlace = receipt !== undefined && place === recordDir;
+        const isWhole = isInPlace && (await hasSums(place, receipt));
+        return isWhole ? { entries: proven, receipt } : { entries: proven };
+      }
+      const entries = new Map<string, ManifestEntry>();
       for await (const entry of decodeManifest(createReadStream(path, 'utf8'), { name: path })) {
         entries.set(entry.path, entry);
       }
-      return entries;
+      return { entries };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
+  return { entries: new Map() };
+}
+
+/** One that cannot be read proves nothing; whoever needs it says so. */
+async function receiptThere(place: string): Promise<Receipt | undefined> {
+  return readReceipt(place).catch(() => undefined);
+}
+
+/** The lines of a manifest that is the one that a receipt names: Waybill wrote each of them. Undefined: it is not. */
+async function readProven(
+  path: string,
+  { manifestDigest }: Receipt,
+): Promise<Map<string, ManifestEntry> | undefined> {
+  if ((await stat(path)).size > MAX_WHOLE_BYTES) return undefined;
+  const bytes = await readFile(path);
+  if (sha256(bytes) !== manifestDigest) return undefined;
+  const entries = new Map<string, ManifestEntry>();
+  for (const line of bytes.toString('utf8').split('\n')) {
+    if (line === '') continue;
+    const entry = JSON.parse(line) as ManifestEntry;
+    entries.set(entry.path, entry);
+  }
   return entries;
+}
+
+async function hasSums(place: string, { treeDigest }: Receipt): Promise<boolean> {
+  const bytes = await readFile(join(place, RECORD_NAMES.sums)).catch(() => undefined);
+  return bytes !== undefined && sha256(bytes) === treeDigest;
+}
+
+function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 /** The receipt in place; undefined if the destination is not complete. */

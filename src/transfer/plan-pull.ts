@@ -77,7 +77,7 @@ async function startPlanning(
         planId: pull.planId,
         parents: new Parents(pull.layout.filesRoot),
         journal: pull.journal,
-        last,
+        last: last.entries,
         hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
         ...pinAsker(store, context.signal),
       },

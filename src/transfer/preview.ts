@@ -114,7 +114,7 @@ export async function previewPull(input: PreviewInput, context: CallContext): Pr
         planId: 'preview',
         parents: new Parents(layout.filesRoot),
         journal,
-        last,
+        last: last.entries,
         hashFile,
         ...pinAsker(store, signal),
       },

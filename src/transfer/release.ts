@@ -16,7 +16,7 @@ export async function releasePull(ref: PullRef): Promise<void> {
   if (!(await isHere(ref))) return;
   const record = await readPullRecord(ref.recordDir);
   const hasTraces = await hasAny(ref.recordDir, [RECORD_NAMES.journal, RECORD_NAMES.partial]);
-  const hasPast = (await readLastManifest(ref.recordDir)).size > 0;
+  const hasPast = (await readLastManifest(ref.recordDir)).entries.size > 0;
   await releaseOwner(ref);
   if (hasTraces || hasPast) return;
   const left: string[] = await readdir(ref.recordDir).catch(() => []);

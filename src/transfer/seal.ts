@@ -1,5 +1,4 @@
 /** Ending a pull: plan and journal become SHA256SUMS, manifest and receipt (rule 20). */
-import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import {
@@ -7,12 +6,11 @@ import {
   decodeReceipt,
   encodeReceipt,
   howToCheck,
-  RecordWriter,
   recordFolderBeside,
   type ManifestEntry,
   type Receipt,
 } from '../manifest/index.js';
-import { compareByBytes, RECORD_FOLDER } from '../model/object-path.js';
+import { RECORD_FOLDER } from '../model/object-path.js';
 import type { PullEnd, PullResult } from '../model/pull.js';
 import { countSpecials } from '../model/special.js';
 import { startProgress, type CallContext, type PullRef } from './api.js';
@@ -27,6 +25,7 @@ import { isFiltered } from './plan/filters.js';
 import { planDirOf, readPages } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
 import { resultOf } from './receipt-result.js';
+import { recordOf } from './record-of.js';
 
 /**
  * Writes receipt.partial.json and the lists of what is in place, for a pull that ends before it is through. Undefined
@@ -63,12 +62,7 @@ export async function sealPull(
   await checkOwnership(pull.ref);
   const outcome = await gather(pull, context, { isEnded });
   const leftovers = await leftoversOf(pull, outcome, context, { isEnded });
-  const all = [...outcome.entries, ...leftovers.lines].sort((a, b) =>
-    compareByBytes(a.path, b.path),
-  );
-  const writer = new RecordWriter(() => createHash('sha256'));
-  const lines = all.map((entry) => writer.add(entry));
-  const totals = writer.result();
+  const { lines, totals } = recordOf(outcome, leftovers.lines);
   if (!isEnded) checkTreeDigest(pull, outcome, totals.treeDigest);
   const { request, resolved } = pull.record;
   const codes = outcome.failures.map((failure) => failure.code);
@@ -124,18 +118,14 @@ export async function sealPull(
   if (codes.length > 0 || isEnded) {
     const text = encodeReceipt(receipt);
     // While a receipt is there no byte is new, and its lists are the truth.
-    if ((await readReceipt(recordDir)) === undefined) await writeLists(recordDir, lines);
+    if ((await readReceipt(recordDir)) === undefined) await writeLists(recordDir, lines ?? []);
     await writeFileDurably(join(recordDir, RECORD_NAMES.partialReceipt), text);
     await releaseOwner(pull.ref);
     return result;
   }
   await makeFolders(pull);
   // The lists of a pull that found everything in place stay as they are; the receipt tells of this pull.
-  const isUnchanged = await isSealedAlready(
-    pull,
-    lines.map((line) => line.manifest),
-  );
-  if (!isUnchanged) {
+  if (lines !== undefined) {
     await flushFolders(pull, outcome.entries);
     await writeLists(recordDir, lines);
   }
@@ -233,14 +223,6 @@ async function flushFolders(pull: PullContext, entries: readonly ManifestEntry[]
     }
   }
   for (const folder of folders) await fsyncDir(join(pull.layout.filesRoot, folder));
-}
-
-/** A pull that found everything in place leaves the lists as they are. */
-async function isSealedAlready(pull: PullContext, manifest: readonly string[]): Promise<boolean> {
-  if ((await readReceipt(pull.ref.recordDir)) === undefined) return false;
-  const path = join(pull.ref.recordDir, RECORD_NAMES.manifest);
-  const text = await readTextIfThere(path, { maxBytes: Number.MAX_SAFE_INTEGER });
-  return text === manifest.join('');
 }
 
 /**

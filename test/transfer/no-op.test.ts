@@ -59,6 +59,11 @@ describe('design 2: a no-op re-pull', () => {
       await settle(join(from, paths.at(-1) ?? ''));
       await pullWith(engine, requestOf(from, to));
       const before = [await lastReads(from), await lastReads(to)];
+      const lists = (): Promise<unknown> =>
+        Promise.all(
+          ['SHA256SUMS', 'manifest.ndjson'].map((name) => stat(join(to, '.waybill', name))),
+        ).then((found) => found.map(({ ino, mtimeMs, ctimeMs }) => [ino, mtimeMs, ctimeMs]));
+      const listsBefore = await lists();
       const again = await pullWith(engine, requestOf(from, to));
       expect(again).toMatchObject({
         ok: true,
@@ -68,6 +73,7 @@ describe('design 2: a no-op re-pull', () => {
         bytesFetched: 0,
       });
       expect([await lastReads(from), await lastReads(to)]).toEqual(before);
+      expect(await lists()).toEqual(listsBefore);
       // The proof is one: a file that is read shows it.
       await readFile(join(to, paths[0] ?? ''));
       expect((await lastReads(to))[0]).not.toBe(before[1]?.[0]);

@@ -148,7 +148,8 @@ describe('a file that somebody touches while the pull runs', () => {
   ] as const)('design 2: one that is %s between hash and removal is not lost', async (_, isNew) => {
     const { from, to } = await bed.fresh({ goes: 'old' });
     await bed.pull(from, to);
-    const entry = (await readLastManifest(join(to, '.waybill'))).get('goes') as ManifestEntry;
+    const { entries } = await readLastManifest(join(to, '.waybill'));
+    const entry = entries.get('goes') as ManifestEntry;
     const hashFile = async (path: string): Promise<string> => {
       const sha256 = createHash('sha256')
         .update(await readFile(path))

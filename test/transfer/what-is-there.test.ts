@@ -125,6 +125,23 @@ describe('--checksum', () => {
   });
 });
 
+describe('everything in place', () => {
+  it('design 4: a SHA256SUMS that was removed or edited comes back', async () => {
+    const { from, to } = await bed.fresh({ a: '1', 'b/c': '2' });
+    await sealTree(from, { waybill: 'test' });
+    await bed.pull(from, to);
+    const sums = join(to, '.waybill/SHA256SUMS');
+    const before = await text(sums);
+    await rm(sums);
+    expect(await bed.pull(from, to)).toMatchObject({ ok: true, filesKept: 2 });
+    expect(await text(sums)).toBe(before);
+    await appendFile(sums, 'more');
+    expect(await bed.pull(from, to)).toMatchObject({ ok: true, filesKept: 2 });
+    expect(await text(sums)).toBe(before);
+    expect(await verifyTree(to)).toMatchObject({ ok: true });
+  });
+});
+
 describe('files that the source no longer has', () => {
   it('design 2: are kept, reported as stale and still known; one that comes back is not stale', async () => {
     const { from, to } = await bed.fresh({ stays: '1', goes: '2' });

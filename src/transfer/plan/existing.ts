@@ -123,8 +123,12 @@ async function knownOf(
   return asFound(publishing, found);
 }
 
-/** An entry of an earlier pull for the file as it lies here now; it is for this pull to say whether it is stale. */
+/**
+ * An entry of an earlier pull for the file as it lies here now; it is for this pull to say whether it is stale. Where
+ * nothing is different it is that very entry.
+ */
 function asFound(entry: ManifestEntry, found: Found): ManifestEntry {
+  if (entry.isStale === undefined && sameLocalStamp(entry.local, found.stamp)) return entry;
   const { isStale: _, ...rest } = entry;
   return { ...rest, local: found.stamp };
 }
@@ -144,7 +148,7 @@ async function keepable(
   if (wanted !== undefined) {
     const actual = known?.sha256 ?? (await context.hashFile(absolute, found.sizeBytes));
     if (actual !== wanted) return undefined;
-    return {
+    const entryNow: ManifestEntry = {
       ...(known ?? { path, sizeBytes: found.sizeBytes, sha256: wanted, attempts: 0 }),
       level: expected?.from === 'caller' ? 'digest' : 'published',
       expectedFrom: expected?.from ?? 'sha256 of the store',
@@ -152,6 +156,7 @@ async function keepable(
       ...(entry.pin === undefined ? {} : { pin: entry.pin }),
       local: found.stamp,
     };
+    return known !== undefined && isProvenAlike(known, entryNow) ? known : entryNow;
   }
   if (known === undefined) return undefined;
   const line = context.journal.fetched(path) ?? context.journal.publishing(path);
@@ -165,4 +170,15 @@ async function keepable(
   const isAsked = entry.pin === undefined && known.pin?.strength === 'strong';
   const pin = isAsked ? await context.askPin?.(entry.path) : entry.pin;
   return sameStrongPin(pin, known.pin) ? known : undefined;
+}
+
+/** Whether two entries of the same file, as it lies here, say the same of how it was proven. */
+function isProvenAlike(a: ManifestEntry, b: ManifestEntry): boolean {
+  return (
+    a.level === b.level &&
+    a.expectedFrom === b.expectedFrom &&
+    a.comparedDigests.join() === b.comparedDigests.join() &&
+    a.pin?.value === b.pin?.value &&
+    a.pin?.strength === b.pin?.strength
+  );
 }

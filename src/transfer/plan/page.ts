@@ -11,6 +11,9 @@ import { checkedLine, readCheckedLines } from '../thread/checked-lines.js';
 const digests = z.record(z.string(), z.string());
 const pin = z.object({ strength: z.enum(['strong', 'weak']), value: z.string() });
 
+/** In the place of `kept`: the line of the last manifest stands as it is. */
+export const AS_RECORDED = 'as recorded';
+
 const planEntrySchema = z.object({
   /** Path below the destination's files root. */
   path: z.string(),
@@ -33,7 +36,7 @@ const planEntrySchema = z.object({
       from: z.enum(['caller', 'seal at the source', 'SHA256SUMS at the source']),
     })
     .exactOptional(),
-  kept: manifestEntrySchema.exactOptional(),
+  kept: z.union([z.literal(AS_RECORDED), manifestEntrySchema]).exactOptional(),
   /** The file that is there and may be replaced, as long as it is still this one. Absent: nothing may be there. */
   replaces: z.object({ sizeBytes: z.number(), stamp: localStampSchema }).exactOptional(),
   /** Why, for `--dry-run`. */
@@ -87,13 +90,32 @@ export async function readPage(planDir: string, page: number): Promise<PlanPage 
   const lines = [...readCheckedLines(text)];
   const last = lines.pop();
   const seal = last === undefined ? undefined : sealSchema.safeParse(JSON.parse(last));
-  const entries = z
-    .array(planEntrySchema)
-    .safeParse(lines.map((line) => JSON.parse(line) as unknown));
-  if (seal?.success !== true || !entries.success || text.split('\n').length !== lines.length + 2) {
+  const entries = lines.map(parseEntry).filter((entry) => entry !== undefined);
+  const isWhole = entries.length === lines.length && text.split('\n').length === lines.length + 2;
+  if (seal?.success !== true || !isWhole) {
     throw new WaybillError('WB_LOCAL_DAMAGE', `the plan ${path} is damaged`, { operation: 'read' });
   }
-  return { entries: entries.data, units: seal.data.units, summary: seal.data.summary };
+  return { entries, units: seal.data.units, summary: seal.data.summary };
+}
+
+function parseEntry(line: string): PlanEntry | undefined {
+  const value: unknown = JSON.parse(line);
+  return isRecorded(value) ? value : planEntrySchema.safeParse(value).data;
+}
+
+/** Of a tree that is in place already there are as many as files: the schema would take longer than all the rest. */
+function isRecorded(value: unknown): value is PlanEntry {
+  if (typeof value !== 'object' || value === null) return false;
+  const { path, kind, action, kept, sizeBytes, reason, ...rest } = value as Record<string, unknown>;
+  return (
+    kept === AS_RECORDED &&
+    action === 'keep' &&
+    kind === 'file' &&
+    typeof path === 'string' &&
+    typeof sizeBytes === 'number' &&
+    typeof reason === 'string' &&
+    Object.keys(rest).length === 0
+  );
 }
 
 /** All pages of a plan, in order. One that is not complete is WB_LOCAL_DAMAGE, unless it may be cut. */

@@ -11,7 +11,7 @@ import type { Expectations } from './expectations.js';
 import { filterOf, isFiltered } from './filters.js';
 import { mapInOrder } from './map-in-order.js';
 import { collision, NameTable, type Folding } from './names.js';
-import type { PlanEntry } from './page.js';
+import { AS_RECORDED, type PlanEntry } from './page.js';
 import { outsideError } from './parents.js';
 
 /** Entries that a listing may have before it counts as endless (rule 24). */
@@ -193,6 +193,10 @@ async function plannedFile(input: PlanInput, path: string, entry: ObjectEntry): 
 async function planFile(input: PlanInput, path: string, entry: ObjectEntry): Promise<PlanEntry> {
   const expected = input.expectations.of(path);
   const decision = await decide(input.existing, path, entry, expected);
+  const { kept, action, reason } = decision;
+  if (kept !== undefined && kept === input.existing.last.get(path)) {
+    return { path, kind: 'file', action, reason, sizeBytes: kept.sizeBytes, kept: AS_RECORDED };
+  }
   return {
     path,
     ...(entry.path === path ? {} : { sourcePath: entry.path }),
