@@ -17,7 +17,10 @@ export interface ErrorContext {
   readonly store?: string;
   /** The path, relative to the source's root. */
   readonly path?: string;
-  /** How long the source asked to wait, from Retry-After. */
+  /**
+   * How long the source asked to wait, from Retry-After. Of the destination: when to look again, because something that ends by
+   * itself is in the way.
+   */
   readonly retryAfterMs?: number;
   /** Overrides the table where this one case differs, e.g. a 500 that is known to be final. */
   readonly retryable?: boolean;

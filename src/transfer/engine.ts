@@ -15,6 +15,7 @@ import { PullContext, type StoreOpener } from './pull-context.js';
 import { parseRequest, type PullRecord } from './pull-record.js';
 import type { Reach } from './reach.js';
 import { releasePull } from './release.js';
+import { Space } from './space.js';
 import { dropScaffolding, leavePartialRecord, sealedResult, sealPull } from './seal.js';
 
 /** Labels that one call of `nameUnits` answers: together they stay under 2 KiB (rule 29). */
@@ -52,9 +53,11 @@ export function createTransferEngine(deps: EngineDeps): TransferEngine {
 class Engine implements TransferEngine {
   private pool: ThreadPool | undefined;
   private readonly pulls: OpenPulls;
+  private readonly space: Space;
 
   constructor(private readonly deps: EngineDeps) {
     this.pulls = new OpenPulls((ref) => this.open(ref));
+    this.space = new Space((than) => this.pulls.others(than, (ref) => this.hasEnded(ref)));
   }
 
   async resolve(input: { request: PullRequest }, context: CallContext): Promise<ResolvedSource> {
@@ -120,7 +123,9 @@ class Engine implements TransferEngine {
         return sources.open(address);
       },
     };
-    return this.pulls.use(input.ref, (pull) => planPage(pull, input.page, opener, context));
+    return this.pulls.use(input.ref, (pull) =>
+      planPage(pull, input.page, opener, this.space, context),
+    );
   }
 
   async nameUnits(input: {
@@ -210,6 +215,12 @@ class Engine implements TransferEngine {
   async close(): Promise<void> {
     await this.pulls.close();
     await this.pool?.close();
+  }
+
+  /** Whoever ended a pull in Temporal itself has told nobody here. */
+  private async hasEnded({ pullId, runId, epoch }: PullRef): Promise<boolean> {
+    const { engineId, ask } = this.deps;
+    return (await ask({ v: 1, engineId, pullId, runId, epoch })) === 'closed';
   }
 
   private threads(): ThreadPool {

@@ -42,6 +42,21 @@ export class OpenPulls {
     }
   }
 
+  /** The pulls that are open beside one; one that has ended is forgotten. */
+  async others(
+    than: PullContext,
+    hasEnded: (ref: PullRef) => Promise<boolean>,
+  ): Promise<readonly PullContext[]> {
+    const others: PullContext[] = [];
+    for (const { pull, users } of [...this.kept.values()]) {
+      const open = await pull.catch(() => undefined);
+      if (open === undefined || open.ref.recordDir === than.ref.recordDir) continue;
+      if (users === 0 && (await hasEnded(open.ref))) await this.forget(open.ref);
+      else others.push(open);
+    }
+    return others;
+  }
+
   /** Closes a pull. What comes next reads it again: other workers have journals too. */
   async forget(ref: PullRef): Promise<void> {
     const kept = this.kept.get(keyOf(ref));

@@ -11,6 +11,7 @@ import { Parents } from './plan/parents.js';
 import { PageWriter, readSealedSoFar } from './plan/pages.js';
 import { planEntries } from './plan/planner.js';
 import type { PullContext } from './pull-context.js';
+import type { Space } from './space.js';
 import { Cell } from './thread/cell.js';
 
 /** Plans one page; see TransferEngine.planPage. */
@@ -18,12 +19,15 @@ export async function planPage(
   pull: PullContext,
   page: number,
   opener: ListOpener,
+  space: Space,
   context: CallContext,
 ): Promise<PlannedPage> {
   context.progress.phase = 'listing';
   const sealed = await readPage(planDirOf(pull.ref.recordDir, pull.planId), page);
   if (sealed !== undefined) return sealed.summary;
-  if (pull.pageWriter?.next !== page) pull.pageWriter = await startPlanning(pull, opener, context);
+  if (pull.pageWriter?.next !== page) {
+    pull.pageWriter = await startPlanning(pull, opener, space, context);
+  }
   if (pull.pageWriter.next !== page) {
     throw new WaybillError('WB_UNEXPECTED', `page ${page} of the plan was asked for out of turn`, {
       operation: 'plan',
@@ -32,14 +36,21 @@ export async function planPage(
   const writer = pull.pageWriter;
   // A listing that failed cannot be continued: the next attempt starts it anew behind the sealed pages.
   pull.pageWriter = undefined;
-  const summary = await writer.write(context);
-  if (!summary.isLast) pull.pageWriter = writer;
-  return summary;
+  try {
+    const summary = await writer.write(context);
+    if (!summary.isLast) pull.pageWriter = writer;
+    return summary;
+  } catch (error) {
+    // Whoever waits for room need not list again.
+    if (writer.isListed) pull.pageWriter = writer;
+    throw error;
+  }
 }
 
 async function startPlanning(
   pull: PullContext,
   opener: ListOpener,
+  space: Space,
   context: CallContext,
 ): Promise<PageWriter> {
   const { request, resolved } = pull.record;
@@ -87,7 +98,7 @@ async function startPlanning(
   return new PageWriter({
     planId: pull.planId,
     recordDir,
-    filesRoot: pull.layout.filesRoot,
+    reserve: (bytesToFetch, seal) => space.reserve(pull, bytesToFetch, seal),
     journal: pull.journal,
     planned,
     comparesBytes: request.checksum,

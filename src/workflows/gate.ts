@@ -2,6 +2,9 @@
 import { CancellationScope } from '@temporalio/workflow';
 import type { Block } from './messages.js';
 
+/** About so many probes come while the time that a pull is blocked for doubles. */
+const PROBES_OF_A_SPAN = 60;
+
 /** The gate of one workflow. It only keeps state; lanes wait for `mayStart` with `condition`. */
 export class Gate {
   isPaused = false;
@@ -13,6 +16,7 @@ export class Gate {
   wakes = 0;
   /** Rises when a probe has come back, however it ended. */
   probesOver = 0;
+  private blockedAtMs = 0;
   private isProbeFree = false;
   private readonly running = new Set<CancellationScope>();
 
@@ -36,8 +40,11 @@ export class Gate {
 
   /** Stops all lanes with a reason; again for a probe that failed. */
   shut(block: Omit<Block, 'probes'>, isProbe: boolean, retryAfterMs = 0): void {
+    if (this.block === undefined) this.blockedAtMs = Date.now();
     const probes = this.block?.probes ?? 0;
-    this.block = { ...block, probes: isProbe ? probes + 1 : probes };
+    // A destination that says when to look again is not full: other pulls were promised its room (rule 18).
+    const isVain = isProbe && (block.scope !== 'destination' || retryAfterMs === 0);
+    this.block = { ...block, probes: isVain ? probes + 1 : probes };
     this.quietUntilMs = Math.max(this.quietUntilMs, Date.now() + retryAfterMs);
   }
 
@@ -72,9 +79,14 @@ export class Gate {
     }
   }
 
-  /** How long until the next probe, growing with each that failed. */
+  /**
+   * How long until the next probe, growing with each that failed, and from an hour on with the time that it lasts: a pull that
+   * never gives up stays a short history (rule 29).
+   */
   nextProbeInMs(firstMs: number, maxMs: number): number {
+    const now = Date.now();
     const grown = Math.min(maxMs, firstMs * 2 ** Math.min(this.block?.probes ?? 0, 16));
-    return Math.max(grown, this.quietUntilMs - Date.now());
+    const lasting = (now - this.blockedAtMs) / PROBES_OF_A_SPAN;
+    return Math.max(grown, lasting, this.quietUntilMs - now);
   }
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mountShare, type Mounted, type Share } from '../helpers/mount.js';
+import { mountShare, mountTmpfs, type Mounted, type Share } from '../helpers/mount.js';
 import { digestsOfTree } from '../helpers/tree.js';
 import { openWaybill, type RunningWaybill, type WaybillBed } from '../helpers/waybill.js';
 
@@ -96,6 +96,26 @@ describe('a share that is unmounted in the middle', () => {
       expect(again.result).toMatchObject({ exitCode: 0, files: FILES });
       expect(Number(again.result['filesFetched'])).toBeLessThanOrEqual(FILES - before);
       expect(await digestsOfTree(to)).toEqual(await digestsOfTree(source));
+    },
+    LONG_MS,
+  );
+});
+
+describe('two pulls that do not fit together', () => {
+  it(
+    'rule 18: the second waits, says for whom, and fetches nothing before there is room',
+    async () => {
+      const disk = mounted(mountTmpfs({ sizeBytes: 20 * MiB }));
+      const [first, second] = [join(disk.path, 'first'), join(disk.path, 'second')];
+      const running = await startHalfWay(first);
+      const waiting = bed.start(['pull', source, second]);
+      await waiting.untilOutput(/blocked.*promised to the pull into/u);
+      expect(waiting.stderr()).toContain(`promised to the pull into ${first}`);
+      const { result } = await bed.run(['status', second, '--json']);
+      expect(result).toMatchObject({ progress: { phase: 'blocked', bytesDone: 0 } });
+      disk.remount('size=40m');
+      await expectWhole(waiting, second);
+      await expectWhole(running, first);
     },
     LONG_MS,
   );

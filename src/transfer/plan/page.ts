@@ -1,9 +1,11 @@
 /** A page of the plan on disk: what is to be done with each entry, and how the work is cut into units. */
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { localStampSchema, manifestEntrySchema } from '../../manifest/manifest.js';
 import { WaybillError } from '../../model/errors.js';
 import type { PlannedPage, UnitLabel } from '../api.js';
+import { errnoOf, toDestinationError } from '../destination-error.js';
 import { makeFolderInside, readTextIfThere, writeFileDurably } from '../durable-file.js';
 import { RECORD_NAMES } from '../layout.js';
 import { checkedLine, readCheckedLines } from '../thread/checked-lines.js';
@@ -116,6 +118,43 @@ function isRecorded(value: unknown): value is PlanEntry {
     typeof reason === 'string' &&
     Object.keys(rest).length === 0
   );
+}
+
+/** A seal is shorter than this: a few numbers for each unit. */
+const SEAL_BYTES = 512 * 1024;
+
+/** Bytes to fetch in the pages that are sealed so far, from the last line of each. */
+export async function plannedBytes(planDir: string): Promise<number> {
+  let total = 0;
+  for (let page = 0; ; page += 1) {
+    const tail = await readTail(fileOf(planDir, page));
+    if (tail === undefined) return total;
+    const last = [...readCheckedLines(tail.slice(tail.lastIndexOf('\n', tail.length - 2) + 1))].at(
+      -1,
+    );
+    const seal = last === undefined ? undefined : sealSchema.safeParse(JSON.parse(last));
+    total += seal?.data?.summary.bytes ?? 0;
+  }
+}
+
+async function readTail(path: string): Promise<string | undefined> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const { size } = await file.stat();
+      const from = Math.max(0, size - SEAL_BYTES);
+      const { buffer, bytesRead } = await file.read({
+        buffer: Buffer.alloc(size - from),
+        position: from,
+      });
+      return buffer.toString('utf8', 0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw toDestinationError(error, 'read', path);
+  }
 }
 
 /** All pages of a plan, in order. One that is not complete is WB_LOCAL_DAMAGE, unless it may be cut. */

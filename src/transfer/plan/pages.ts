@@ -1,9 +1,7 @@
 /** Planning page by page: each is sealed on disk, only counts go back to the caller. */
-import { statfs } from 'node:fs/promises';
 import { WaybillError } from '../../model/errors.js';
 import type { Failure } from '../../model/pull.js';
 import type { CallContext, PlannedPage } from '../api.js';
-import { toDestinationError } from '../destination-error.js';
 import type { Journal } from '../journal.js';
 import { planDirOf, readPage, writePage, type PlanEntry } from './page.js';
 import { TOUCHED } from './existing.js';
@@ -23,7 +21,6 @@ const SHOWN_CONFLICTS = 10;
 export interface PagesInput {
   readonly planId: string;
   readonly recordDir: string;
-  readonly filesRoot: string;
   readonly journal: Journal;
   /** The decisions, from the entry on that no sealed page has. */
   readonly planned: AsyncIterator<Planned>;
@@ -31,9 +28,19 @@ export interface PagesInput {
   readonly comparesBytes: boolean;
   /** How many pages are sealed already. */
   readonly sealedPages: number;
+  /** Seals a page if there is room for so many bytes of all pages so far. Throws WB_NO_SPACE. */
+  readonly reserve: (bytesToFetch: number, seal: () => Promise<void>) => Promise<void>;
   /** Bytes to fetch and conflicts in the sealed pages. */
   readonly bytesSoFar: number;
   readonly conflictsSoFar: readonly string[];
+}
+
+/** What the next page will hold. */
+interface Gathered {
+  readonly entries: readonly PlanEntry[];
+  readonly failures: readonly Failure[];
+  readonly failedFiles: number;
+  readonly isLast: boolean;
 }
 
 /** Turns decisions into sealed pages, one a call. */
@@ -41,7 +48,7 @@ export class PageWriter {
   private nextPage: number;
   private bytesToFetch: number;
   private readonly conflicts: string[];
-  private freeBytes: number | undefined;
+  private gathered: Gathered | undefined;
 
   constructor(private readonly input: PagesInput) {
     this.nextPage = input.sealedPages;
@@ -54,8 +61,40 @@ export class PageWriter {
     return this.nextPage;
   }
 
+  /** Whether the next page only has to be sealed: `write` has failed, and may be called again. */
+  get isListed(): boolean {
+    return this.gathered !== undefined;
+  }
+
   /** Makes and seals the next page. The last one throws where the whole plan shows a conflict. */
   async write(context: CallContext): Promise<PlannedPage> {
+    this.gathered ??= await this.gather(context);
+    const { entries, failures, failedFiles, isLast } = this.gathered;
+    const fetched = entries.filter((entry) => entry.action === 'fetch');
+    const kept = entries.filter((entry) => entry.action === 'keep');
+    const units = cutUnits(entries, this.nextPage === 0 && isLast);
+    const summary: PlannedPage = {
+      page: this.nextPage,
+      units: units.length,
+      files: fetched.length,
+      bytes: sum(fetched),
+      keptFiles: kept.length,
+      keptBytes: sum(kept),
+      failedFiles,
+      failures,
+      isLast,
+    };
+    await this.input.reserve(this.bytesToFetch, async () => {
+      if (isLast) this.refuseConflicts();
+      const planDir = planDirOf(this.input.recordDir, this.input.planId);
+      await writePage(planDir, { entries, units, summary });
+    });
+    this.gathered = undefined;
+    this.nextPage += 1;
+    return summary;
+  }
+
+  private async gather(context: CallContext): Promise<Gathered> {
     const entries: PlanEntry[] = [];
     const failures: Failure[] = [];
     let failedFiles = 0;
@@ -77,29 +116,7 @@ export class PageWriter {
         await this.input.journal.addSkippedRecord(this.input.planId, step.value.path);
       } else await this.input.journal.addSpecial(this.input.planId, step.value);
     }
-    await this.checkSpace();
-    if (isLast) this.refuseConflicts();
-    const fetched = entries.filter((entry) => entry.action === 'fetch');
-    const kept = entries.filter((entry) => entry.action === 'keep');
-    const units = cutUnits(entries, this.nextPage === 0 && isLast);
-    const summary: PlannedPage = {
-      page: this.nextPage,
-      units: units.length,
-      files: fetched.length,
-      bytes: sum(fetched),
-      keptFiles: kept.length,
-      keptBytes: sum(kept),
-      failedFiles,
-      failures,
-      isLast,
-    };
-    await writePage(planDirOf(this.input.recordDir, this.input.planId), {
-      entries,
-      units,
-      summary,
-    });
-    this.nextPage += 1;
-    return summary;
+    return { entries, failures, failedFiles, isLast };
   }
 
   private take(entry: PlanEntry, entries: PlanEntry[]): void {
@@ -123,24 +140,6 @@ export class PageWriter {
       code,
       message: message.slice(0, SHOWN_CHARACTERS),
     };
-  }
-
-  /** Refuses early what cannot fit; what was fetched meanwhile was free when the plan began. */
-  private async checkSpace(): Promise<void> {
-    try {
-      if (this.freeBytes === undefined) {
-        const { bavail, bsize } = await statfs(this.input.recordDir);
-        this.freeBytes = bavail * bsize;
-      }
-    } catch (error) {
-      throw toDestinationError(error, 'measure the free space of', this.input.filesRoot);
-    }
-    if (this.bytesToFetch <= this.freeBytes) return;
-    throw new WaybillError(
-      'WB_NO_SPACE',
-      `${this.input.filesRoot} has ${this.freeBytes} bytes free, the pull needs ${this.bytesToFetch} so far`,
-      { operation: 'plan' },
-    );
   }
 
   private refuseConflicts(): void {
