@@ -39,9 +39,8 @@ export class Space {
     const { filesRoot } = pull.layout;
     const own = await stateOf(pull);
     const needBytes = Math.max(0, bytesToFetch - own.landedBytes);
-    const facts = `${filesRoot} has ${own.freeBytes} bytes free`;
     if (needBytes > own.freeBytes) {
-      const message = `${facts}, the pull needs ${needBytes} so far`;
+      const message = `${filesRoot} has ${own.freeBytes} bytes free, the pull needs ${needBytes} so far`;
       throw new WaybillError('WB_NO_SPACE', message, { operation: 'plan' });
     }
     let promisedBytes = 0;
@@ -54,7 +53,8 @@ export class Space {
     if (needBytes + promisedBytes <= own.freeBytes) return;
     throw new WaybillError(
       'WB_NO_SPACE',
-      `${facts}, ${promisedBytes} of them promised to the pull into ${owners.join(' and ')}; this one needs ${needBytes} so far`,
+      `${filesRoot} has ${own.freeBytes} bytes free, ${promisedBytes} of them promised to the pull into ` +
+        `${owners.join(' and ')}; this one needs ${needBytes} so far`,
       { operation: 'plan', retryAfterMs: ASK_AGAIN_MS },
     );
   }

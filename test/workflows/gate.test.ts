@@ -16,6 +16,7 @@ describe('a gate that stays shut', () => {
 
   /** The waits before each probe while it is blocked for so long. */
   function waits(forMs: number, scope: 'source' | 'destination', retryAfterMs?: number): number[] {
+    jest.setSystemTime(0);
     const gate = new Gate();
     const block = { code: 'WB_UNAVAILABLE', scope, message: 'down' } as const;
     gate.shut(block, false, retryAfterMs);
