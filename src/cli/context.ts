@@ -12,6 +12,8 @@ export interface Subject {
   destination: string | null;
   /** The result line was printed: there is no second one. */
   hasResult: boolean;
+  /** The command has work that goes on when nobody reads its output any more. */
+  outlivesReader: boolean;
 }
 
 /** The surroundings of a command. */
@@ -41,6 +43,7 @@ export function createContext(
     ...streams,
     isQuiet: config.settings.get('quiet')?.value === true,
     isJson: config.settings.get('json')?.value === true,
+    onResult: () => (subject.hasResult = true),
   });
   return { config, output, redactor, flags, subject };
 }

@@ -1,6 +1,6 @@
 /** How a command that failed says so: a message for people, a result line for scripts. */
 import { CommanderError } from 'commander';
-import { asWaybillError, errorRow, type WaybillError } from '../model/errors.js';
+import { asWaybillError, type WaybillError } from '../model/errors.js';
 import type { Subject } from './context.js';
 import { EVENT_VERSION } from './events.js';
 import type { Redactor } from './redact.js';
@@ -47,11 +47,11 @@ function writeResult(code: string, exitCode: number, message: string, out: Failu
 
 function tellKnown(known: WaybillError, error: unknown, out: FailureOptions): number {
   const message = out.redactor.redact(known.message);
-  const { advice } = errorRow(known.code);
+  const advice = out.redactor.redact(known.advice);
   out.writeError(`waybill: ${safeLines(message)}\n`);
   // These messages say themselves what to type.
   const isSaid = known.code === 'WB_USAGE' || message.includes(advice);
-  if (!isSaid) out.writeError(`  ${advice}\n`);
+  if (!isSaid && advice !== '') out.writeError(`  ${advice}\n`);
   if (out.isDebug) out.writeError(`${safeLines(out.redactor.redact(chain(error)))}\n`);
   if (out.isJson) writeResult(known.code, known.exitCode, message, out);
   return known.exitCode;

@@ -1,15 +1,18 @@
 #!/usr/bin/env node
 /** The entry of the command line. Only what parsing needs is loaded here. */
-import { CommanderError } from 'commander';
+import { CommanderError, type Command } from 'commander';
 import type { Subject } from './context.js';
 import { readFailureHints } from './failure-hints.js';
-import { buildProgram } from './program.js';
+import { buildProgram, type Dispatch } from './program.js';
 import { Redactor } from './redact.js';
 import { packageVersion } from './version.js';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const redactor = new Redactor();
 const argv = process.argv.slice(2);
+const hints = readFailureHints(argv);
+/** What broke stdout, once it did. */
+let lostOutput: NodeJS.ErrnoException | undefined;
 
 /** Waits until what was written has left the process: a pipe may still be full. */
 async function flush(stream: NodeJS.WriteStream): Promise<void> {
@@ -19,19 +22,34 @@ async function flush(stream: NodeJS.WriteStream): Promise<void> {
   });
 }
 
-async function leave(exitCode: number): Promise<never> {
-  await Promise.all([flush(process.stdout), flush(process.stderr)]);
-  process.exit(exitCode);
+function tellLostOutput({ code = '', message }: NodeJS.ErrnoException): void {
+  const why = code === 'ENOSPC' ? 'no space is left there (ENOSPC)' : message;
+  process.stderr.write(`waybill: cannot write to stdout: ${why}\n`);
 }
 
-const subject: Subject = { pullId: null, destination: null, hasResult: false };
+/** A result that could not be told is no success; a reader that went away did not want it. */
+async function leave(exitCode: number): Promise<never> {
+  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  if (exitCode !== 0 || lostOutput === undefined || lostOutput.code === 'EPIPE') {
+    process.exit(exitCode);
+  }
+  tellLostOutput(lostOutput);
+  await flush(process.stderr);
+  process.exit(1);
+}
+
+const subject: Subject = {
+  pullId: null,
+  destination: null,
+  hasResult: false,
+  outlivesReader: false,
+};
 
 async function fail(error: unknown): Promise<number> {
   const [{ tellFailure }, { isAskedFor }] = await Promise.all([
     import('./failure.js'),
     import('../config.js'),
   ]);
-  const hints = readFailureHints(argv);
   return tellFailure(error, {
     redactor,
     subject,
@@ -56,34 +74,69 @@ async function run(): Promise<number> {
     process.stderr.write(`waybill: ${problem}\n`);
     return 2;
   }
-  if (argv[0] === 'help' && argv[1] !== undefined) {
-    const { topicText } = await import('./topics.js');
-    const topic = topicText(argv[1]);
-    if (topic !== undefined) {
-      process.stdout.write(`${topic}\n`);
-      return 0;
-    }
-  }
   let exitCode = 0;
-  const program = buildProgram(packageVersion(), async (load, flags, args) => {
+  // With --json help and version are a result too.
+  let shown = '';
+  const show = (text: string): void => {
+    if (hints.isJson) shown += text;
+    else process.stdout.write(text);
+  };
+  const dispatch: Dispatch = async (load, flags, args) => {
     const [{ createContext }, command] = await Promise.all([import('./context.js'), load()]);
-    exitCode = await command(createContext(flags, redactor, subject, process), args);
-  });
+    const context = createContext(flags, redactor, subject, process);
+    exitCode = await command(context, args);
+    if (context.output.isJson && !subject.hasResult) context.output.jsonResult({}, exitCode);
+  };
+  const program = buildProgram(packageVersion(), dispatch, show);
   if (argv.length === 0) {
     program.outputHelp({ error: true });
     return 2;
   }
   try {
-    await program.parseAsync(process.argv);
+    if (argv[0] === 'help') await help(program, show);
+    else await program.parseAsync(process.argv);
   } catch (error) {
-    if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    return fail(error);
+    if (!(error instanceof CommanderError && error.exitCode === 0)) return fail(error);
+  }
+  if (shown !== '') {
+    const text = shown.trimEnd();
+    process.stdout.write(
+      `${JSON.stringify({ type: 'result', ok: true, exitCode: 0, code: null, text })}\n`,
+    );
   }
   return exitCode;
 }
 
-// A reader that went away (`| head`) is no error of ours; stderr gone means going on without words.
-process.stdout.on('error', () => process.exit(141));
+/** `waybill help [command|topic]`. Anything else is WB_USAGE. */
+async function help(program: Command, show: (text: string) => void): Promise<void> {
+  const [name] = argv.slice(1).filter((word) => !word.startsWith('-'));
+  const { topicText, TOPIC_NAMES } = await import('./topics.js');
+  const topic = name === undefined ? undefined : topicText(name);
+  if (topic !== undefined) {
+    show(`${topic}\n`);
+    return;
+  }
+  const named = program.commands.find((command) => command.name() === name);
+  if (name === undefined || named !== undefined) {
+    (named ?? program).outputHelp();
+    return;
+  }
+  const { WaybillError } = await import('../model/errors.js');
+  throw new WaybillError(
+    'WB_USAGE',
+    `there is no command and no topic "${name}"; waybill --help lists the commands, the topics are ${TOPIC_NAMES.join(', ')}`,
+  );
+}
+
+// A reader that went away (`| head`) is no error of ours, and no reason to leave a pull; stderr gone means going on without words.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (lostOutput !== undefined) return;
+  lostOutput = error;
+  if (subject.outlivesReader) return;
+  if (error.code === 'EPIPE') process.exit(141);
+  tellLostOutput(error);
+  process.exit(1);
+});
 process.stderr.on('error', () => undefined);
 // Libraries warn about the runtime; that is for us, not for the person who waits for a file.
 process.removeAllListeners('warning');

@@ -4,6 +4,9 @@ import { safeLines } from './safe-text.js';
 /** A stream that takes text; `process.stdout` is one. */
 export interface TextSink {
   write(text: string): unknown;
+  /** The reader does not keep up: what is written now waits in memory. */
+  readonly writableNeedDrain?: boolean;
+  once?(event: 'drain', listener: () => void): unknown;
 }
 
 /** How a command speaks. */
@@ -12,6 +15,8 @@ export interface OutputOptions {
   readonly stderr: TextSink;
   readonly isQuiet: boolean;
   readonly isJson: boolean;
+  /** The result line was printed. */
+  readonly onResult?: () => void;
 }
 
 /** The output of one command. */
@@ -22,6 +27,18 @@ export class Output {
   constructor(private readonly options: OutputOptions) {
     this.isQuiet = options.isQuiet;
     this.isJson = options.isJson;
+  }
+
+  /** Whether the reader of stdout does not keep up. */
+  get isBehind(): boolean {
+    return this.options.stdout.writableNeedDrain === true;
+  }
+
+  /** Resolves when the reader has taken what was written; at once where it keeps up. */
+  async caughtUp(): Promise<void> {
+    const { stdout } = this.options;
+    if (!this.isBehind) return;
+    await new Promise<void>((resolve) => void stdout.once?.('drain', resolve));
   }
 
   /** A result, on stdout. Control characters in it are escaped. */
@@ -35,8 +52,14 @@ export class Output {
   }
 
   /** One JSON document on one line, on stdout. */
-  json(value: unknown): void {
+  json(value: object): void {
     this.options.stdout.write(`${JSON.stringify(value)}\n`);
+    if ('type' in value && value.type === 'result') this.options.onResult?.();
+  }
+
+  /** The last line of a command that came to its end, with what it found. */
+  jsonResult(found: object = {}, exitCode = 0): void {
+    this.json({ type: 'result', ok: exitCode === 0, exitCode, code: null, ...found });
   }
 
   /** Something worth knowing, on stderr; silent with --quiet. */

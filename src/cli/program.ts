@@ -100,7 +100,11 @@ function termOf(command: Command): string {
 }
 
 /** Builds the parser. It throws CommanderError instead of ending the process. */
-export function buildProgram(version: string, dispatch: Dispatch): Command {
+export function buildProgram(
+  version: string,
+  dispatch: Dispatch,
+  writeOut: (text: string) => void = (text) => void process.stdout.write(text),
+): Command {
   const program = new Command('waybill')
     .description('Durable, verified downloads of machine-learning artifacts.')
     .usage('<command> [options]')
@@ -109,6 +113,7 @@ export function buildProgram(version: string, dispatch: Dispatch): Command {
     .addHelpText('after', OUTRO)
     .configureHelp({ subcommandTerm: termOf })
     .configureOutput({
+      writeOut,
       outputError: (text, write) => write(text.replace(/^error: /, 'waybill: ')),
     })
     .exitOverride()

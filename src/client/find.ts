@@ -60,14 +60,19 @@ export async function findPull(client: Client, wanted?: string): Promise<PullSum
   const [first] = found;
   if (exact) return exact;
   if (first === undefined) {
-    const what = wanted === undefined ? 'there is no pull yet' : `no pull fits ${wanted}`;
-    throw new WaybillError('WB_NOT_FOUND', `${what}; see: waybill pulls`, { scope: 'request' });
+    throw wanted === undefined
+      ? unknownPull('there is no pull yet', 'Start one: waybill pull SOURCE DESTINATION')
+      : unknownPull(`no pull fits ${wanted}`, 'See them all: waybill pulls');
   }
   if (wanted !== undefined && !isAbsolute(wanted) && found.length > 1) {
     const ids = found.slice(0, 5).map((pull) => pull.pullId);
     throw new WaybillError('WB_USAGE', `${wanted} fits several pulls: ${ids.join(', ')}`);
   }
   return first;
+}
+
+function unknownPull(message: string, advice: string): WaybillError {
+  return new WaybillError('WB_NOT_FOUND', message, { scope: 'request', advice });
 }
 
 /** Whether a run is open. One that Temporal does not know is not. */

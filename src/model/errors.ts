@@ -26,6 +26,8 @@ export interface ErrorContext {
   readonly retryable?: boolean;
   /** Overrides the table: a 403 on the bucket is about the source, a 403 on an object about a file. */
   readonly scope?: ErrorScope;
+  /** What to do in this one case, instead of what the table says; empty where the message says it. */
+  readonly advice?: string;
   readonly cause?: unknown;
 }
 
@@ -43,6 +45,7 @@ export class WaybillError extends Error {
   readonly store: string | undefined;
   readonly path: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly advice: string;
 
   constructor(code: ErrorCode, message: string, context: ErrorContext = {}) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause });
@@ -55,6 +58,7 @@ export class WaybillError extends Error {
     this.store = context.store;
     this.path = context.path;
     this.retryAfterMs = context.retryAfterMs;
+    this.advice = context.advice ?? found.advice;
   }
 }
 

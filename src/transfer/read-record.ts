@@ -47,6 +47,7 @@ export async function findRecord(path: string): Promise<RecordPlace> {
   if (kind === 'none' && (await kindOf(recordDir)) !== 'folder') {
     throw new WaybillError('WB_NOT_FOUND', `${destination} does not exist`, {
       operation: 'verify',
+      advice: 'Name the destination of a pull: waybill verify DEST',
     });
   }
   return { destination, recordDir, filesRoot, kind: 'file' };

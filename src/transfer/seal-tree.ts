@@ -97,6 +97,12 @@ async function folderAt(directory: string): Promise<string> {
   try {
     if ((await stat(path)).isDirectory()) return await realpath(path);
   } catch (error) {
+    if (errnoOf(error) === 'ENOENT') {
+      throw new WaybillError('WB_NOT_FOUND', `cannot seal ${path}: it does not exist`, {
+        operation: 'seal',
+        advice: 'Name the folder that is to be published: waybill seal FOLDER',
+      });
+    }
     throw toDestinationError(error, 'seal', path);
   }
   throw new WaybillError('WB_USAGE', `${path} is no folder: only folders are sealed`, {

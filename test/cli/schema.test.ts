@@ -74,9 +74,9 @@ describe('the JSON Schemas that ship', () => {
 describe('the check that every test runs', () => {
   it('takes what is right', () => {
     expect(() => check([RESULT])).not.toThrow();
-    expect(() =>
-      check([{ uri: 'a', kind: 'run', note: '' }], 0, ['ls', 'x', '--json']),
-    ).not.toThrow();
+    const listed = { uri: 'a', kind: 'run', note: '' };
+    const end = { type: 'result', ok: true, exitCode: 0, code: null };
+    expect(() => check([listed, end], 0, ['ls', 'x', '--json'])).not.toThrow();
   });
 
   it.each([

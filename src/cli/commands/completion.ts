@@ -25,7 +25,7 @@ export function completionOf(program: Command): CommandFunction {
       throw new WaybillError('WB_USAGE', `"${shell}" is no shell that can be completed`);
     }
     const script = SHELLS[shell](grammarOf(program), startsOfSources());
-    if (output.isJson) output.json({ shell, script });
+    if (output.isJson) output.jsonResult({ shell, script });
     else output.rawResult(script.trimEnd());
     return Promise.resolve(0);
   };

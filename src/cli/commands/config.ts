@@ -87,7 +87,7 @@ export function runConfigShow({ config, output, redactor }: CommandContext): Pro
       const shown = url === undefined ? null : redactor.redact(url);
       return { name, type, url: shown, match, keys: shownKeys(table, redactor), file };
     });
-    output.json({
+    output.jsonResult({
       settings: settings.map(({ name, value, origin }) => ({ name, value: value ?? null, origin })),
       stateDir,
       cacheDir,

@@ -6,7 +6,8 @@ import type { CommandContext } from '../context.js';
 const STOPS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Runs the command: proofs on stdout, the rest on stderr. A stop takes away what was made, a second one leaves at once. */
-export async function runDemo({ config, output, flags }: CommandContext): Promise<number> {
+export async function runDemo({ config, output, flags, subject }: CommandContext): Promise<number> {
+  subject.outlivesReader = true;
   const controller = new AbortController();
   let exitCode = 0;
   const listeners = (['SIGINT', 'SIGTERM'] as const).map((signal) => {
@@ -41,7 +42,7 @@ export async function runDemo({ config, output, flags }: CommandContext): Promis
   }
   if (output.isJson) {
     const code = exitCode === 0 ? null : 'WB_STOPPED';
-    output.json({ type: 'result', ok: exitCode === 0, exitCode, code });
+    output.jsonResult({ code }, exitCode);
   }
   return exitCode;
 }

@@ -21,7 +21,7 @@ export async function runDoctor({ config, output }: CommandContext): Promise<num
   const report = await examine(config);
   const exitCode = report.ok ? 0 : 10;
   if (output.isJson) {
-    output.json({ ...report, temporal, stateDir, cacheDir, exitCode });
+    output.jsonResult({ ...report, temporal, stateDir, cacheDir }, exitCode);
     return exitCode;
   }
   if (output.isQuiet && report.ok) return exitCode;

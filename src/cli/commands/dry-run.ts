@@ -110,6 +110,7 @@ export async function runDryRun(context: CommandContext, built: BuiltRequest): P
       if (line === undefined) continue;
       totals.add(line);
       tell(context, line);
+      await output.caughtUp();
     }
     return preview.destination;
   });

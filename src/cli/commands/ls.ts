@@ -87,7 +87,10 @@ export async function runLs(
         add({ ...root, path: name ?? address.uri });
       } else {
         const recursive = flags['recursive'] === true;
-        for await (const entry of store.list('', { recursive, signal })) add(entry);
+        for await (const entry of store.list('', { recursive, signal })) {
+          add(entry);
+          await output.caughtUp();
+        }
       }
       const left = describeSpecials(countSpecials(specials));
       const total = `${formatCount(files, 'file')}, ${formatBytes(bytes)}`;

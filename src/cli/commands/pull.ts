@@ -155,6 +155,7 @@ export async function runPull(
     const { runDryRun } = await import('./dry-run.js');
     return runDryRun(context, built);
   }
+  context.subject.outlivesReader = true;
   const isInline = config.temporal.kind === 'local' && config.temporal.mode === 'inline';
   refuseDetachedInline(context, isInline);
   const canKey = process.stdin.isTTY && process.stderr.isTTY && !output.isJson && !output.isQuiet;

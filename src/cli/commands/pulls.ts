@@ -17,7 +17,7 @@ export async function runPulls({ config, output }: CommandContext): Promise<numb
   try {
     const pulls = await session.client.list({ onlyLatest: true });
     if (output.isJson) {
-      output.json({ pulls });
+      output.jsonResult({ pulls });
     } else if (pulls.length === 0) {
       output.say('There is no pull yet. Start one: waybill pull SOURCE DESTINATION');
     } else if (output.isQuiet) {

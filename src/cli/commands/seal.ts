@@ -15,7 +15,7 @@ export async function runSeal(
     sealTree(directory, { waybill: packageVersion(), signal, progress }),
   );
   if (output.isJson) {
-    output.json({ type: 'result', ok: true, exitCode: 0, code: null, ...report });
+    output.jsonResult(report);
     return 0;
   }
   if (output.isQuiet) {

@@ -29,7 +29,7 @@ export async function runUp({ config, output }: CommandContext): Promise<number>
     await service.control.keep(true);
     const { address, uiAddress, isStarted } = service;
     if (output.isJson) {
-      output.json({ ok: true, address, uiAddress, isStarted, stateDir: config.stateDir });
+      output.jsonResult({ address, uiAddress, isStarted, stateDir: config.stateDir });
     } else {
       output.say(isStarted ? 'The local service runs.' : 'The local service runs already.');
       output.result(`Temporal ${address}, its pages ${uiAddress}`);
@@ -46,7 +46,7 @@ export async function runDown({ config, output, flags }: CommandContext): Promis
   const control = await findService(config.stateDir);
   if (!control) {
     const wasRunning = await endOrphans(config.stateDir);
-    if (output.isJson) output.json({ ok: true, wasRunning });
+    if (output.isJson) output.jsonResult({ wasRunning });
     else if (wasRunning) output.say('The local service had been killed; what it left is ended.');
     else output.say('No local service runs.');
     return 0;
@@ -56,7 +56,7 @@ export async function runDown({ config, output, flags }: CommandContext): Promis
     const status = await meet(control, flags['force'] === true);
     if (status === undefined) {
       await endSilent(config.stateDir);
-      if (output.isJson) output.json({ ok: true, wasRunning: true });
+      if (output.isJson) output.jsonResult({ wasRunning: true });
       else output.say('The local service did not answer; it is ended, with what it had started.');
       return 0;
     }
@@ -70,7 +70,7 @@ export async function runDown({ config, output, flags }: CommandContext): Promis
       );
     }
     await stopService(control, status);
-    if (output.isJson) output.json({ ok: true, wasRunning: true });
+    if (output.isJson) output.jsonResult({ wasRunning: true });
     else output.say('The local service is stopped.');
     return 0;
   } finally {

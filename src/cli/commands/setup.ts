@@ -12,7 +12,7 @@ export async function runSetup({ config, output }: CommandContext): Promise<numb
     onProgress: (line) => output.say(line),
   });
   if (output.isJson) {
-    output.json({ ok: true, ...report });
+    output.jsonResult({ ...report });
     return 0;
   }
   const { path, version, serverVersion, origin } = report.temporalCli;

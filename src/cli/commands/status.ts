@@ -9,27 +9,31 @@ import { statusText } from '../status-text.js';
 import { formatColumns } from '../table.js';
 
 /**
- * When Temporal has forgotten a pull, the destination's record answers: it is printed, and returned with the exit code
- * of `status`. Throws the error again where it is another one, or no record answers.
+ * When Temporal has forgotten a pull, the destination's record answers. Throws the error again where it is another one,
+ * or no record answers.
  */
-export function tellForgotten(
-  context: CommandContext,
+export function recordOfForgotten(
   wanted: string | undefined,
   error: unknown,
-): { readonly answer: RecordAnswer; readonly exitCode: number } {
+): { readonly path: string; readonly answer: RecordAnswer } {
   const path = wanted === undefined ? undefined : pathMeant(wanted);
   const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
   const answer = path === undefined || !isUnknown ? undefined : readRecordAnswer(path);
   if (path === undefined || answer === undefined) throw error;
-  return { answer, exitCode: tellRecord(context, path, answer) };
+  return { path, answer };
 }
 
 /** Prints what the destination's own record says. */
-function tellRecord({ output }: CommandContext, path: string, answer: RecordAnswer): number {
+export function tellRecord({ output }: CommandContext, path: string, answer: RecordAnswer): number {
   const note = "from the destination's own record; Temporal no longer knows this pull";
   if (answer.kind === 'unfinished') {
     if (output.isJson) {
-      output.json({ state: 'unknown', source: answer.source, destination: path, from: 'record' });
+      output.jsonResult({
+        state: 'unknown',
+        source: answer.source,
+        destination: path,
+        from: 'record',
+      });
     } else {
       output.result(`The pull of ${answer.source} into ${path} did not end (${note}).`);
       output.result(`It goes on where it stopped with: waybill resume ${path}`);
@@ -40,7 +44,7 @@ function tellRecord({ output }: CommandContext, path: string, answer: RecordAnsw
   if (output.isJson) {
     const state = result.ok ? 'done' : 'failed';
     const { asked } = receipt.source;
-    output.json({ state, source: asked, destination: path, result, from: 'record' });
+    output.jsonResult({ state, source: asked, destination: path, result, from: 'record' });
     return 0;
   }
   output.result(
@@ -66,7 +70,7 @@ async function tellStatus(
     session.uiAddress === undefined
       ? undefined
       : `${session.uiAddress}/namespaces/default/workflows/${encodeURIComponent(pullId)}`;
-  if (output.isJson) output.json(status);
+  if (output.isJson) output.jsonResult(status);
   else output.result(statusText(status, page));
   return 0;
 }
@@ -81,7 +85,8 @@ export async function runStatus(
   try {
     return await tellStatus(context, session, wanted);
   } catch (error) {
-    return tellForgotten(context, wanted, error).exitCode;
+    const { path, answer } = recordOfForgotten(wanted, error);
+    return tellRecord(context, path, answer);
   } finally {
     await session.close();
   }

@@ -53,7 +53,7 @@ export function steer(verb: Verb): CommandFunction {
     try {
       const { pullId, destination } = await findOrRestart(session, verb, wanted);
       await act(session.client, verb, pullId);
-      if (output.isJson) output.json({ ok: true, pullId, destination, did: verb });
+      if (output.isJson) output.jsonResult({ pullId, destination, did: verb });
       else {
         const [what, next] = SAID[verb];
         output.say(`${pullId} (${destination}) ${what}.`);

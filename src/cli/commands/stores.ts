@@ -6,7 +6,7 @@ import { formatColumns } from '../table.js';
 /** Prints every store with the forms of its addresses. */
 export function runStores({ output }: CommandContext): Promise<number> {
   if (output.isJson) {
-    output.json({
+    output.jsonResult({
       stores: STORE_FACTORIES.map(({ name, schemes, summary, forms, environment }) => ({
         name,
         schemes,

@@ -40,7 +40,7 @@ export async function runTune(
   try {
     const { pullId, destination } = await findRunningPull(session.client, wanted, 'tune');
     await session.client.tune(pullId, limits);
-    if (output.isJson) output.json({ ok: true, pullId, destination, did: 'tune', limits });
+    if (output.isJson) output.jsonResult({ pullId, destination, did: 'tune', limits });
     else output.say(`${pullId} (${destination}) goes on with ${limitsText(limits)}.`);
     return 0;
   } finally {

@@ -56,7 +56,7 @@ export async function runVerify(
   );
   const exitCode = report.ok ? 0 : errorRow(report.code ?? 'WB_LOCAL_DAMAGE').exitCode;
   if (isJson) {
-    output.json({ type: 'result', ...report, exitCode, code: report.code ?? null });
+    output.jsonResult({ ...report, code: report.code ?? null }, exitCode);
     return exitCode;
   }
   tellNext(context, report);

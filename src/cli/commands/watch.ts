@@ -1,14 +1,17 @@
 /** `waybill watch [id]`: one pull, live, with its exit code at the end. */
+import { WaybillError } from '../../model/errors.js';
+import { shellQuote } from '../../model/shell-quote.js';
 import type { CommandContext } from '../context.js';
 import { findPull } from '../find-pull.js';
 import { followPull } from '../follow.js';
 import { listenForKeys } from '../keys.js';
 import { restartFromRecord } from '../restart.js';
 import { chooseReporter, type PullLabel } from '../reporters/index.js';
+import { JsonReporter } from '../reporters/json.js';
 import { openSession, type Session } from '../session.js';
 import { leftAtOnce } from '../pause-at-stop.js';
 import { STOP_EXIT_CODES, StopSwitch } from '../stop.js';
-import { tellForgotten } from './status.js';
+import { recordOfForgotten, tellRecord } from './status.js';
 
 async function watchPull(
   context: CommandContext,
@@ -67,6 +70,14 @@ async function watchPull(
   }
 }
 
+function unfinished(path: string, source: string): WaybillError {
+  return new WaybillError(
+    'WB_NOT_FOUND',
+    `the pull of ${source} into ${path} did not end, and Temporal no longer knows it`,
+    { advice: `It goes on where it stopped with: waybill resume ${shellQuote(path)}` },
+  );
+}
+
 /** Follows a pull; one that Temporal has forgotten is told from its destination's record. */
 export async function runWatch(
   context: CommandContext,
@@ -77,8 +88,11 @@ export async function runWatch(
   try {
     return await watchPull(context, session, wanted);
   } catch (error) {
-    const { answer } = tellForgotten(context, wanted, error);
-    return answer.kind === 'ended' ? answer.result.exitCode : 0;
+    const { path, answer } = recordOfForgotten(wanted, error);
+    if (answer.kind === 'unfinished') throw unfinished(path, answer.source);
+    if (output.isJson) new JsonReporter(output, path, context.subject).finish(answer.result);
+    else tellRecord(context, path, answer);
+    return answer.result.exitCode;
   } finally {
     await session.close();
   }

@@ -5,7 +5,12 @@ import { textFlag, type CommandContext } from '../context.js';
 import { StopSwitch } from '../stop.js';
 
 /** Runs a worker; Ctrl-C and SIGTERM drain it, and it then ends with 0. */
-export async function runWorker({ config, output, flags }: CommandContext): Promise<number> {
+export async function runWorker({
+  config,
+  output,
+  flags,
+  subject,
+}: CommandContext): Promise<number> {
   const { temporal } = config;
   if (temporal.kind !== 'cluster') {
     throw new WaybillError(
@@ -13,6 +18,7 @@ export async function runWorker({ config, output, flags }: CommandContext): Prom
       'which Temporal? Use --cluster HOST:PORT or set TEMPORAL_ADDRESS; the local service has its own worker',
     );
   }
+  subject.outlivesReader = true;
   const site = textFlag(flags, 'site');
   const worker = parseWorkerArguments([
     '--address',
@@ -28,6 +34,6 @@ export async function runWorker({ config, output, flags }: CommandContext): Prom
     output.json({ type: 'serving', address: temporal.address, site: site ?? null });
   }
   await serve(worker, stop.signal);
-  if (output.isJson) output.json({ type: 'result', ok: true, exitCode: 0, code: null });
+  if (output.isJson) output.jsonResult();
   return 0;
 }

@@ -44,7 +44,7 @@ export function failureLines(result: PullResult): string[] {
       lines.push(message);
     }
     const { advice } = errorRow(code);
-    if (!message.includes(advice)) lines.push(advice);
+    if (!message.includes(advice)) lines.push(`  ${advice}`);
   }
   return lines;
 }

@@ -8,13 +8,20 @@ import type { PullLabel, Stopped } from './reporter.js';
 export function tellResult(output: Output, result: PullResult, label: PullLabel): void {
   if (output.isQuiet) {
     if (result.ok) output.rawResult(result.destination);
-    for (const line of failureLines(result)) output.complain(line);
+    tellFailures(output, result);
     return;
   }
   for (const warning of result.warnings) output.say(`warning: ${warning}`);
-  for (const line of failureLines(result)) output.complain(line);
+  tellFailures(output, result);
   for (const line of placeLines(result, label)) output.say(line);
   output.result(provenLine(result));
+}
+
+/** What failed, on stderr, as a command that fails says it; nothing where all is well. */
+export function tellFailures(output: Output, result: PullResult): void {
+  for (const [index, line] of failureLines(result).entries()) {
+    output.complain(index === 0 ? `waybill: ${line}` : line);
+  }
 }
 
 /** Says what is kept of a pull that was left, and how it goes on. */

@@ -4,6 +4,7 @@ import { EVENT_VERSION, progressEvent, resultEvent, type PullEvent } from '../ev
 import type { Subject } from '../context.js';
 import type { Output } from '../output.js';
 import { addStatus, emptyView, viewRate, type View } from '../progress/view.js';
+import { tellFailures } from './final.js';
 import type { PullLabel, Reporter, Stopped } from './reporter.js';
 
 const PROGRESS_MS = 1_000;
@@ -36,6 +37,8 @@ export class JsonReporter implements Reporter {
     this.view = addStatus(this.view, status, nowMs);
     for (const event of events) this.write(event);
     if (status.state !== 'running' || nowMs - this.lastProgressMs < PROGRESS_MS) return;
+    // A reader that stands still wants what happened; how far it was is old by then.
+    if (this.output.isBehind) return;
     this.lastProgressMs = nowMs;
     this.write(progressEvent(status, viewRate(this.view, nowMs)));
   }
@@ -46,6 +49,7 @@ export class JsonReporter implements Reporter {
 
   finish(result: PullResult): void {
     this.write({ ...resultEvent(result) });
+    tellFailures(this.output, result);
   }
 
   stopped({ exitCode, code, lines, destination }: Stopped): void {

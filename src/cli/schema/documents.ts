@@ -25,6 +25,14 @@ import {
   type Shape,
 } from './parts.js';
 
+/** What the last line of a command has that came to its end. */
+const done = {
+  type: z.literal('result'),
+  ok: z.literal(true),
+  exitCode: z.literal(0),
+  code: z.null(),
+};
+
 const temporal = z.object({
   kind: z.enum(['local', 'cluster']),
   mode: z.enum(['background', 'inline']).optional(),
@@ -78,10 +86,7 @@ const verified = z
   .describe('the last line');
 
 const sealed = z.object({
-  type: z.literal('result'),
-  ok: z.literal(true),
-  exitCode: z.literal(0),
-  code: z.null(),
+  ...done,
   directory: absolutePath,
   files: count,
   bytes: count,
@@ -89,7 +94,7 @@ const sealed = z.object({
   omsDigest: digest.nullable(),
   wasSealed: z.boolean().describe('sealed already and unchanged: nothing was written'),
   skipped: z.array(text),
-} satisfies Shape<SealReport & { type: string; ok: true; exitCode: number; code: null }>);
+} satisfies Shape<SealReport & typeof done>);
 
 const summary = z.object({
   pullId: text,
@@ -111,6 +116,7 @@ const limits = z
 
 const status = z
   .object({
+    ...done,
     pullId: text,
     runId: text,
     state,
@@ -141,10 +147,11 @@ const status = z
       } satisfies Shape<InFlight>),
     ),
     result: pullResult.optional().describe('once it has ended'),
-  } satisfies Shape<PullStatus>)
+  } satisfies Shape<PullStatus & typeof done>)
   .describe('from Temporal');
 const forgotten = z
   .object({
+    ...done,
     state: z.enum(['unknown', 'done', 'failed']),
     source: text,
     destination: absolutePath,
@@ -154,7 +161,7 @@ const forgotten = z
   .describe("from the destination's own record, when Temporal has forgotten the pull");
 
 const setup = z.object({
-  ok: z.literal(true),
+  ...done,
   temporalCli: z.object({
     path: absolutePath,
     version: text,
@@ -163,11 +170,13 @@ const setup = z.object({
   }),
   stateDir: absolutePath,
   cacheDir: absolutePath,
-} satisfies Shape<SetupReport & { ok: true }>);
+} satisfies Shape<SetupReport & typeof done>);
 
 const doctor = z.object({
+  type: z.literal('result'),
   ok: z.boolean(),
   exitCode,
+  code: z.null().describe('the findings say what is wrong'),
   checks: z.array(
     z.object({
       name: text.describe('stable'),
@@ -188,10 +197,18 @@ const doctor = z.object({
   stateDir: absolutePath,
   cacheDir: absolutePath,
 } satisfies Shape<
-  DoctorReport & { exitCode: number; temporal: unknown; stateDir: string; cacheDir: string }
+  DoctorReport & {
+    type: string;
+    exitCode: number;
+    code: null;
+    temporal: unknown;
+    stateDir: string;
+    cacheDir: string;
+  }
 >);
 
 const config = z.object({
+  ...done,
   settings: z.array(
     z.object({
       name: text,
@@ -216,6 +233,7 @@ const config = z.object({
 });
 
 const stores = z.object({
+  ...done,
   stores: z.array(
     z.object({
       name: text,
@@ -227,7 +245,7 @@ const stores = z.object({
   ),
 });
 
-/** The result of a command that has none but its success. */
+/** The last line of a command that has no more to say than how it ended. */
 const ended = z.object({
   type: z.literal('result'),
   ok: z.boolean(),
@@ -235,16 +253,19 @@ const ended = z.object({
   code: code.nullable(),
 });
 
+/** What `--help` and `--version` print with `--json`; of every command. */
+export const shown = z.object({ ...done, text }).describe('of --help and --version');
+
 /** The schema of each document by the name of its file. A command that fails prints `failed` instead, or last. */
 export const documents = {
-  ls: z.union([entry, catalogueLine, failed]),
+  ls: z.union([entry, catalogueLine, z.object(done), failed]),
   verify: z.union([z.object({ type: z.literal('finding'), ...findingFields }), verified, failed]),
   seal: z.union([sealed, failed]),
-  pulls: z.union([z.object({ pulls: z.array(summary) }), failed]),
+  pulls: z.union([z.object({ ...done, pulls: z.array(summary) }), failed]),
   status: z.union([status, forgotten, failed]),
   steer: z.union([
     z.object({
-      ok: z.literal(true),
+      ...done,
       pullId: text,
       destination: text,
       did: z.enum(['pause', 'resume', 'cancel', 'retry', 'tune']),
@@ -254,7 +275,7 @@ export const documents = {
   ]),
   up: z.union([
     z.object({
-      ok: z.literal(true),
+      ...done,
       address: text,
       uiAddress: text,
       isStarted: z.boolean().describe('false: it ran already'),
@@ -262,7 +283,7 @@ export const documents = {
     }),
     failed,
   ]),
-  down: z.union([z.object({ ok: z.literal(true), wasRunning: z.boolean() }), failed]),
+  down: z.union([z.object({ ...done, wasRunning: z.boolean() }), failed]),
   setup: z.union([setup, failed]),
   doctor: z.union([doctor, failed]),
   worker: z.union([
@@ -274,10 +295,13 @@ export const documents = {
   ]),
   stores: z.union([stores, failed]),
   'config-show': z.union([config, failed]),
-  completion: z.union([z.object({ shell: z.enum(['bash', 'zsh', 'fish']), script: text }), failed]),
+  completion: z.union([
+    z.object({ ...done, shell: z.enum(['bash', 'zsh', 'fish']), script: text }),
+    failed,
+  ]),
   demo: z.union([
     z.object({ type: z.literal('proof'), text }).describe('one line a scene'),
     ended,
     failed,
   ]),
-} as const satisfies Readonly<Record<string, z.ZodType>>;
+} as const satisfies Readonly<Record<string, z.ZodUnion>>;

@@ -1,6 +1,6 @@
 /** The JSON Schema files that ship in the package, made from the schemas beside this file. */
 import { z } from 'zod';
-import { documents } from './documents.js';
+import { documents, shown } from './documents.js';
 import { events } from './events.js';
 
 /** The schema file of a command, without `.json`; `config` is `config show`. */
@@ -30,11 +30,14 @@ function titleOf(name: string): string {
 
 /** File name to schema, draft 7. */
 export function schemaFiles(): Readonly<Record<string, object>> {
-  const all: Readonly<Record<string, z.ZodType>> = { events, ...documents };
+  const all: Readonly<Record<string, z.ZodUnion>> = { events, ...documents };
   return Object.fromEntries(
     Object.entries(all).map(([name, schema]) => {
       // As an input: a reader lets fields pass that a later version adds.
-      const { $schema, ...made } = z.toJSONSchema(schema, { target: 'draft-7', io: 'input' });
+      const { $schema, ...made } = z.toJSONSchema(z.union([...schema.options, shown]), {
+        target: 'draft-7',
+        io: 'input',
+      });
       const $id = `https://waybill.invalid/schema/${name}-v1.json`;
       return [`${name}.json`, { $schema, $id, title: titleOf(name), description: ABOUT, ...made }];
     }),
