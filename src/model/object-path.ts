@@ -92,9 +92,12 @@ export function guardPath(path: string, rules: NameRules = { hasDeviceNames: fal
   return path;
 }
 
-/** Whether a segment of the path equals `.waybill` under case folding: such a file is never written (rule 23). */
+/**
+ * Whether a segment of the path equals `.waybill` under case folding: such a file is never written (rule 23). Folded to upper
+ * and then to lower case: `\u0131` is no `i` in lower case and an `I` in upper.
+ */
 export function isRecordPath(path: string): boolean {
-  return path.split('/').some((segment) => segment.toLowerCase() === RECORD_FOLDER);
+  return path.split('/').some((segment) => segment.toUpperCase().toLowerCase() === RECORD_FOLDER);
 }
 
 /** Compares two paths by their UTF-8 bytes, as `sort` in the C locale does (rule 31: never by `<`). */

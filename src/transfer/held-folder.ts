@@ -2,11 +2,13 @@
  * Folders of a destination, held open (rule 21): a name is taken under the folder that was checked, whatever somebody
  * puts in the place of its path meanwhile.
  */
-import { constants } from 'node:fs';
+import { constants, type BigIntStats } from 'node:fs';
 import { access, mkdir, open, readlink, realpath, type FileHandle } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { WaybillError } from '../model/errors.js';
+import { RECORD_FOLDER } from '../model/object-path.js';
 import { errnoOf } from './destination-error.js';
+import { lookAt } from './take-name.js';
 
 /** A folder inside the destination. */
 export class HeldFolder {
@@ -20,7 +22,8 @@ export class HeldFolder {
    * Walks down from `filesRoot` to `below` ('' or a relative path), one folder at a time, never through a link unless it leads
    * to a place inside. A folder that is missing is made, or answered with undefined where `makes` is false. `beforeMaking` runs
    * when the root is held and one is about to be made: it rejects where the root is not the claimed place (rule 7).
-   * Throws WB_UNSAFE_PATH for a link that leads out, and what the file system throws.
+   * Throws WB_UNSAFE_PATH for a link that leads out and for the record folder, by whatever name, and what the file system
+   * throws.
    */
   static async open(
     filesRoot: string,
@@ -31,11 +34,13 @@ export class HeldFolder {
     let held = await hold(realRoot);
     const making = options.makes ? (options.beforeMaking ?? nothing) : undefined;
     try {
+      const record = below === '' ? undefined : await recordOf(realRoot);
       for (const segment of below === '' ? [] : below.split('/')) {
         const next = await step(realRoot, held, segment, making);
         await held.close();
         if (next === undefined) return undefined;
         held = next;
+        if (record !== undefined && isSame(await held.stat(), record)) throw recordError(below);
       }
       return held;
     } catch (error) {
@@ -53,6 +58,10 @@ export class HeldFolder {
     return join(this.path, name);
   }
 
+  stat(): Promise<BigIntStats> {
+    return this.handle.stat({ bigint: true });
+  }
+
   /** Flushes the names in it. */
   sync(): Promise<void> {
     return this.handle.sync();
@@ -64,6 +73,20 @@ export class HeldFolder {
 }
 
 const nothing = (): Promise<void> => Promise.resolve();
+
+/** The record folder itself: a link, or a short name of the file system, may lead there too (rule 23). */
+export async function recordOf(filesRoot: string): Promise<BigIntStats | undefined> {
+  return lookAt(join(filesRoot, RECORD_FOLDER));
+}
+
+export function isSame(one: BigIntStats, other: BigIntStats): boolean {
+  return one.dev === other.dev && one.ino === other.ino;
+}
+
+export function recordError(path: string): WaybillError {
+  const message = `${path.slice(0, 200)} would be written into ${RECORD_FOLDER}, the folder of Waybill's own records`;
+  return new WaybillError('WB_UNSAFE_PATH', message, { operation: 'publish', path });
+}
 
 const AS_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
 

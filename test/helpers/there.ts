@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { PullRequest, PullResult } from '../../src/model/pull.js';
 import type { PullRef, TransferEngine } from '../../src/transfer/api.js';
+import type { EngineDeps } from '../../src/transfer/engine.js';
 import { contextOf, engineOf, pullWith, requestOf, scratch } from './engine.js';
 
 /** Contents by path. */
@@ -24,8 +25,8 @@ export class ThereBed {
     readonly engine: TransferEngine,
   ) {}
 
-  static async open(name: string): Promise<ThereBed> {
-    return new ThereBed(await scratch(name), engineOf());
+  static async open(name: string, deps: Partial<EngineDeps> = {}): Promise<ThereBed> {
+    return new ThereBed(await scratch(name), engineOf(deps));
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import { reaches } from '../../model/level.js';
 import { sameStrongPin, type ObjectEntry, type Pin } from '../../model/object-entry.js';
 import type { PullRequest } from '../../model/pull.js';
 import { errnoOf, toDestinationError } from '../destination-error.js';
+import { recordError } from '../held-folder.js';
 import { isOfPlan, isPublishedFile, type Journal } from '../journal.js';
 import { fileOf, lookAt, type Replaceable } from '../take-name.js';
 import type { Expected } from './expectations.js';
@@ -52,6 +53,7 @@ export async function decide(
 ): Promise<Decision> {
   const parent = await context.parents.kindOf(folderOf(path));
   if (parent === 'outside') throw outsideError(path);
+  if (parent === 'record') throw recordError(path);
   if (parent === 'not a folder') return conflict('a file is in the place of its folder');
   const absolute = join(context.filesRoot, path);
   const found = parent === 'missing' ? undefined : await look(absolute);

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { collectSums, decodeReceipt, decodeSeal } from '../../manifest/index.js';
 import { WaybillError } from '../../model/errors.js';
 import { RECORD_FOLDER } from '../../model/object-path.js';
+import type { ObjectEntry } from '../../model/object-entry.js';
 import type { PullRequest } from '../../model/pull.js';
 import type { Store } from '../../stores/store.js';
 import { digestForFile, readGivenList, refuseBareDigest } from './given-list.js';
@@ -103,28 +104,26 @@ interface Sealed {
 
 /**
  * The manifest that `waybill seal`, or an earlier pull, left at the source. A record folder without a seal or a
- * receipt is what an unfinished pull leaves: publishing that is an error (rule 23).
+ * receipt is what an unfinished pull leaves, and so is one without sums: publishing that is an error (rule 23).
  */
 async function sealAt(store: Store, signal: AbortSignal): Promise<Sealed | undefined> {
   const sums = await textAt(store, `${RECORD_FOLDER}/SHA256SUMS`, signal);
-  if (sums === undefined) return undefined;
+  if (sums === undefined) {
+    if ((await kindAt(store, RECORD_FOLDER, signal)) !== 'directory') return undefined;
+    throw unfinished('without a SHA256SUMS');
+  }
   const [seal, receipt] = await Promise.all([
     textAt(store, `${RECORD_FOLDER}/seal.json`, signal),
     textAt(store, `${RECORD_FOLDER}/receipt.json`, signal),
   ]);
-  const promised =
+  const promised = damageAtSource(() =>
     seal !== undefined
-      ? decodeSeal(seal, 'seal.json at the source').treeDigest
+      ? decodeSeal(seal, `${RECORD_FOLDER}/seal.json at the source`).treeDigest
       : receipt !== undefined
-        ? decodeReceipt(receipt, 'receipt.json at the source').treeDigest
-        : undefined;
-  if (promised === undefined) {
-    throw new WaybillError(
-      'WB_MISSING_FILE',
-      `the source has a ${RECORD_FOLDER} folder with neither seal nor receipt: it was published before it was complete`,
-      { operation: 'plan', scope: 'source', retryable: false },
-    );
-  }
+        ? decodeReceipt(receipt, `${RECORD_FOLDER}/receipt.json at the source`).treeDigest
+        : undefined,
+  );
+  if (promised === undefined) throw unfinished('with neither seal nor receipt');
   if (createHash('sha256').update(sums).digest('hex') !== promised) {
     throw new WaybillError(
       'WB_DIGEST_MISMATCH',
@@ -137,6 +136,29 @@ async function sealAt(store: Store, signal: AbortSignal): Promise<Sealed | undef
     sums: await collectSums([sums], { name, code: 'WB_LOCAL_DAMAGE' }),
     treeDigest: promised,
   };
+}
+
+function unfinished(how: string): WaybillError {
+  return new WaybillError(
+    'WB_MISSING_FILE',
+    `the source has a ${RECORD_FOLDER} folder ${how}: it was published before it was complete`,
+    { operation: 'plan', scope: 'source', retryable: false },
+  );
+}
+
+/** A seal that cannot be read is no damage on this disk. */
+function damageAtSource<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof WaybillError) || error.code !== 'WB_LOCAL_DAMAGE') throw error;
+    throw new WaybillError('WB_DIGEST_MISMATCH', error.message, {
+      operation: 'plan',
+      scope: 'source',
+      retryable: false,
+      cause: error,
+    });
+  }
 }
 
 /** A SHA256SUMS at the root is data: what is no list raises no level and is no error (rule 25). */
@@ -181,12 +203,26 @@ async function textAt(
     }
     return Buffer.concat(chunks).toString('utf8');
   } catch (error) {
-    const isAbsent =
-      error instanceof WaybillError &&
-      ['WB_NOT_FOUND', 'WB_PERMISSION_DENIED', 'WB_SIGN_IN_PAGE', 'WB_UNSUPPORTED'].includes(
-        error.code,
-      );
-    if (isAbsent) return undefined;
+    if (isAbsence(error)) return undefined;
     throw error;
   }
+}
+
+async function kindAt(
+  store: Store,
+  path: string,
+  signal: AbortSignal,
+): Promise<ObjectEntry['kind'] | undefined> {
+  try {
+    return (await store.stat(path, { signal })).kind;
+  } catch (error) {
+    if (isAbsence(error)) return undefined;
+    throw error;
+  }
+}
+
+/** There is none, or none that could be read. */
+function isAbsence(error: unknown): boolean {
+  const codes = ['WB_NOT_FOUND', 'WB_PERMISSION_DENIED', 'WB_SIGN_IN_PAGE', 'WB_UNSUPPORTED'];
+  return error instanceof WaybillError && codes.includes(error.code);
 }

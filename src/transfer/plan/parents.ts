@@ -3,14 +3,19 @@ import { lstat, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { WaybillError } from '../../model/errors.js';
 import { errnoOf, toDestinationError } from '../destination-error.js';
+import { isSame, recordOf } from '../held-folder.js';
 
-/** What is where a folder should be. `outside`: a link that leads out of the destination. */
-export type ParentKind = 'folder' | 'missing' | 'not a folder' | 'outside';
+/**
+ * What is where a folder should be. `outside`: a link that leads out of the destination. `record`: the folder of the records,
+ * by another name.
+ */
+export type ParentKind = 'folder' | 'missing' | 'not a folder' | 'outside' | 'record';
 
 /** Folders of a destination. What it says is as old as its first look: publishing looks again. */
 export class Parents {
   private readonly kinds = new Map<string, Promise<ParentKind>>();
   private realRoot: Promise<string> | undefined;
+  private record: ReturnType<typeof recordOf> | undefined;
 
   constructor(private readonly filesRoot: string) {}
 
@@ -32,12 +37,20 @@ export class Parents {
     const path = join(this.filesRoot, folder);
     try {
       const found = folder === '' ? await stat(path) : await lstat(path);
-      if (found.isDirectory()) return 'folder';
-      return found.isSymbolicLink() ? await this.follow(path) : 'not a folder';
+      const isLink = found.isSymbolicLink();
+      if (!found.isDirectory() && !isLink) return 'not a folder';
+      const kind = isLink ? await this.follow(path) : 'folder';
+      return kind === 'folder' && (await this.isRecord(path)) ? 'record' : kind;
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return 'missing';
       throw toDestinationError(error, 'look at', path);
     }
+  }
+
+  private async isRecord(path: string): Promise<boolean> {
+    this.record ??= recordOf(this.filesRoot);
+    const record = await this.record;
+    return record !== undefined && isSame(await stat(path, { bigint: true }), record);
   }
 
   private async follow(link: string): Promise<ParentKind> {

@@ -6,6 +6,7 @@ import type { PullRequest } from '../../model/pull.js';
 import { nameSpecial, type SpecialKind } from '../../model/special.js';
 import type { Store } from '../../stores/store.js';
 import type { CallContext, ResolvedSource } from '../api.js';
+import { recordError } from '../held-folder.js';
 import { decide, type ExistingContext } from './existing.js';
 import type { Expectations } from './expectations.js';
 import { filterOf, isFiltered } from './filters.js';
@@ -17,10 +18,17 @@ import { outsideError } from './parents.js';
 /** Entries that a listing may have before it counts as endless (rule 24). */
 const MAX_ENTRIES = 20_000_000;
 
+/** What fails for its name, or is not there. */
+interface Refused {
+  readonly kind: 'refused';
+  readonly path: string;
+  readonly error: PlainError;
+}
+
 /** What comes out of planning, one by one. */
 export type Planned =
   | { readonly kind: 'entry'; readonly entry: PlanEntry }
-  | { readonly kind: 'refused'; readonly path: string; readonly error: PlainError }
+  | Refused
   /** A file below a folder called `.waybill` at the source (rule 23). */
   | { readonly kind: 'record'; readonly path: string }
   /** Neither file nor folder (rule 24). */
@@ -115,14 +123,16 @@ async function* candidates(
     if (input.planned.has(path)) continue;
     yield { kind: 'file', path, entry };
   }
-  if (files === 0 && isFiltered(request.filters)) {
+  const lacking = [...missing(input, isWanted, seen, specials)];
+  const isPromised = lacking.some(({ error }) => error.code === 'WB_MISSING_FILE');
+  if (files === 0 && isFiltered(request.filters) && !isPromised) {
     throw new WaybillError(
       'WB_NOTHING_MATCHES',
       `no file of ${request.source.uri} matches the filters (${entries} entries were listed)`,
       { operation: 'plan' },
     );
   }
-  yield* missing(input, isWanted, seen, specials);
+  yield* lacking;
 }
 
 function limit(message: string): WaybillError {
@@ -164,6 +174,7 @@ async function planFolder(input: PlanInput, path: string): Promise<Planned[]> {
     guardPath(path);
     const found = await input.existing.parents.kindOf(path);
     if (found === 'outside') throw outsideError(path);
+    if (found === 'record') throw recordError(path);
     if (found !== 'not a folder') {
       return [{ kind: 'entry', entry: { ...entry, action: 'make', reason: 'a folder' } }];
     }
@@ -217,7 +228,7 @@ function* missing(
   isWanted: (path: string) => boolean,
   seen: ReadonlySet<string>,
   specials: ReadonlyMap<string, SpecialKind>,
-): Generator<Planned> {
+): Generator<Refused> {
   const instead = (path: string): string => {
     const special = specials.get(path);
     return special === undefined ? '' : `: ${nameSpecial(special)} has its name`;
