@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { TransferEngine } from '../../src/transfer/api.js';
 import { engineOf, pullWith, requestOf } from '../helpers/engine.js';
+import { openReach } from '../../src/transfer/reach.js';
+import { startAskedFor } from '../helpers/asked-for.js';
+import { startMinio } from '../helpers/minio.js';
 import { startNginx } from '../helpers/nginx.js';
 import { treeFiles, writeTree } from '../helpers/tree.js';
 
@@ -32,9 +35,9 @@ afterAll(async () => {
 const paths = Array.from({ length: FILES }, (_, index) => `d${index % 100}/f${index}`);
 
 /** When each file was read last; a first read after a change shows on every mount but `noatime`. */
-async function lastReads(folder: string): Promise<readonly bigint[]> {
+async function lastReads(folder: string, names = paths): Promise<readonly bigint[]> {
   return Promise.all(
-    paths.map(async (path) => (await stat(join(folder, path), { bigint: true })).atimeNs),
+    names.map(async (path) => (await stat(join(folder, path), { bigint: true })).atimeNs),
   );
 }
 
@@ -127,13 +130,16 @@ describe('design 2: a no-op re-pull', () => {
     async () => {
       const from = join(root, 'web');
       const files = treeFiles({ fileCount: 300, names: [] });
+      const names = files.map(({ path }) => path);
       await writeTree(from, files);
       const nginx = await startNginx({ root: from });
       try {
         const to = join(root, 'from-web');
         await pullWith(engine, requestOf(`${nginx.url}/`, to));
         const before = nginx.accessLog().length;
+        const read = await lastReads(to, names);
         const again = await pullWith(engine, requestOf(`${nginx.url}/`, to));
+        expect(await lastReads(to, names)).toEqual(read);
         expect(again).toMatchObject({ ok: true, filesKept: 300, bytesFetched: 0 });
         const asked = nginx.accessLog().slice(before);
         const ofFiles = asked.filter(({ target }) => target.endsWith('.bin'));
@@ -144,6 +150,49 @@ describe('design 2: a no-op re-pull', () => {
         expect(changed).toMatchObject({ ok: true, filesFetched: 1, filesKept: 299 });
       } finally {
         await nginx.stop();
+      }
+    },
+    LONG_MS,
+  );
+
+  it(
+    'design 2: from S3 asks for the listing and for no object',
+    async () => {
+      const files = treeFiles({ fileCount: 1_100, names: [] });
+      const names = files.map(({ path }) => path);
+      const served = join(root, 'objects');
+      await writeTree(served, files);
+      const minio = await startMinio();
+      const relay = await startAskedFor(minio.port);
+      const secrets = {
+        AWS_ACCESS_KEY_ID: minio.accessKeyId,
+        AWS_SECRET_ACCESS_KEY: minio.secretAccessKey,
+      };
+      const own = engineOf({ reach: openReach(() => Promise.resolve(secrets)) });
+      try {
+        await minio.createBucket('no-op');
+        await minio.putTree('no-op', 'tree', served);
+        const to = join(root, 'from-s3');
+        const source = {
+          uri: 's3://no-op/tree/',
+          settings: { AWS_ENDPOINT_URL: relay.url },
+          credentials: 'keys',
+        };
+        const request = requestOf(source.uri, to, { source });
+        expect(await pullWith(own, request)).toMatchObject({ ok: true, filesFetched: 1_100 });
+        const before = relay.requests().length;
+        const read = await lastReads(to, names);
+        const again = await pullWith(own, request);
+        expect(again).toMatchObject({ ok: true, filesKept: 1_100, bytesFetched: 0 });
+        expect(await lastReads(to, names)).toEqual(read);
+        const asked = relay.requests().slice(before);
+        expect(asked.filter((line) => line.includes('continuation-token'))).toHaveLength(1);
+        expect(asked.filter((line) => line.includes('.bin'))).toEqual([]);
+        expect(relay.requests().filter((line) => line.includes('.bin'))).toHaveLength(1_100);
+      } finally {
+        await own.close();
+        await relay.stop();
+        await minio.stop();
       }
     },
     LONG_MS,

@@ -31,7 +31,7 @@ export interface Asked {
 export async function describeFile(source: HttpSource, asked: Asked): Promise<ObjectEntry> {
   const request: HttpRequest = { ...asked, method: 'HEAD', headers: source.headers };
   if (!source.isPresigned) {
-    const answer = await source.client.request(request);
+    const answer = await askHead(source, request);
     answer.body.destroy();
     if (answer.status === 200)
       return describeAnswer(asked, answer, contentLengthOf(answer.headers), true);
@@ -56,6 +56,19 @@ export async function describeFile(source: HttpSource, asked: Asked): Promise<Ob
       ? contentRangeOf(answer.headers)?.totalBytes
       : contentLengthOf(answer.headers);
   return describeAnswer(asked, answer, size, false);
+}
+
+/**
+ * Thousands of questions share a few connections. Where one breaks, the question is asked over one of its own: the server may
+ * have closed it meanwhile, or have sent a body after the HEAD before.
+ */
+async function askHead({ client }: HttpSource, request: HttpRequest): Promise<HttpAnswer> {
+  try {
+    return await client.request(request);
+  } catch (error) {
+    if (!(error instanceof WaybillError) || error.code !== 'WB_UNAVAILABLE') throw error;
+    return client.request({ ...request, isAlone: true });
+  }
 }
 
 /** @param isWhole the headers speak of the whole file, not of its first byte */

@@ -16,6 +16,8 @@ export interface ExchangeRequest {
   readonly headersTimeoutMs?: number;
   readonly stallTimeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** The connection of a HEAD is used again; undici would end it, for servers that send a body all the same. */
+  readonly keepsConnection?: boolean;
 }
 
 /** What came back. The body must be read to its end or destroyed. */
@@ -63,6 +65,7 @@ export function exchange(
           ? {}
           : { headersTimeout: request.headersTimeoutMs }),
         ...(request.stallTimeoutMs === undefined ? {} : { bodyTimeout: request.stallTimeoutMs }),
+        ...(request.keepsConnection === true ? { reset: false } : {}),
       },
       handler,
     );

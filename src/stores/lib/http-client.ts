@@ -60,6 +60,8 @@ export interface HttpRequest {
   readonly redirects?: 'follow' | 'never';
   readonly headersTimeoutMs?: number;
   readonly stallTimeoutMs?: number;
+  /** A HEAD over a connection of its own: some servers send a body after it, which the next answer would drown in. */
+  readonly isAlone?: boolean;
 }
 
 /** An answer, whatever its status. The body must be read to its end or destroyed. */
@@ -196,6 +198,11 @@ class UndiciClient implements HttpClient {
           // Said with each request: not every kind of dispatcher takes them for all.
           headersTimeoutMs: headersTimeoutMs ?? this.timeouts.headersMs,
           stallTimeoutMs: stallTimeoutMs ?? this.timeouts.stallMs,
+          // Behind a proxy the next answer may be another origin's.
+          keepsConnection:
+            method === 'HEAD' &&
+            request.isAlone !== true &&
+            proxyFor(this.proxies, url) === undefined,
         },
         (failure) => errorOfBody(failure, where),
       );
