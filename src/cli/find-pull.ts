@@ -19,9 +19,14 @@ export async function findRunningPull(
 ): Promise<PullSummary> {
   const found = await findPull(client, wanted);
   if (found.state === 'running') return found;
-  throw new WaybillError(
+  throw hasEnded(found, verb);
+}
+
+/** What is said of a pull that has ended. */
+export function hasEnded({ pullId, destination, state }: PullSummary, verb: string): WaybillError {
+  return new WaybillError(
     'WB_USAGE',
-    `the pull ${found.pullId} into ${found.destination} has ended (${found.state}); there is nothing to ${verb}`,
+    `the pull ${pullId} into ${destination} has ended (${state}); there is nothing to ${verb}`,
   );
 }
 

@@ -77,6 +77,21 @@ function addCommon(command: Command): Command {
   return command;
 }
 
+/** `--include --json` has forgotten its pattern: a flag of the command is no value of another. */
+function refuseFlagAsValue(option: Option, command: Command): void {
+  if (!option.required) return;
+  const parse = option.parseArg;
+  option.argParser((value: string, previous: unknown) => {
+    const isFlag = command.options.some(({ short, long }) => value === short || value === long);
+    if (isFlag) {
+      throw new InvalidArgumentError(
+        `${value} is an option itself, and ${option.long ?? option.flags} needs a value.`,
+      );
+    }
+    return parse === undefined ? value : parse(value, previous);
+  });
+}
+
 /** Examples first, and after an error what to type next. */
 function teach(command: Command, name: string, words: string): Command {
   const examples = examplesText(name);
@@ -129,6 +144,7 @@ export function buildProgram(
     const command = program.command(usage).description(summary);
     extend(command);
     addCommon(command);
+    for (const option of command.options) refuseFlagAsValue(option, command);
     teach(command, command.name(), command.name());
     return command.action(async () => {
       await dispatch(load, command.opts(), command.processedArgs as (string | undefined)[]);
@@ -191,7 +207,8 @@ export function buildProgram(
       command
         .option('--concurrency <n>', 'connections to the source at once')
         .option('--max-bandwidth <rate>', 'bytes a second, as 200MiB/s; never: no limit')
-        .option('--requests-per-second <n>', 'requests to the source; never: no limit'),
+        .option('--requests-per-second <n>', 'requests to the source; never: no limit')
+        .option('--give-up-after <duration>', 'when nothing moved for so long (15m); or never'),
   );
 
   program.commandsGroup('The service:');

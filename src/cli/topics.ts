@@ -60,8 +60,8 @@ function exitCodes(): string {
   return `Exit codes:
 ${lines.join('\n')}
 
-Where nothing was published the most serious class decides: 6, 8, 11, 7, 5, 4,
-12. The code in parentheses is in the result line of --json.`;
+Where nothing was published the most serious class decides: 6, 8, 11, 7, 9, 5,
+4, 12. The code in parentheses is in the result line of --json.`;
 }
 
 function levels(): string {

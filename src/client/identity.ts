@@ -3,6 +3,17 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { PullRequest } from '../model/pull.js';
 
+/** How long a silent server is waited for: it follows from `giveUpAfterMs`. */
+const PATIENCE = 'WAYBILL_STALL_TIMEOUT';
+
+/** What `tune` can change. */
+const PACES = [
+  'concurrency',
+  'maxBytesPerSecond',
+  'maxRequestsPerSecond',
+  'giveUpAfterMs',
+] as const satisfies readonly (keyof PullRequest)[];
+
 function slugOf(path: string): string {
   const slug = basename(path)
     .toLowerCase()
@@ -54,4 +65,17 @@ function stableText(value: unknown): string {
 export function requestFingerprint(request: PullRequest): string {
   const { destination, ...rest } = request;
   return hexOf(stableText({ ...rest, destination: destination.path }), 32);
+}
+
+/**
+ * Equal for two requests that ask for the same at another pace: what `tune` can change does not count, nor what follows
+ * from it.
+ */
+export function workFingerprint(request: PullRequest): string {
+  const work: Record<string, unknown> = { ...request };
+  for (const pace of PACES) Reflect.deleteProperty(work, pace);
+  const settings: Record<string, unknown> = { ...request.source.settings };
+  Reflect.deleteProperty(settings, PATIENCE);
+  const source = { ...request.source, settings };
+  return hexOf(stableText({ ...work, source, destination: request.destination.path }), 32);
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { redactUri } from '../model/artifact-uri.js';
 import { cutSummary, cutText } from '../model/caps.js';
 import { WaybillError } from '../model/errors.js';
-import type { PullProgress, PullRequest } from '../model/pull.js';
+import type { PullLimits, PullProgress, PullRequest } from '../model/pull.js';
 import {
   PULL_WORKFLOW,
   QUERIES,
@@ -12,7 +12,13 @@ import {
   type PullInput,
   type PullMemo,
 } from '../workflows/messages.js';
-import { pullIdInside, pullIdOf, requestFingerprint, type Place } from './identity.js';
+import {
+  pullIdInside,
+  pullIdOf,
+  requestFingerprint,
+  workFingerprint,
+  type Place,
+} from './identity.js';
 import { memoOf, queryTrusted, isOwn, isSigning, signalWord } from './trust.js';
 import { reach, translate } from './translate.js';
 import type { StartOptions, StartedPull } from './types.js';
@@ -119,32 +125,73 @@ async function stillOpen(doing: string, say: () => Promise<unknown>): Promise<bo
   }
 }
 
-/** Joins an equal pull, ends a standing one of the same source, refuses any other; undefined: nothing runs any more. */
+/** The limits of a request, with what it does not limit: the connections alone cannot be given back to Waybill's choice. */
+function limitsOf(request: PullRequest): PullLimits {
+  const { concurrency, maxBytesPerSecond, maxRequestsPerSecond, giveUpAfterMs } = request;
+  return {
+    ...(concurrency === undefined ? {} : { concurrency }),
+    maxBytesPerSecond: maxBytesPerSecond ?? null,
+    maxRequestsPerSecond: maxRequestsPerSecond ?? null,
+    giveUpAfterMs: giveUpAfterMs ?? null,
+  };
+}
+
+/** Goes on with a pull of the same work, at the pace that is asked for now; undefined: it has ended meanwhile. */
+async function join(
+  client: Client,
+  { pullId, runId, memo }: Running,
+  request: PullRequest,
+): Promise<StartedPull | undefined> {
+  const wasPaused = (await phaseOf(client, pullId)) === 'paused';
+  const handle = client.workflow.getHandle(pullId, runId);
+  const tell = (name: string, ...args: readonly unknown[]): Promise<boolean> =>
+    stillOpen('go on with the pull', async () =>
+      handle.signal(name, ...args, ...(await signalWord(client, handle, runId))),
+    );
+  const hasOtherLimits = memo.requestFingerprint !== requestFingerprint(request);
+  const limits = limitsOf(request);
+  if (hasOtherLimits && !(await tell(SIGNALS.tune, limits))) return undefined;
+  if (!(await tell(SIGNALS.resume))) return undefined;
+  const tuned = hasOtherLimits ? { tuned: limits } : {};
+  return { pullId, runId, joined: true, wasPaused, ...tuned };
+}
+
+/** What can be done about a pull that is in the way, to be typed. */
+function choices(
+  pullId: string,
+  phase: PullProgress['phase'] | undefined,
+  isSameSource: boolean,
+): string {
+  const then = isSameSource ? '' : ', then pull with --replace-source';
+  const leave = `give it up: waybill cancel ${pullId}${then}`;
+  if (phase === 'paused')
+    return `it is paused; go on with it: waybill resume ${pullId}, or ${leave}`;
+  if (phase === 'blocked') return `it is blocked; see why: waybill status ${pullId}, or ${leave}`;
+  return `wait for it: waybill watch ${pullId}, or ${leave}`;
+}
+
+/** Joins a pull of the same work, ends a standing one of the same source, refuses any other; undefined: nothing runs any more. */
 async function meet(
   client: Client,
   running: Running,
   request: PullRequest,
 ): Promise<StartedPull | undefined> {
-  const { pullId, runId, memo } = running;
-  if (memo.requestFingerprint === requestFingerprint(request)) {
-    const wasPaused = (await phaseOf(client, pullId)) === 'paused';
-    const handle = client.workflow.getHandle(pullId, runId);
-    const isOpen = await stillOpen('go on with the pull', async () =>
-      handle.signal(SIGNALS.resume, ...(await signalWord(client, handle, runId))),
-    );
-    return isOpen ? { pullId, runId, joined: true, wasPaused } : undefined;
+  const { pullId, memo } = running;
+  const isEqual = memo.requestFingerprint === requestFingerprint(request);
+  if (isEqual || memo.workFingerprint === workFingerprint(request)) {
+    return join(client, running, request);
   }
   const isSameSource = memo.source === cutText(redactUri(request.source.uri), 500);
-  const phase = isSameSource ? await phaseOf(client, pullId) : undefined;
-  if (phase === 'paused' || phase === 'blocked') {
+  const phase = await phaseOf(client, pullId);
+  if (isSameSource && (phase === 'paused' || phase === 'blocked')) {
     await supersede(client, running);
     return undefined;
   }
   const what = isSameSource ? 'the same source with other options' : memo.source;
+  const { path } = request.destination;
   throw new WaybillError(
     'WB_DESTINATION_OWNED',
-    `${request.destination.path} is being written by the pull ${pullId} (${what}); ` +
-      `wait for it, or run: waybill cancel ${pullId}`,
+    `${path} belongs to the pull ${pullId} (${what}); ${choices(pullId, phase, isSameSource)}`,
     { operation: 'start' },
   );
 }
@@ -169,6 +216,7 @@ async function startNew(
     source,
     destination: cutText(request.destination.path, 1_000),
     requestFingerprint: requestFingerprint(request),
+    workFingerprint: workFingerprint(request),
   };
   const handle = await client.workflow.start(PULL_WORKFLOW, {
     workflowId: pullId,

@@ -62,10 +62,12 @@ export function memoOf(client: Client, described: Described): PullMemo {
     const value = described.memo?.[key];
     return typeof value === 'string' ? value : '';
   };
+  const workFingerprint = text('workFingerprint');
   return {
     source: text('source'),
     destination: text('destination'),
     requestFingerprint: text('requestFingerprint'),
+    ...(workFingerprint === '' ? {} : { workFingerprint }),
   };
 }
 

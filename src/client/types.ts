@@ -1,6 +1,6 @@
 /** What the client takes and gives beside the shapes of `model/pull.ts`. */
 import type { TLSConfig } from '@temporalio/client';
-import type { PullStatus } from '../model/pull.js';
+import type { PullLimits, PullStatus } from '../model/pull.js';
 import type { Tuning } from '../workflows/messages.js';
 
 /** How Temporal is reached. */
@@ -41,6 +41,8 @@ export interface StartedPull {
   readonly joined: boolean;
   /** It was joined, and stood still until now: who goes on with a paused pull may pause it again. */
   readonly wasPaused: boolean;
+  /** It was joined although it had been asked for with other limits: these hold now; null: no limit. */
+  readonly tuned?: PullLimits;
 }
 
 /** One line of `waybill pulls`. */

@@ -199,7 +199,7 @@ export const ERRORS = {
     9,
     409,
     'Another pull owns this destination.',
-    'Wait for it or cancel it: `waybill pulls`.',
+    'Wait for it, go on with it or cancel it: `waybill pulls`.',
   ),
   WB_TEMPORAL_UNREACHABLE: row(
     'request',

@@ -101,8 +101,11 @@ export function asWaybillError(error: unknown): WaybillError {
   return new WaybillError('WB_UNEXPECTED', message, { cause: error });
 }
 
-/** Where nothing was published, the most serious class decides the exit code, in this order. */
-const SERIOUS_FIRST: readonly number[] = [6, 8, 11, 7, 5, 4, 12];
+/**
+ * Where nothing was published, the most serious class decides the exit code, in this order. A conflict (9) comes after what is
+ * wrong with the source or the disk, and before what another try, a sign-in or another name mends: a person has to decide.
+ */
+const SERIOUS_FIRST: readonly number[] = [6, 8, 11, 7, 9, 5, 4, 12];
 
 /**
  * The exit code of a pull from what failed in it.
@@ -113,5 +116,7 @@ export function exitCodeOf(codes: readonly ErrorCode[], publishedFiles: number):
   if (codes.length === 0) return 0;
   if (publishedFiles > 0) return ERRORS.WB_PARTIAL.exitCode;
   const found = codes.map((code) => ERRORS[code].exitCode);
-  return SERIOUS_FIRST.find((exitCode) => found.includes(exitCode)) ?? found[0] ?? 1;
+  const decisive = SERIOUS_FIRST.find((exitCode) => found.includes(exitCode));
+  // No file fails with one of the others; whichever came first must not decide.
+  return decisive ?? Math.max(...found);
 }

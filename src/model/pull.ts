@@ -76,6 +76,8 @@ export interface PullLimits {
   readonly concurrency?: number;
   readonly maxBytesPerSecond?: number | null;
   readonly maxRequestsPerSecond?: number | null;
+  /** As in the request; null: never. */
+  readonly giveUpAfterMs?: number | null;
 }
 
 /** What a pull is doing, in the order that it usually does it. */

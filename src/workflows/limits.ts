@@ -5,6 +5,13 @@ import type { PullLimits, PullRequest } from '../model/pull.js';
 import type { PullRef } from '../transfer/api.js';
 import { POLICIES } from './policies.js';
 
+/** How long a pull may stand still is for the workflow to know. */
+function forWorkers(limits: PullLimits): PullLimits {
+  const rest: PullLimits = { ...limits };
+  Reflect.deleteProperty(rest, 'giveUpAfterMs');
+  return rest;
+}
+
 /** The limits of one pull. */
 export class Limits {
   private tuned: PullLimits = {};
@@ -21,14 +28,21 @@ export class Limits {
   get now(): PullLimits | undefined {
     const { concurrency, maxBytesPerSecond, maxRequestsPerSecond } = this.asked;
     const asked = { concurrency, maxBytesPerSecond, maxRequestsPerSecond };
-    const all = Object.entries({ ...asked, ...this.tuned });
+    const all = Object.entries({ ...asked, ...forWorkers(this.tuned) });
     const set = all.filter(([, value]) => value !== undefined && value !== null);
     return set.length === 0 ? undefined : Object.fromEntries(set);
+  }
+
+  /** How long the pull may stand still; undefined: for ever. */
+  get giveUpAfterMs(): number | undefined {
+    const tuned = this.tuned.giveUpAfterMs;
+    return tuned === undefined ? this.asked.giveUpAfterMs : (tuned ?? undefined);
   }
 
   /** Takes a change; the workers hear of it as soon as the destination is claimed. */
   change(limits: PullLimits): void {
     this.tuned = { ...this.tuned, ...limits };
+    if (Object.keys(forWorkers(limits)).length === 0) return;
     this.isChanged = true;
     void this.passOn();
   }
@@ -56,7 +70,7 @@ export class Limits {
         summary: 'new limits',
       });
       // A pull that cannot be tuned goes on as it was; whoever tuned it sees that in its status.
-      await activities.tune({ ref, limits: this.tuned }).catch(() => undefined);
+      await activities.tune({ ref, limits: forWorkers(this.tuned) }).catch(() => undefined);
     }
     this.isPassingOn = false;
   }

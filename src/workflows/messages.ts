@@ -155,4 +155,6 @@ export interface PullMemo {
   readonly source: string;
   readonly destination: string;
   readonly requestFingerprint: string;
+  /** The same without what `tune` can change; older clients do not write it. */
+  readonly workFingerprint?: string;
 }

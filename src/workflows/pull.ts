@@ -93,7 +93,7 @@ function verdictOn(error: unknown): Verdict {
  */
 export async function pull(input: PullInput): Promise<PullResult> {
   check(input);
-  const { giveUpAfterMs, timeoutMs } = input.request;
+  const { timeoutMs } = input.request;
   const course = new CancellationScope();
   const watching = new CancellationScope();
   let verdict: Verdict | undefined;
@@ -103,7 +103,7 @@ export async function pull(input: PullInput): Promise<PullResult> {
   };
   const state = new PullRun(input);
   listen(state);
-  const limits = { giveUpAfterMs, timeoutMs, tuning: state.tuning };
+  const limits = { patience: () => state.limits.giveUpAfterMs, tuning: state.tuning };
   const watch = (found: Promise<Verdict>): Promise<void> => found.then(end, () => undefined);
   void watching.run(() => watch(watchStandstill(state, limits)));
   if (timeoutMs !== undefined) void watching.run(() => watch(watchDeadline(timeoutMs)));

@@ -23,8 +23,8 @@ export interface Verdict {
 
 /** What may be limited. */
 export interface Limits {
-  readonly giveUpAfterMs?: number | undefined;
-  readonly timeoutMs?: number | undefined;
+  /** How long it may stand still, as it holds now; undefined: for ever. */
+  readonly patience: () => number | undefined;
   readonly tuning: Pick<Tuning, 'giveUpUnreachedMs' | 'diskProbes'>;
 }
 
@@ -44,7 +44,7 @@ function gaveUp(block: Block, afterMs: number): Verdict {
 }
 
 function limitOf(watched: Watched, limits: Limits): number {
-  const patience = limits.giveUpAfterMs ?? Number.POSITIVE_INFINITY;
+  const patience = limits.patience() ?? Number.POSITIVE_INFINITY;
   return watched.hasReached ? patience : Math.min(patience, limits.tuning.giveUpUnreachedMs);
 }
 
@@ -58,11 +58,16 @@ export async function watchStandstill(watched: Watched, limits: Limits): Promise
     const { block } = watched;
     if (block === undefined) continue;
     if (isDiskFull()) return { code: block.code, message: block.message };
+    const patience = limits.patience();
     const limitMs = limitOf(watched, limits);
     const since = watched.movedAtMs;
     const leftMs = since + limitMs - Date.now();
     if (leftMs <= 0) return gaveUp(block, limitMs);
-    const hasChanged = (): boolean => !isStanding() || isDiskFull() || watched.movedAtMs !== since;
+    const hasChanged = (): boolean =>
+      !isStanding() ||
+      isDiskFull() ||
+      watched.movedAtMs !== since ||
+      limits.patience() !== patience;
     if (Number.isFinite(leftMs)) await condition(hasChanged, leftMs);
     else await condition(hasChanged);
   }

@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { pullIdInside, pullIdOf, requestFingerprint } from '../../src/client/identity.js';
+import {
+  pullIdInside,
+  pullIdOf,
+  requestFingerprint,
+  workFingerprint,
+} from '../../src/client/identity.js';
 import { newRequest } from '../workflows/lib/bench.js';
 
 describe('the id of a pull', () => {
@@ -39,5 +44,23 @@ describe('the fingerprint of a request', () => {
     ];
     const prints = [request, ...others].map(requestFingerprint);
     expect(new Set(prints).size).toBe(4);
+  });
+});
+
+describe('the fingerprint of the work', () => {
+  it('is the same at every pace, and differs with what is brought and how long it may take', () => {
+    const request = newRequest({ source: { uri: 'https://host/x', settings: { A: '1' } } });
+    const paces = [
+      { ...request, concurrency: 3 },
+      { ...request, maxBytesPerSecond: 1, maxRequestsPerSecond: 2 },
+      {
+        ...request,
+        giveUpAfterMs: 1_000,
+        source: { ...request.source, settings: { A: '1', WAYBILL_STALL_TIMEOUT: '1000ms' } },
+      },
+    ];
+    expect(new Set([request, ...paces].map(workFingerprint)).size).toBe(1);
+    const others = [{ ...request, timeoutMs: 1 }, { ...request, maxFiles: 1 }, newRequest()];
+    expect(new Set([request, ...others].map(workFingerprint)).size).toBe(4);
   });
 });

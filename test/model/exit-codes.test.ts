@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ERRORS, exitCodeOf, type ErrorCode } from '../../src/model/errors.js';
 
 const CODES = Object.keys(ERRORS) as ErrorCode[];
-const SERIOUS = [6, 8, 11, 7, 5, 4, 12];
+const SERIOUS = [6, 8, 11, 7, 9, 5, 4, 12];
 
 describe('the exit code of a pull', () => {
   it('is 0 when nothing failed, whatever was published', () => {

@@ -91,6 +91,22 @@ describe.each([
     expect((await bench.client.result(pullId)).ok).toBe(true);
   }, 60_000);
 
+  it('gives up sooner once it is tuned to, while it is blocked', async () => {
+    await serve({
+      pages: [10],
+      unit: (unit) =>
+        unit.unit === 0
+          ? Promise.resolve()
+          : Promise.reject(new WaybillError('WB_UNAVAILABLE', 'the source answers 503')),
+    });
+    const { pullId } = await bench.client.startPull(newRequest(), { tuning });
+    await until('it is blocked', async () => (await phaseOf(pullId)) === 'blocked', 60_000);
+    await bench.client.tune(pullId, { giveUpAfterMs: 1_000 });
+    const result = await bench.client.result(pullId);
+    expect(result).toMatchObject({ ok: false, exitCode: 12, code: 'WB_GAVE_UP' });
+    expect(result.message).toContain('after 1 s without progress');
+  }, 90_000);
+
   it('tries at once what is blocked when it is told to', async () => {
     let isDown = true;
     await serve({
@@ -168,7 +184,7 @@ describe('starting', () => {
     await bench.client.pause(first.pullId);
     await until('it is paused', async () => (await phaseOf(first.pullId)) === 'paused');
     isSlow = false;
-    const second = await bench.client.startPull({ ...request, concurrency: 4 });
+    const second = await bench.client.startPull({ ...request, checksum: true });
     expect(second).toMatchObject({ pullId: first.pullId, joined: false });
     expect(second.runId).not.toBe(first.runId);
     expect((await bench.client.result(second.pullId)).ok).toBe(true);

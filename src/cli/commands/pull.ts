@@ -5,9 +5,10 @@ import type { PullRequest } from '../../model/pull.js';
 import { againCommand } from '../command-line.js';
 import { textFlag, type CommandContext } from '../context.js';
 import { followPull, type Followed } from '../follow.js';
+import { limitsText } from '../limits-text.js';
 import { listenForKeys } from '../keys.js';
 import { leavePull, leftAtOnce } from '../pause-at-stop.js';
-import { copyReceipt } from '../receipt-out.js';
+import { checkReceiptOut, copyReceipt } from '../receipt-out.js';
 import { chooseReporter, type PullLabel, type Reporter } from '../reporters/index.js';
 import { buildPullRequest, type BuiltRequest } from '../request/build.js';
 import { openSession, type Session } from '../session.js';
@@ -80,6 +81,11 @@ async function run(pulling: Pulling): Promise<number> {
       command: againCommand(process.argv.slice(2), context.redactor),
     };
     reporter.started(label);
+    if (started.tuned !== undefined) {
+      reporter.remark(
+        `it was started with other limits; from now on: ${limitsText(started.tuned)}`,
+      );
+    }
     if (context.flags['detach'] === true) stop.stop('detach');
     const follow = (): Promise<Followed> =>
       followPull({
@@ -102,7 +108,8 @@ async function run(pulling: Pulling): Promise<number> {
     const { result, last } = followed;
     if (result) {
       const receiptOut = textFlag(context.flags, 'receiptOut');
-      if (receiptOut !== undefined) copyReceipt(result, receiptOut);
+      const problem = receiptOut === undefined ? undefined : copyReceipt(result, receiptOut);
+      if (problem !== undefined) reporter.remark(problem);
       reporter.finish(result, label);
       return result.exitCode;
     }
@@ -122,7 +129,11 @@ async function run(pulling: Pulling): Promise<number> {
       last,
     });
     reporter.stopped(stopped);
-    if (reason === 'detach' && !context.output.isJson) context.output.rawResult(pullId);
+    // --quiet promises the destination, and every command takes it for the id.
+    const { output } = context;
+    if (reason === 'detach' && !output.isJson) {
+      output.rawResult(output.isQuiet ? destination : pullId);
+    }
     return stopped.exitCode;
   } finally {
     await session.close();
@@ -156,6 +167,8 @@ export async function runPull(
     return runDryRun(context, built);
   }
   context.subject.outlivesReader = true;
+  const receiptOut = textFlag(flags, 'receiptOut');
+  if (receiptOut !== undefined) checkReceiptOut(receiptOut);
   const isInline = config.temporal.kind === 'local' && config.temporal.mode === 'inline';
   refuseDetachedInline(context, isInline);
   const canKey = process.stdin.isTTY && process.stderr.isTTY && !output.isJson && !output.isQuiet;

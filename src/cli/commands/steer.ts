@@ -2,9 +2,17 @@
 import type { PullSummary, WaybillClient } from '../../client.js';
 import { WaybillError } from '../../model/errors.js';
 import type { CommandContext, CommandFunction } from '../context.js';
-import { findRunningPull, pathMeant } from '../find-pull.js';
+import { findPull, hasEnded, pathMeant } from '../find-pull.js';
 import { restartFromRecord } from '../restart.js';
 import { openSession, type Session } from '../session.js';
+
+/** The pull that was meant. */
+interface Steered {
+  readonly pullId: string;
+  readonly destination: string;
+  /** It was started again just now. */
+  readonly isRestarted: boolean;
+}
 
 /** What can be done to a running pull. */
 export type Verb = 'pause' | 'resume' | 'cancel' | 'retry';
@@ -29,30 +37,42 @@ async function act(client: WaybillClient, verb: Verb, pullId: string): Promise<v
   }
 }
 
-/** Going on with a pull that Temporal has forgotten is starting it again from its destination's record (rule 5). */
+/** Verbs that go on with a pull; for them one that ended early, or that Temporal has forgotten, is started again. */
+const GOES_ON: readonly Verb[] = ['resume', 'retry'];
+
+/**
+ * The pull that a verb is for. Going on with one that is over but not done, or that Temporal has forgotten, is starting
+ * it again from its destination's record (rule 5).
+ */
 async function findOrRestart(
-  { client, isLocal }: Pick<Session, 'client' | 'isLocal'>,
+  session: Pick<Session, 'client' | 'isLocal'>,
   verb: Verb,
   wanted: string | undefined,
-): Promise<Pick<PullSummary, 'pullId' | 'destination'>> {
+): Promise<Steered> {
+  let found: PullSummary;
   try {
-    return await findRunningPull(client, wanted, verb);
+    found = await findPull(session.client, wanted);
   } catch (error) {
-    const path = wanted === undefined || !isLocal ? undefined : pathMeant(wanted);
+    const path = wanted === undefined || !session.isLocal ? undefined : pathMeant(wanted);
     const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
-    if (path === undefined || !isUnknown || (verb !== 'resume' && verb !== 'retry')) throw error;
-    const { pullId } = await restartFromRecord({ client, isLocal }, path);
-    return { pullId, destination: path };
+    if (path === undefined || !isUnknown || !GOES_ON.includes(verb)) throw error;
+    const { pullId } = await restartFromRecord(session, path);
+    return { pullId, destination: path, isRestarted: true };
   }
+  const { pullId, destination, state } = found;
+  if (state === 'running') return { pullId, destination, isRestarted: false };
+  if (state === 'done' || !session.isLocal || !GOES_ON.includes(verb)) throw hasEnded(found, verb);
+  const again = await restartFromRecord(session, destination, pullId);
+  return { pullId: again.pullId, destination, isRestarted: true };
 }
 
-/** The command of a verb. A pull that has ended is WB_USAGE. */
+/** The command of a verb. A pull that is done, or has ended and is to be paused or cancelled, is WB_USAGE. */
 export function steer(verb: Verb): CommandFunction {
   return async ({ config, output }: CommandContext, [wanted]) => {
     const session = await openSession({ config, onProgress: (line) => output.say(line) });
     try {
-      const { pullId, destination } = await findOrRestart(session, verb, wanted);
-      await act(session.client, verb, pullId);
+      const { pullId, destination, isRestarted } = await findOrRestart(session, verb, wanted);
+      if (!isRestarted) await act(session.client, verb, pullId);
       if (output.isJson) output.jsonResult({ pullId, destination, did: verb });
       else {
         const [what, next] = SAID[verb];

@@ -7,7 +7,7 @@ import { limitsText } from '../limits-text.js';
 import { findRunningPull } from '../find-pull.js';
 import { openSession } from '../session.js';
 
-const FLAGS = ['concurrency', 'max-bandwidth', 'requests-per-second'] as const;
+const FLAGS = ['concurrency', 'max-bandwidth', 'requests-per-second', 'give-up-after'] as const;
 
 /** What the flags of this command line say; settings from elsewhere are for pulls that start. */
 function limitsOf(config: Config): PullLimits {
@@ -16,11 +16,12 @@ function limitsOf(config: Config): PullLimits {
     if (setting?.origin !== `--${name}`) return undefined;
     return typeof setting.value === 'number' ? setting.value : null;
   };
-  const [concurrency, maxBytesPerSecond, maxRequestsPerSecond] = FLAGS.map(said);
+  const [concurrency, maxBytesPerSecond, maxRequestsPerSecond, giveUpAfterMs] = FLAGS.map(said);
   return {
     ...(typeof concurrency === 'number' ? { concurrency } : {}),
     ...(maxBytesPerSecond === undefined ? {} : { maxBytesPerSecond }),
     ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
+    ...(giveUpAfterMs === undefined ? {} : { giveUpAfterMs }),
   };
 }
 
@@ -33,7 +34,7 @@ export async function runTune(
   if (Object.keys(limits).length === 0) {
     throw new WaybillError(
       'WB_USAGE',
-      'tune what? --concurrency N, --max-bandwidth 200MiB/s or --requests-per-second N',
+      'tune what? --concurrency N, --max-bandwidth 200MiB/s, --requests-per-second N or --give-up-after 15m',
     );
   }
   const session = await openSession({ config, onProgress: (line) => output.say(line) });

@@ -111,6 +111,7 @@ const limits = z
     concurrency: count.optional(),
     maxBytesPerSecond: z.number().nullable().optional(),
     maxRequestsPerSecond: z.number().nullable().optional(),
+    giveUpAfterMs: z.number().nullable().optional(),
   } satisfies Shape<PullLimits>)
   .describe('how fast it may go; null: no limit');
 
