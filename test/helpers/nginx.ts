@@ -74,7 +74,7 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
     args: ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', join(dir, 'error.log')],
     dir,
     env: program.env,
-    isReady: () => acceptsConnections(port, host),
+    isReady: () => acceptsConnections(port, host.replace(/^\[|\]$/g, '')),
   });
   const accessLog = (): readonly NginxRequest[] =>
     readFileSync(logFile, 'utf8')

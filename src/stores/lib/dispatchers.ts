@@ -21,18 +21,20 @@ export interface Way {
   /** The proxy's address with its password; absent: direct. */
   readonly proxy?: string | undefined;
   readonly tls: TlsSettings;
+  /** For the proxy itself, where it is reached over TLS. */
+  readonly proxyTls: TlsSettings;
+  /** What is asked for is `http:`, which a proxy is told as a whole address. */
+  readonly isPlain: boolean;
 }
 
 /** Makes the dispatcher of a way; nothing is connected yet. */
-export function createDispatcher({ proxy, tls }: Way, options: ConnectionsOptions): Dispatcher {
+export function createDispatcher(
+  { proxy, tls, proxyTls, isPlain }: Way,
+  options: ConnectionsOptions,
+): Dispatcher {
   const { maxConnections, timeouts, lookup, pace } = options;
-  const { secureContext, rejectUnauthorized } = tls;
-  const connect = {
-    ...(secureContext === undefined ? {} : { secureContext }),
-    ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
-    timeout: timeouts.connectMs,
-    lookup,
-  };
+  const shared = { timeout: timeouts.connectMs, lookup };
+  const connect = { ...tls, ...shared };
   const pool = {
     connections: maxConnections,
     headersTimeout: timeouts.headersMs,
@@ -48,6 +50,10 @@ export function createDispatcher({ proxy, tls }: Way, options: ConnectionsOption
     const options = { headers: {}, requestTls: connect };
     return new Socks5ProxyAgent(proxy.replace(/^\w+:/, 'socks5:'), options);
   }
+  if (isPlain && address.protocol === 'https:') {
+    const door = pacedConnector(buildConnector({ ...proxyTls, ...shared }), pace);
+    return forwarding(new Pool(address.origin, { ...pool, connect: door }), address, authorization);
+  }
   return new ProxyAgent({
     ...pool,
     uri: address.origin,
@@ -55,9 +61,23 @@ export function createDispatcher({ proxy, tls }: Way, options: ConnectionsOption
     // Many proxies refuse CONNECT to anything but port 443.
     proxyTunnel: false,
     requestTls: connect,
-    proxyTls: connect,
+    proxyTls: { ...proxyTls, ...shared },
     clientFactory: (origin, own) => new Pool(origin, { ...pacedPool(own, pace), ...pool }),
     factory: (origin, own) => new Pool(origin, { ...pacedPool(own, pace), ...pool }),
+  });
+}
+
+/** Sends whole addresses to a proxy; undici would ask one behind TLS for a tunnel, which many refuse to port 80. */
+function forwarding(pool: Pool, proxy: URL, authorization: string | undefined): Dispatcher {
+  return pool.compose((dispatch) => (request, handler) => {
+    const origin = String(request.origin);
+    const headers = {
+      ...(request.headers as Record<string, string>),
+      host: new URL(origin).host,
+      ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
+    };
+    const path = `${origin}${request.path}`;
+    return dispatch({ ...request, origin: proxy.origin, path, headers }, handler);
   });
 }
 

@@ -215,11 +215,18 @@ class UndiciClient implements HttpClient {
   private dispatcherFor(url: URL): Dispatcher {
     const proxy = proxyFor(this.proxies, url)?.address;
     const hasIdentity = this.showsIdentity(url);
-    const way = `${hasIdentity ? 'known' : 'unknown'} ${proxy ?? ''}`;
+    const isPlain = url.protocol === 'http:';
+    const way = `${hasIdentity ? 'known' : 'unknown'} ${proxy ?? ''} ${isPlain ? 'plain' : ''}`;
     const found = this.dispatchers.get(way);
     if (found) return found;
     const made = createDispatcher(
-      { proxy, tls: hasIdentity ? this.tls.withIdentity : this.tls.withoutIdentity },
+      {
+        proxy,
+        tls: hasIdentity ? this.tls.withIdentity : this.tls.withoutIdentity,
+        // A certificate that says who one is to the source is nothing to the proxy.
+        proxyTls: this.tls.withoutIdentity,
+        isPlain,
+      },
       {
         maxConnections: this.options.maxConnections,
         timeouts: this.timeouts,

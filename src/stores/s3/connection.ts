@@ -44,6 +44,8 @@ export interface SignedRequest {
 /** The bucket's end of a store. */
 export class S3Connection {
   readonly http: HttpClient;
+  /** For those who give out keys: the bucket's origins are not theirs. */
+  private readonly keysHttp: HttpClient;
   private readonly source: CredentialSource;
   private found: Promise<Place> | undefined;
   private signer: { of: StaticCredentials; region: string; signer: Signer } | undefined;
@@ -53,17 +55,20 @@ export class S3Connection {
     private readonly config: S3Config,
     address: StoreAddress,
   ) {
+    const { settings, secrets, pace } = address;
+    const shared = { store: 's3', secrets, profile: 's3' } as const;
     this.http = createHttpClient({
-      store: 's3',
-      settings: config.ignoresTls
-        ? { ...address.settings, MLFLOW_S3_IGNORE_TLS: 'true' }
-        : address.settings,
-      secrets: address.secrets,
+      ...shared,
+      settings: config.ignoresTls ? { ...settings, MLFLOW_S3_IGNORE_TLS: 'true' } : settings,
       maxConnections: MAX_CONNECTIONS,
-      profile: 's3',
-      pace: address.pace,
+      pace,
     });
-    this.source = createCredentialSource(config);
+    this.keysHttp = createHttpClient({
+      ...shared,
+      settings: { ...settings, WAYBILL_ORIGINS: '', MLFLOW_S3_IGNORE_TLS: '' },
+      maxConnections: 2,
+    });
+    this.source = createCredentialSource(config, this.keysHttp);
   }
 
   /**
@@ -140,8 +145,8 @@ export class S3Connection {
   }
 
   /** Ends all connections. */
-  close(): Promise<void> {
-    return this.http.close();
+  async close(): Promise<void> {
+    await Promise.all([this.http.close(), this.keysHttp.close()]);
   }
 
   private async sendOnce(request: S3Request): Promise<HttpAnswer> {

@@ -2,7 +2,11 @@
 import type { FromHttpOptions } from '@aws-sdk/credential-providers';
 import { WaybillError } from '../../model/errors.js';
 import { dropWarning } from '../lib/drop-warning.js';
+import type { HttpClient } from '../lib/http-client.js';
 import { hideSecrets } from '../lib/secret-mask.js';
+import { AwsRequests } from './aws-requests.js';
+import { askContainer } from './container-keys.js';
+import { isSignOn, readProfileSections } from './profile-files.js';
 import type { S3Config, StaticCredentials } from './config.js';
 
 /** Temporary keys are replaced so long before they expire: a request in flight must not outlive them. */
@@ -17,17 +21,20 @@ export interface CredentialSource {
 }
 
 /** Keys with the moment at which they end. */
-interface TemporaryCredentials extends StaticCredentials {
+export interface TemporaryCredentials extends StaticCredentials {
   readonly expiration?: Date;
 }
 
 type Provider = () => Promise<TemporaryCredentials>;
 
-/** The source that the settings ask for. Nothing is loaded or asked before the first `get`. */
-export function createCredentialSource(config: S3Config): CredentialSource {
+/**
+ * The source that the settings ask for. Nothing is loaded or asked before the first `get`.
+ * @param http sends what has to be asked, the way that the settings say; it may reach more than the bucket's origins
+ */
+export function createCredentialSource(config: S3Config, http: HttpClient): CredentialSource {
   if (config.isAnonymous) return fixed(undefined);
   if (config.credentials !== undefined) return fixed(config.credentials);
-  return new ProvidedCredentials(config);
+  return new ProvidedCredentials(config, http);
 }
 
 function fixed(credentials: StaticCredentials | undefined): CredentialSource {
@@ -40,7 +47,14 @@ class ProvidedCredentials implements CredentialSource {
   private known: TemporaryCredentials | undefined;
   private pending: Promise<TemporaryCredentials> | undefined;
 
-  constructor(private readonly config: S3Config) {}
+  private readonly requests: AwsRequests;
+
+  constructor(
+    private readonly config: S3Config,
+    private readonly http: HttpClient,
+  ) {
+    this.requests = new AwsRequests(http);
+  }
 
   async get(): Promise<StaticCredentials> {
     if (this.known !== undefined && !isEnding(this.known)) return this.known;
@@ -60,7 +74,8 @@ class ProvidedCredentials implements CredentialSource {
 
   private async ask(): Promise<TemporaryCredentials> {
     try {
-      this.provider ??= loadProvider(this.config);
+      this.requests.takeFailure();
+      this.provider ??= loadProvider(this.config, this.http, this.requests);
       this.known = await (await this.provider)();
       return this.known;
     } catch (cause) {
@@ -68,9 +83,16 @@ class ProvidedCredentials implements CredentialSource {
       if (this.known?.expiration !== undefined && this.known.expiration.getTime() > Date.now()) {
         return this.known;
       }
-      throw notFound(this.config, cause);
+      throw unanswered(this.requests.takeFailure() ?? cause) ?? notFound(this.config, cause);
     }
   }
+}
+
+/** Where nobody answered, the keys are not to blame: the error is what the network said. */
+function unanswered(error: unknown): WaybillError | undefined {
+  const isRefusal = (code: string): boolean =>
+    ['WB_UNAUTHENTICATED', 'WB_PERMISSION_DENIED', 'WB_NOT_FOUND'].includes(code);
+  return error instanceof WaybillError && !isRefusal(error.code) ? error : undefined;
 }
 
 function isEnding({ expiration }: TemporaryCredentials): boolean {
@@ -78,7 +100,11 @@ function isEnding({ expiration }: TemporaryCredentials): boolean {
 }
 
 /** What the platform names beats the default profile; a profile that is asked for beats both, as in the AWS tools. */
-async function loadProvider(config: S3Config): Promise<Provider> {
+async function loadProvider(
+  config: S3Config,
+  http: HttpClient,
+  requestHandler: AwsRequests,
+): Promise<Provider> {
   // About coming versions of Node: the SDK's variable against it is not ours to set.
   dropWarning(/AWS SDK for JavaScript \(v3\)/);
   const { profile, region } = config;
@@ -89,7 +115,9 @@ async function loadProvider(config: S3Config): Promise<Provider> {
     ...(profile.profile === undefined ? {} : { profile: profile.profile }),
     ...(profile.configFile === undefined ? {} : { configFilepath: profile.configFile }),
     ...(profile.credentialsFile === undefined ? {} : { filepath: profile.credentialsFile }),
-    ...(region === undefined ? {} : { clientConfig: { region } }),
+    clientConfig: { requestHandler },
+    // Not in `clientConfig`: the region of the bucket would replace the one that the profile names for its sign-in.
+    parentClientConfig: { requestHandler, ...(region === undefined ? {} : { region }) },
   };
   const { roleArn, roleSessionName, webIdentityTokenFile } = profile;
   const named = profile.profile !== undefined;
@@ -102,7 +130,16 @@ async function loadProvider(config: S3Config): Promise<Provider> {
     });
   }
   const container = containerOptions(config);
+  const address = container?.awsContainerCredentialsFullUri;
+  if (!named && address !== undefined && /^https:/i.test(address)) {
+    return () => askContainer(http, address, config);
+  }
   if (!named && container !== undefined) return providers.fromHttp({ ...container, ...shared });
+  const hasOwnFiles = (profile.configFile ?? profile.credentialsFile) !== undefined;
+  if (hasOwnFiles && isSignOn((await readProfileSections(profile)).profile)) {
+    // The chain would look for the sign-on in the default files.
+    return providers.fromSSO(shared);
+  }
   const provide = providers.fromNodeProviderChain(shared);
   // The chain's own memory would hand out the old keys once more while it looks for new ones.
   return () => provide({ forceRefresh: true });

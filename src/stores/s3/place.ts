@@ -1,8 +1,9 @@
 /** Where a bucket is: endpoint, region and addressing style, from the settings, the profile and the answers. */
-import { WaybillError } from '../../model/errors.js';
+import { isIP } from 'node:net';
 import { checkEndpoint, isRegion } from './config.js';
 import type { S3Config } from './config.js';
 import { encodeKey, encodeStrictly } from './keys.js';
+import { readProfileSections } from './profile-files.js';
 
 /** Where requests for one bucket go. */
 export interface Place {
@@ -22,10 +23,11 @@ export async function findPlace(config: S3Config): Promise<Place> {
     config.endpoint === undefined || (config.region === undefined && hasProfile(config));
   const profile = needsProfile ? await readProfile(config) : {};
   const endpoint = config.endpoint ?? profile.endpoint;
+  const url = endpoint === undefined ? undefined : checkEndpoint(endpoint, 'endpoint_url');
   return {
     region: config.region ?? profile.region ?? DEFAULT_REGION,
-    ...(endpoint === undefined ? {} : { endpoint: checkEndpoint(endpoint, 'endpoint_url') }),
-    isPathStyle: isPathStyle(config, endpoint !== undefined),
+    ...(url === undefined ? {} : { endpoint: url }),
+    isPathStyle: isPathStyle(config, url),
   };
 }
 
@@ -57,10 +59,12 @@ function awsDomain(region: string): string {
   return region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
 }
 
-function isPathStyle({ addressing, bucket }: S3Config, hasEndpoint: boolean): boolean {
+function isPathStyle({ addressing, bucket }: S3Config, endpoint: URL | undefined): boolean {
+  // There is no name before an address.
+  if (endpoint && isIP(endpoint.hostname.replace(/^\[|\]$/g, '')) !== 0) return true;
   if (addressing !== 'auto') return addressing === 'path';
   // AWS's wildcard certificate covers no dot, and upper case is none in a host name.
-  return hasEndpoint || bucket.includes('.') || bucket !== bucket.toLowerCase();
+  return endpoint !== undefined || bucket.includes('.') || bucket !== bucket.toLowerCase();
 }
 
 function hasProfile({ profile }: S3Config): boolean {
@@ -74,23 +78,9 @@ interface ProfilePlace {
 
 /** Region and endpoint in ~/.aws/config, as the AWS tools read it: `services` and `endpoint_url` too. */
 async function readProfile(config: S3Config): Promise<ProfilePlace> {
-  const { loadSharedConfigFiles } = await import('@smithy/core/config');
-  const { profile = 'default', configFile, credentialsFile } = config.profile;
-  const files = await loadSharedConfigFiles({
-    ignoreCache: true,
-    ...(configFile === undefined ? {} : { configFilepath: configFile }),
-    ...(credentialsFile === undefined ? {} : { filepath: credentialsFile }),
-  }).catch((cause: unknown) => {
-    throw new WaybillError('WB_CONFIG_INVALID', 'the AWS configuration file cannot be read', {
-      operation: 'open',
-      store: 's3',
-      cause,
-    });
-  });
-  const section = { ...files.credentialsFile[profile], ...files.configFile[profile] };
-  const services = files.configFile[`services.${section['services'] ?? ''}`];
-  const endpoint = services?.['s3.endpoint_url'] ?? section['endpoint_url'];
-  const { region } = section;
+  const { profile, services } = await readProfileSections(config.profile);
+  const endpoint = services['s3.endpoint_url'] ?? profile['endpoint_url'];
+  const { region } = profile;
   return {
     ...(region !== undefined && isRegion(region) ? { region } : {}),
     ...(endpoint === undefined ? {} : { endpoint }),
