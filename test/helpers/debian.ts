@@ -48,8 +48,42 @@ export async function ensureDebianProgram(
   return program;
 }
 
+/**
+ * Gets packages as `.deb` files into a folder of the cache.
+ * @returns the folder
+ * @throws Error with what apt said
+ */
+export async function ensureDebianPackages(
+  name: string,
+  packages: readonly string[],
+  onProgress: (line: string) => void,
+): Promise<string> {
+  const root = join(cacheFolder(), `debian-${name}`);
+  const folder = join(root, 'packages');
+  if (await exists(join(root, 'complete'))) return folder;
+  await mkdir(cacheFolder(), { recursive: true });
+  const onWait = (pid: number): void => onProgress(`${name}: waiting for process ${pid}`);
+  await withInstallLock({ path: join(cacheFolder(), 'debian.lock'), onWait }, async () => {
+    if (await exists(join(root, 'complete'))) return;
+    await rm(root, { recursive: true, force: true });
+    await download({ name, binary: '', packages }, folder);
+    await writeFile(join(root, 'complete'), `${packages.join('\n')}\n`);
+  });
+  return folder;
+}
+
 async function unpack(wanted: DebianPackages, root: string): Promise<void> {
   const downloads = join(root, 'downloads');
+  await download(wanted, downloads);
+  for (const file of (await readdir(downloads)).filter((name) => name.endsWith('.deb'))) {
+    const unpacked = await runTool({ command: 'dpkg', args: ['-x', join(downloads, file), root] });
+    if (unpacked.exitCode !== 0) throw failed(wanted, unpacked.output);
+  }
+  await rm(downloads, { recursive: true, force: true });
+  await writeFile(join(root, 'complete'), `${wanted.packages.join('\n')}\n`);
+}
+
+async function download(wanted: DebianPackages, downloads: string): Promise<void> {
   await mkdir(downloads, { recursive: true });
   // Root would hand the download to the user _apt, who may not write here.
   const apt = ['-o', 'APT::Sandbox::User=root'];
@@ -72,12 +106,6 @@ async function unpack(wanted: DebianPackages, root: string): Promise<void> {
     fetched = updated.exitCode === 0 ? await fetchPackages(own) : updated;
   }
   if (fetched.exitCode !== 0) throw failed(wanted, fetched.output);
-  for (const file of (await readdir(downloads)).filter((name) => name.endsWith('.deb'))) {
-    const unpacked = await runTool({ command: 'dpkg', args: ['-x', join(downloads, file), root] });
-    if (unpacked.exitCode !== 0) throw failed(wanted, unpacked.output);
-  }
-  await rm(downloads, { recursive: true, force: true });
-  await writeFile(join(root, 'complete'), `${wanted.packages.join('\n')}\n`);
 }
 
 function librariesOf(root: string): Readonly<Record<string, string>> {

@@ -7,6 +7,7 @@ import { ensureApache } from './apache.js';
 import { AWSCLI_FOLDER, ensureAwscli } from './awscli.js';
 import { cacheFolder } from './cache.js';
 import { ensureFaultFs, faultFsPath } from './faultfs.js';
+import { ensureImagePackages } from '../image/base-image.js';
 import { ensureMinio, minioPath } from './minio.js';
 import { CURRENT_NODE, ensureCurrentNode } from './current-node.js';
 import { ensureMicrosocks } from './microsocks.js';
@@ -111,6 +112,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'Debian packages, 3 MB, seconds',
       isThere: async () => (await isThere('/usr/bin/fish')) || inCache('debian-fish/complete'),
       ensure: ensureFish,
+    },
+    {
+      name: 'packages of the image',
+      cost: 'Debian packages, 4 MB, seconds',
+      isThere: () => inCache('debian-image/complete'),
+      ensure: ensureImagePackages,
     },
     {
       name: `Node.js ${CURRENT_NODE}`,
