@@ -1,6 +1,6 @@
 /** The engine put together: see api.ts for what each call promises. */
 import type { PullEnd, PullRequest, PullResult } from '../model/pull.js';
-import type { ConnectionSecrets, Resolution, StoreAddress } from '../stores/store.js';
+import type { Resolution, StoreAddress } from '../stores/store.js';
 import type { CallContext, PullRef, ResolvedSource, TransferEngine } from './api.js';
 import { claimDestination, dropLooseParts } from './claim.js';
 import { fetchUnit } from './fetch-unit.js';
@@ -16,6 +16,7 @@ import { parseRequest, type PullRecord } from './pull-record.js';
 import type { Reach } from './reach.js';
 import { releasePull } from './release.js';
 import { Space } from './space.js';
+import { findStorage, storageAddress } from './storage-address.js';
 import { dropScaffolding, leavePartialRecord, sealedResult, sealPull } from './seal.js';
 
 /** Labels that one call of `nameUnits` answers: together they stay under 2 KiB (rule 29). */
@@ -68,14 +69,9 @@ class Engine implements TransferEngine {
     const { reach } = this.deps;
     const asked: StoreAddress = { uri: request.source.uri, ...(await reach.connect(request)) };
     const { signal } = context;
-    const resolution: Resolution = sources.isReference(asked.uri)
-      ? await sources.resolve(asked, { signal })
-      : { uri: asked.uri };
-    const settings = { ...asked.settings, ...resolution.settings };
-    await reach.checkSource(asked.uri, resolution.uri, settings);
-    const store = await sources.open(
-      this.addressOf(request, resolution.uri, settings, asked.secrets),
-    );
+    const { resolution, address } = await findStorage(asked, sources, reach, signal);
+    const { settings } = address;
+    const store = await sources.open(address);
     try {
       const root = await store.stat('', { signal });
       const name =
@@ -243,20 +239,6 @@ class Engine implements TransferEngine {
     const { settings, secrets } = await reach.connect(request, resolved.settings);
     // The record lies at the destination, where others may write.
     await reach.checkSource(request.source.uri, resolved.uri, settings);
-    return this.addressOf(request, resolved.uri, settings, secrets);
-  }
-
-  /** What came inside the asked URI (userinfo, presigned query) belongs to that URI alone. */
-  private addressOf(
-    request: PullRequest,
-    uri: string,
-    settings: StoreAddress['settings'],
-    secrets: ConnectionSecrets,
-  ): StoreAddress {
-    if (uri === request.source.uri) return { uri, settings, secrets };
-    const kept = Object.entries(secrets).filter(
-      ([name]) => !['username', 'password', 'query'].includes(name),
-    );
-    return { uri, settings, secrets: Object.fromEntries(kept) };
+    return storageAddress({ uri: request.source.uri, secrets }, resolved.uri, settings);
   }
 }

@@ -5,12 +5,12 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { PullRequest } from '../model/pull.js';
-import type { Resolution, StoreAddress } from '../stores/store.js';
+import type { StoreAddress } from '../stores/store.js';
 import type { CallContext, ResolvedSource } from './api.js';
 import { Journal } from './journal.js';
 import { readLastManifest } from './last-manifest.js';
 import { layoutOf, RECORD_NAMES } from './layout.js';
-import { readLocation } from './list-location.js';
+import { readLocation, type ListOpener } from './list-location.js';
 import type { ExistingContext } from './plan/existing.js';
 import { pinAsker } from './plan/ask-pin.js';
 import { readExpectations } from './plan/expectations.js';
@@ -18,17 +18,18 @@ import { Parents } from './plan/parents.js';
 import { planEntries, type Planned } from './plan/planner.js';
 import { thisProcess } from './process-identity.js';
 import type { StoreOpener } from './pull-context.js';
+import { ownReach } from './reach.js';
+import { findStorage, type Resolver } from './storage-address.js';
 
 /** What a preview is made with. */
 export interface PreviewInput {
   readonly request: PullRequest;
   /** The source with its secrets. */
   readonly address: StoreAddress;
-  readonly sources: StoreOpener & {
-    isReference(uri: string): boolean;
-    resolve(address: StoreAddress, options: { signal?: AbortSignal }): Promise<Resolution>;
-    factoryOf(uri: string): { localName(uri: string): string | undefined };
-  };
+  readonly sources: StoreOpener &
+    Resolver & {
+      factoryOf(uri: string): { localName(uri: string): string | undefined };
+    };
 }
 
 /** A pull that did not happen. */
@@ -64,11 +65,9 @@ async function hashFile(path: string): Promise<string> {
 export async function previewPull(input: PreviewInput, context: CallContext): Promise<Preview> {
   const { request, address, sources } = input;
   const { signal } = context;
-  const resolution: Resolution = sources.isReference(address.uri)
-    ? await sources.resolve(address, { signal })
-    : { uri: address.uri };
-  const settings = { ...address.settings, ...resolution.settings };
-  const storage: StoreAddress = { uri: resolution.uri, settings, secrets: address.secrets };
+  const found = await findStorage(address, sources, ownReach, signal);
+  const { resolution, address: storage } = found;
+  const { settings } = storage;
   const store = await sources.open(storage);
   const root = await store.stat('', { signal });
   const name =
@@ -82,6 +81,14 @@ export async function previewPull(input: PreviewInput, context: CallContext): Pr
     name,
   };
   const layout = layoutOf(request, resolved);
+  const lists: ListOpener = {
+    isReference: (uri) => sources.isReference(uri),
+    resolve: (asked, options) => sources.resolve(asked, options),
+    open: async (list) => {
+      await ownReach.checkSource(list.uri, list.uri, list.settings);
+      return sources.open(list);
+    },
+  };
   const [expectations, last, journal] = await Promise.all([
     readExpectations(
       request,
@@ -92,7 +99,7 @@ export async function previewPull(input: PreviewInput, context: CallContext): Pr
         nameAtSource: name,
         uri: resolved.uri,
       },
-      (location) => readLocation(location, storage, sources, context),
+      (location) => readLocation(location, storage, lists, context),
       signal,
     ),
     readLastManifest(layout.recordDir),

@@ -50,6 +50,11 @@ export function checkPrefixes(asked: string, uri: string, settings: ConnectionSe
   );
 }
 
+/** What the user's own commands may read: a connection's own limits hold. */
+export const ownReach: Pick<Reach, 'checkSource'> = {
+  checkSource: (...question) => Promise.resolve().then(() => checkPrefixes(...question)),
+};
+
 /** The local service: it may do what its user may; a connection's own limits hold. */
 export function openReach(
   credentials: (fingerprint: string) => Promise<ConnectionSecrets | undefined>,
@@ -59,7 +64,7 @@ export function openReach(
       settings: resolved ?? request.source.settings,
       secrets: await handedOver(request, credentials),
     }),
-    checkSource: (asked, uri, settings) => Promise.resolve(checkPrefixes(asked, uri, settings)),
+    ...ownReach,
     checkDestination: () => Promise.resolve(),
   };
 }

@@ -9,6 +9,8 @@ import {
 } from '../../model/special.js';
 import { StoreRegistry } from '../../stores/registry.js';
 import type { CatalogueLine } from '../../stores/store.js';
+import { ownReach } from '../../transfer/reach.js';
+import { findStorage } from '../../transfer/storage-address.js';
 import type { CommandContext } from '../context.js';
 import { runInProcess } from '../in-process.js';
 import { sourceOf } from '../request/build.js';
@@ -59,17 +61,12 @@ export async function runLs(
   await runInProcess(context, 'listing', async ({ signal, progress }) => {
     const catalogue = registry.listCatalogue(address, { signal });
     if (catalogue !== undefined) {
+      await ownReach.checkSource(address.uri, address.uri, address.settings);
       for await (const line of catalogue) tellLine(context, line);
       return;
     }
-    const resolution = registry.isReference(address.uri)
-      ? await registry.resolve(address, { signal })
-      : { uri: address.uri };
-    const store = await registry.open({
-      ...address,
-      uri: resolution.uri,
-      settings: { ...address.settings, ...resolution.settings },
-    });
+    const storage = await findStorage(address, registry, ownReach, signal);
+    const store = await registry.open(storage.address);
     try {
       const root = await store.stat('', { signal });
       let files = 0;
