@@ -28,7 +28,7 @@ import { carryOut, inside, type Image, type InsideOptions } from './carry-out.js
 import { keepContext, parseDockerfile } from './dockerfile.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const LONG_MS = 400_000;
+const LONG_MS = 900_000;
 
 let dir: string;
 const options = { dir: '', context: '', packages: '', temporal: '' };

@@ -8,7 +8,7 @@ import { cacheFolder } from '../../helpers/cache.js';
 import { scratchFolder } from '../../helpers/processes.js';
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 600_000;
 
 /** How a command ended. */
 export interface Ended {

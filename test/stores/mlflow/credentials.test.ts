@@ -5,17 +5,16 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { readCredentialsFile } from '../../../src/stores/mlflow/credentials-file.js';
 import { applyPageUrl } from '../../../src/stores/mlflow/page-url.js';
-import { runTool } from '../../../src/service/run-tool.js';
-import { cacheFolder } from '../../helpers/cache.js';
 import { startCutServer } from '../../helpers/cut-server.js';
 import type { CutRequest, CutServer } from '../../helpers/cut-server.js';
+import { ADMIN, basicAuth } from '../../helpers/mlflow-auth.js';
 import { startMlflow } from '../../helpers/mlflow.js';
 import type { Mlflow } from '../../helpers/mlflow.js';
 import { failureOf, filesOf, open, resolve, textOf, withReference } from './bench.js';
 
-const PASSWORD = 'correct-horse-battery';
+const SECRETS = { ...ADMIN };
+const PASSWORD = SECRETS.MLFLOW_TRACKING_PASSWORD;
 const BASIC = `Basic ${Buffer.from(`admin:${PASSWORD}`).toString('base64')}`;
-const SECRETS = { MLFLOW_TRACKING_USERNAME: 'admin', MLFLOW_TRACKING_PASSWORD: PASSWORD };
 const TOKEN = { MLFLOW_TRACKING_TOKEN: 'a-secret-token' };
 
 async function credentialsFile(text: string): Promise<string> {
@@ -24,41 +23,12 @@ async function credentialsFile(text: string): Promise<string> {
   return place;
 }
 
-/** What MLflow's basic-auth app needs beside MLflow, in a folder of its own in the cache. */
-async function flaskWtf(): Promise<string> {
-  const { ensureVenv } = await import('../../../src/demo/python-venv.js');
-  const venv = await ensureVenv({
-    cacheDir: cacheFolder(),
-    folder: 'flask-wtf-1.2.2',
-    name: 'Flask-WTF',
-    requirements: ['wtforms==3.2.1'],
-    cost: 'about 1 MB',
-    onProgress: () => undefined,
-    finish: async ({ dir, python }) => {
-      const pip = ['-m', 'pip', 'install', '--no-deps', '--disable-pip-version-check'];
-      const wanted = ['flask-wtf==1.2.2', 'wtforms==3.2.1'];
-      const args = [...pip, '--target', join(dir, 'packages'), ...wanted];
-      const { exitCode, output } = await runTool({ command: python, args });
-      if (exitCode !== 0) throw new Error(output);
-    },
-  });
-  return join(venv.dir, 'packages');
-}
-
 describe('a server with basic-auth', () => {
   let mlflow: Mlflow;
   let runId: string;
 
   beforeAll(async () => {
-    mlflow = await startMlflow({
-      extraArgs: ['--app-name', 'basic-auth'],
-      env: {
-        PYTHONPATH: await flaskWtf(),
-        MLFLOW_FLASK_SERVER_SECRET_KEY: 'a-key-for-the-test',
-        MLFLOW_AUTH_ADMIN_PASSWORD: PASSWORD,
-        ...SECRETS,
-      },
-    });
+    mlflow = await startMlflow(await basicAuth());
     const code = [
       'import mlflow, sys',
       'with mlflow.start_run() as run:',
