@@ -78,7 +78,7 @@ async function handedOver(
   if (secrets !== undefined) return secrets;
   throw new WaybillError(
     'WB_UNAUTHENTICATED',
-    'the credentials of this pull are gone from memory: run the same command again from a shell that has them',
+    'needs credentials: the local service was restarted and has them no more; run the same command again from a shell that has them',
     { operation: 'open' },
   );
 }

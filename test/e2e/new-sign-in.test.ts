@@ -1,0 +1,167 @@
+/** A source that goes away, asks for patience, or no longer accepts the sign-in, in the middle of a pull. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { serveFile, startCutServer } from '../helpers/cut-server.js';
+import { startMinio, type Minio } from '../helpers/minio.js';
+import { digestsOfTree } from '../helpers/tree.js';
+import { openWaybill, type RunningWaybill, type WaybillBed } from '../helpers/waybill.js';
+
+const LONG_MS = 300_000;
+const MiB = 1024 * 1024;
+const FILES = 10;
+const SLOWLY = ['--max-bandwidth', '2MiB/s'];
+
+let bed: WaybillBed;
+let minio: Minio;
+let source: string;
+
+interface Impatient {
+  readonly pulling: RunningWaybill;
+  refusals(): number;
+  stop(): Promise<void>;
+}
+let impatient: Impatient;
+
+beforeAll(async () => {
+  bed = openWaybill();
+  source = join(bed.dir, 'source');
+  mkdirSync(source);
+  for (let index = 0; index < FILES; index += 1) {
+    writeFileSync(join(source, `part-${String(index).padStart(2, '0')}.bin`), randomBytes(MiB));
+  }
+  minio = await startMinio();
+  await minio.createBucket('models');
+  await minio.putTree('models', 'churn', source);
+  impatient = await startImpatient();
+}, LONG_MS);
+
+afterAll(async () => {
+  await bed.close();
+  await impatient.stop();
+  await minio.stop();
+}, LONG_MS);
+
+/** A pull from a source that wants to be left alone for eleven seconds: the other tests run beside it. */
+async function startImpatient(): Promise<Impatient> {
+  const server = await startCutServer();
+  const behaves = serveFile(randomBytes(MiB), { etag: '"v1"' });
+  const patienceMs = 11_000;
+  let refusals = 0;
+  let refusedAt = Number.POSITIVE_INFINITY;
+  server.serveRest((request) => {
+    const isOver = performance.now() > refusedAt + patienceMs - 500;
+    if (request.method === 'HEAD' || isOver) return behaves(request);
+    refusals += 1;
+    refusedAt = performance.now();
+    return { status: 429, headers: { 'Retry-After': String(patienceMs / 1_000) } };
+  });
+  const pulling = bed.start(['pull', `${server.url}/patient.bin`, join(bed.dir, 'patient.bin')]);
+  return { pulling, refusals: () => refusals, stop: () => server.stop() };
+}
+
+/** The same server, with what it has stored, and another password where one is given. */
+async function restartMinio(
+  password = minio.secretAccessKey,
+): Promise<Readonly<Record<string, string>>> {
+  await minio.stop();
+  const { dir, port } = minio;
+  minio = await startMinio({ dir, port, env: { MINIO_ROOT_PASSWORD: password } });
+  return { ...minio.env, AWS_SECRET_ACCESS_KEY: password };
+}
+
+const inPlace = (to: string): number =>
+  existsSync(to) ? readdirSync(to).filter((name) => name.startsWith('part-')).length : 0;
+
+async function startHalfWay(
+  to: string,
+  env: Readonly<Record<string, string>>,
+): Promise<RunningWaybill> {
+  const pulling = bed.start(['pull', 's3://models/churn', to, ...SLOWLY], { env });
+  while (inPlace(to) < 2) await sleep(20);
+  return pulling;
+}
+
+async function expectWhole(to: string): Promise<void> {
+  expect(await digestsOfTree(to)).toEqual(await digestsOfTree(source));
+  expect(await bed.run(['verify', to])).toMatchObject({ exitCode: 0 });
+}
+
+describe('a source', () => {
+  it(
+    'rule 28: that goes down in the middle costs no file and no retry that counts: the pull goes on when it is back',
+    async () => {
+      const to = join(bed.dir, 'comes-back');
+      const pulling = await startHalfWay(to, minio.env);
+      await minio.stop();
+      await pulling.untilOutput(/blocked/u);
+      await restartMinio();
+      expect(await bed.run(['retry', to])).toMatchObject({ exitCode: 0 });
+      const { exitCode, stderr } = await pulling.done;
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+      await expectWhole(to);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'rule 26: that answers 429 is left alone for as long as it asks, visibly, and no file fails',
+    async () => {
+      const { exitCode, stderr } = await impatient.pulling.done;
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+      expect(stderr).toMatch(/blocked.*fewer requests/u);
+      // Nobody asked before the time.
+      expect(impatient.refusals()).toBe(1);
+    },
+    LONG_MS,
+  );
+});
+
+describe('a sign-in', () => {
+  it(
+    'rule 2: that is revoked in the middle blocks the pull; a command with the new one goes on, and fetches nothing twice',
+    async () => {
+      const to = join(bed.dir, 'revoked');
+      const pulling = await startHalfWay(to, minio.env);
+      const fresh = await restartMinio('another-secret-of-the-test');
+      await pulling.untilOutput(/blocked.*secret key/u);
+      const before = inPlace(to);
+      const again = await bed.run(['pull', 's3://models/churn', to, '--json'], { env: fresh });
+      expect({ exitCode: again.exitCode, stderr: again.stderr }).toMatchObject({ exitCode: 0 });
+      const { result } = again;
+      expect(result).toMatchObject({ files: FILES, filesFailed: 0 });
+      expect(Number(result['filesKept'])).toBeGreaterThanOrEqual(before);
+      expect(result['bytesFetched']).toBe((FILES - Number(result['filesKept'])) * MiB);
+      await expectWhole(to);
+      // Whoever waited with the old one learns that its run was ended.
+      expect((await pulling.done).exitCode).not.toBe(0);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'rule 2: that a restarted service has forgotten is asked for by name; the next command that has it sends it again',
+    async () => {
+      const to = join(bed.dir, 'forgotten');
+      const env = await restartMinio();
+      const detached = ['pull', 's3://models/churn', to, ...SLOWLY, '--detach'];
+      expect(await bed.run(detached, { env })).toMatchObject({ exitCode: 0 });
+      while (inPlace(to) < 2) await sleep(20);
+      expect(await bed.run(['down', '--force'])).toMatchObject({ exitCode: 0 });
+      const before = inPlace(to);
+      // A shell without the credentials: it starts the service, and sees what is missing.
+      const watching = bed.start(['watch', to]);
+      await watching.untilOutput(/blocked.*needs credentials/u);
+      const again = await bed.run(['pull', 's3://models/churn', to, ...SLOWLY, '--json'], { env });
+      expect({ exitCode: again.exitCode, stderr: again.stderr }).toMatchObject({ exitCode: 0 });
+      // It is the same run that went on.
+      expect(await watching.done).toMatchObject({ exitCode: 0 });
+      expect(again.result).toMatchObject({ files: FILES, bytesFetched: FILES * MiB });
+      expect(before).toBeGreaterThan(0);
+      await expectWhole(to);
+    },
+    LONG_MS,
+  );
+});
