@@ -21,7 +21,7 @@ export const RECORD_FOLDER = '.waybill';
 /** Names that a Windows file system keeps for devices; refused only where the destination has them. */
 const DEVICE_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$/i;
 
-/** What the destination's file system does with names, as probed there. */
+/** What the destination's file system does with single names, as probed there. */
 export interface NameRules {
   readonly hasDeviceNames: boolean;
 }

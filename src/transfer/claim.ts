@@ -18,6 +18,7 @@ import {
   type ClaimInput,
 } from './owner.js';
 import { dropPartial } from './partial.js';
+import { foldsNames, probeNames } from './plan/probe-names.js';
 import { readPullRecord, writePullRecord } from './pull-record.js';
 import { lookAt } from './take-name.js';
 
@@ -74,6 +75,9 @@ export async function claimDestination(input: ClaimRequest): Promise<Claim> {
     await dropLeftovers(layout.recordDir, input.runId);
   }
   const { maxFiles, maxBytes } = input.request;
+  // Of two names that are one there, the first may stand in the first page and the second in the last.
+  const isTree = layout.singleName === undefined;
+  const folds = isTree && foldsNames(await probeNames(layout.recordDir));
   const mount = await mountPointOf(layout.recordDir);
   return {
     ref: {
@@ -85,7 +89,7 @@ export async function claimDestination(input: ClaimRequest): Promise<Claim> {
       ...(mount === undefined ? {} : { mount }),
     },
     destination: layout.destination,
-    needsWholePlan: holdsFiles || maxFiles !== undefined || maxBytes !== undefined,
+    needsWholePlan: holdsFiles || folds || maxFiles !== undefined || maxBytes !== undefined,
   };
 }
 

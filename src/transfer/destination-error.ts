@@ -52,6 +52,16 @@ export function toDestinationError(error: unknown, operation: string, path: stri
   });
 }
 
+/**
+ * What happened when a file or folder was to get its name, of which only the name can be what is wrong with the argument: some
+ * file systems answer EINVAL to a name that they do not take.
+ */
+export function toNameError(error: unknown, operation: string, path: string): WaybillError {
+  if (errnoOf(error) !== 'EINVAL') return toDestinationError(error, operation, path);
+  const message = `cannot ${operation} ${path}: the file system does not take this name (EINVAL)`;
+  return new WaybillError('WB_UNSAFE_PATH', message, { operation, path, cause: error });
+}
+
 /** Numbers that Node.js and libuv have no name for: they come as `Unknown system error -122`. */
 const UNNAMED: Readonly<Record<number, string>> = { 112: 'EHOSTDOWN', 117: 'EUCLEAN' };
 

@@ -5,11 +5,11 @@ import { readLastManifest } from './last-manifest.js';
 import { readLocation, type ListOpener } from './list-location.js';
 import { pinAsker } from './plan/ask-pin.js';
 import { readExpectations } from './plan/expectations.js';
-import { probeFolding } from './plan/names.js';
 import { planDirOf, readPage } from './plan/page.js';
 import { Parents } from './plan/parents.js';
 import { PageWriter, readSealedSoFar } from './plan/pages.js';
 import { planEntries } from './plan/planner.js';
+import { probeNames } from './plan/probe-names.js';
 import type { PullContext } from './pull-context.js';
 import type { Space } from './space.js';
 import { Cell } from './thread/cell.js';
@@ -56,7 +56,7 @@ async function startPlanning(
   const { request, resolved } = pull.record;
   const { recordDir } = pull.ref;
   const store = await pull.store();
-  const [expectations, last, folding, sealed] = await Promise.all([
+  const [expectations, last, namesThere, sealed] = await Promise.all([
     readExpectations(
       request,
       store,
@@ -70,7 +70,7 @@ async function startPlanning(
       context.signal,
     ),
     readLastManifest(recordDir),
-    probeFolding(recordDir),
+    probeNames(recordDir),
     readSealedSoFar(recordDir, pull.planId),
   ]);
   const planned = planEntries(
@@ -79,7 +79,7 @@ async function startPlanning(
       resolved,
       store,
       expectations,
-      folding,
+      namesThere,
       singleName: pull.layout.singleName,
       planned: sealed.planned,
       existing: {

@@ -16,6 +16,7 @@ import { pinAsker } from './plan/ask-pin.js';
 import { readExpectations } from './plan/expectations.js';
 import { Parents } from './plan/parents.js';
 import { planEntries, type Planned } from './plan/planner.js';
+import { EXACT_NAMES } from './plan/probe-names.js';
 import { thisProcess } from './process-identity.js';
 import type { StoreOpener } from './pull-context.js';
 import { ownReach } from './reach.js';
@@ -112,7 +113,7 @@ export async function previewPull(input: PreviewInput, context: CallContext): Pr
       store,
       expectations,
       // Probing would write; a clash of names is found by the pull itself.
-      folding: { foldsCase: false, foldsUnicode: false },
+      namesThere: EXACT_NAMES,
       singleName: layout.singleName,
       planned: new Set(),
       existing: {

@@ -3,7 +3,7 @@ import { rm, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { localStampOf, type ManifestEntry } from '../manifest/index.js';
 import { WaybillError } from '../model/errors.js';
-import { toDestinationError } from './destination-error.js';
+import { toDestinationError, toNameError } from './destination-error.js';
 import { HeldFolder } from './held-folder.js';
 import { fetchedLine, isPublishedFile, type FetchedLine, type Journal } from './journal.js';
 import type { OldTruth } from './old-truth.js';
@@ -90,7 +90,7 @@ async function holdFolders(
       ready.push(file);
     } catch (error) {
       const target = join(context.filesRoot, path);
-      refused.set(path, refusalOf(toDestinationError(error, 'make the folder of', target), path));
+      refused.set(path, refusalOf(toNameError(error, 'make the folder of', target), path));
     }
   }
   return ready;
@@ -123,7 +123,7 @@ async function publishOne(
         : `${path} was changed while the pull ran, and is left as it is`;
     throw new WaybillError('WB_CONFLICT', why, { operation: 'publish', path });
   } catch (error) {
-    refused.set(path, refusalOf(toDestinationError(error, 'publish', shown), path));
+    refused.set(path, refusalOf(toNameError(error, 'publish', shown), path));
     return undefined;
   }
 }

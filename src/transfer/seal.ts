@@ -11,10 +11,10 @@ import {
   type Receipt,
 } from '../manifest/index.js';
 import { RECORD_FOLDER } from '../model/object-path.js';
-import type { PullEnd, PullResult } from '../model/pull.js';
+import type { Failure, PullEnd, PullResult } from '../model/pull.js';
 import { countSpecials } from '../model/special.js';
 import { startProgress, type CallContext, type PullRef } from './api.js';
-import { toDestinationError } from './destination-error.js';
+import { toNameError } from './destination-error.js';
 import { fsyncDir, readTextIfThere, remove, writeFileDurably } from './durable-file.js';
 import { gather, leftoversOf, type Outcome } from './gather.js';
 import { HeldFolder } from './held-folder.js';
@@ -64,6 +64,8 @@ export async function sealPull(
   const leftovers = await leftoversOf(pull, outcome, context, { isEnded });
   const { lines, totals } = recordOf(outcome, leftovers.lines);
   if (!isEnded) checkTreeDigest(pull, outcome, totals.treeDigest);
+  if (!isEnded && outcome.failures.length === 0)
+    outcome.failures.push(...(await makeFolders(pull)));
   const { request, resolved } = pull.record;
   const codes = outcome.failures.map((failure) => failure.code);
   const receipt: Receipt = {
@@ -123,7 +125,6 @@ export async function sealPull(
     await releaseOwner(pull.ref);
     return result;
   }
-  await makeFolders(pull);
   // The lists of a pull that found everything in place stay as they are; the receipt tells of this pull.
   if (lines !== undefined) {
     await flushFolders(pull, outcome.entries);
@@ -191,9 +192,10 @@ function filtersOf(pull: PullContext): Pick<Receipt, 'filters'> {
   };
 }
 
-/** Folders that the source has, empty ones above all. */
-async function makeFolders(pull: PullContext): Promise<void> {
+/** Folders that the source has, empty ones above all. Answers those whose name cannot be had. */
+async function makeFolders(pull: PullContext): Promise<Failure[]> {
   const { filesRoot } = pull.layout;
+  const refused: Failure[] = [];
   for await (const page of readPages(planDirOf(pull.ref.recordDir, pull.planId))) {
     for (const entry of page.entries) {
       if (entry.action !== 'make') continue;
@@ -204,11 +206,14 @@ async function makeFolders(pull: PullContext): Promise<void> {
         });
         await made?.close();
       } catch (error) {
-        throw toDestinationError(error, 'make', join(filesRoot, entry.path));
+        const known = toNameError(error, 'make', join(filesRoot, entry.path));
+        if (known.scope !== 'file') throw known;
+        refused.push({ path: entry.path, code: known.code, message: known.message });
       }
     }
   }
   await fsyncDir(filesRoot);
+  return refused;
 }
 
 /**

@@ -13,6 +13,7 @@ import { CURRENT_NODE, ensureCurrentNode } from './current-node.js';
 import { ensureMicrosocks } from './microsocks.js';
 import { modelSigningPython } from './model-signing.js';
 import { ensureNginx } from './nginx.js';
+import { ensureNtfs } from './ntfs.js';
 import { ensureStrace } from './strace.js';
 import { ensureToxiproxy, toxiproxyPath } from './toxiproxy.js';
 import { ensureFish, ensureZsh } from './shells.js';
@@ -94,6 +95,12 @@ const LANES: readonly (readonly Tool[])[] = [
       isThere: async () =>
         (await isThere('/usr/bin/microsocks')) || inCache('debian-microsocks/complete'),
       ensure: ensureMicrosocks,
+    },
+    {
+      name: 'ntfs-3g',
+      cost: 'Debian packages, 600 KB, a second',
+      isThere: async () => (await isThere('/bin/lowntfs-3g')) || inCache('debian-ntfs-3g/complete'),
+      ensure: ensureNtfs,
     },
     {
       name: 'tmux',

@@ -4,28 +4,53 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { TransferEngine } from '../../src/transfer/api.js';
-import { NameTable, probeFolding } from '../../src/transfer/plan/names.js';
+import { NameTable, type Clash } from '../../src/transfer/plan/names.js';
 import { planEntries, type PlanInput } from '../../src/transfer/plan/planner.js';
+import { EXACT_NAMES, probeNames } from '../../src/transfer/plan/probe-names.js';
 import { serveFile, startCutServer, type CutServer } from '../helpers/cut-server.js';
 import { contextOf, engineOf, pullWith, requestOf, scratch } from '../helpers/engine.js';
 
+const pathsOf = (clashes: readonly Clash[]): string[] => clashes.map(({ path }) => path);
+
 describe('names that clash', () => {
-  it('rule 22: two names that the destination folds into one are both refused', () => {
-    const folding = new NameTable({ foldsCase: true, foldsUnicode: true });
+  const EVERYTHING = { foldsCase: true, foldsWideCase: true, foldsUnicode: true };
+
+  it('rule 22: two names that the destination folds into one are both refused, whatever it folds', () => {
+    const folding = new NameTable(EVERYTHING);
     expect(folding.addFile('Model.bin')).toEqual([]);
-    expect(folding.addFile('model.BIN')).toEqual(['Model.bin', 'model.BIN']);
+    expect(pathsOf(folding.addFile('model.BIN'))).toEqual(['Model.bin', 'model.BIN']);
     expect(folding.addFile('caf\u00e9')).toEqual([]);
-    expect(folding.addFile('cafe\u0301')).toEqual(['caf\u00e9', 'cafe\u0301']);
-    const exact = new NameTable({ foldsCase: false, foldsUnicode: false });
+    expect(pathsOf(folding.addFile('CAFE\u0301'))).toEqual(['caf\u00e9', 'CAFE\u0301']);
+    expect(folding.addFile('\u212aelvin')).toEqual([]);
+    expect(pathsOf(folding.addFile('kelvin'))).toEqual(['\u212aelvin', 'kelvin']);
+    const ascii = new NameTable({ ...EXACT_NAMES, foldsCase: true });
+    expect([ascii.addFile('\u00e9'), ascii.addFile('\u00c9')]).toEqual([[], []]);
+    expect(pathsOf(ascii.addFile('A'))).toEqual([]);
+    expect(pathsOf(ascii.addFile('a'))).toEqual(['A', 'a']);
+    const exact = new NameTable(EXACT_NAMES);
     expect([exact.addFile('a'), exact.addFile('A')]).toEqual([[], []]);
   });
 
+  it('rule 22: of two folders that are one there, nothing is written into either; each file is told once', () => {
+    const names = new NameTable(EVERYTHING);
+    for (const path of ['Data/a', 'Data/sub/b', 'other/c']) expect(names.addFile(path)).toEqual([]);
+    expect(pathsOf(names.addFile('data/d'))).toEqual(['Data/a', 'Data/sub/b', 'data/d']);
+    expect(pathsOf(names.addFile('Data/e'))).toEqual(['Data/e']);
+    expect(pathsOf(names.addFile('DATA/sub/f'))).toEqual(['DATA/sub/f']);
+    expect(pathsOf(names.addFolder('data'))).toEqual(['data']);
+    expect([names.addFile('other/g'), names.addFolder('empty')]).toEqual([[], []]);
+    expect(names.addFile('data/h')).toEqual([{ path: 'data/h', beside: 'Data' }]);
+  });
+
   it('rule 22: a name that is both file and folder is refused, in either order', () => {
-    const names = new NameTable({ foldsCase: false, foldsUnicode: false });
-    expect(names.addFile('a/b/c')).toEqual([]);
-    expect(names.addFile('a/b')).toEqual(['a/b/c', 'a/b']);
+    const names = new NameTable(EXACT_NAMES);
+    expect([names.addFile('a/b/c'), names.addFile('a/b/d')]).toEqual([[], []]);
+    expect(pathsOf(names.addFile('a/b'))).toEqual(['a/b', 'a/b/c', 'a/b/d']);
     expect(names.addFile('x')).toEqual([]);
-    expect(names.addFile('x/y')).toEqual(['x', 'x/y']);
+    expect(pathsOf(names.addFile('x/y'))).toEqual(['x', 'x/y']);
+    expect(pathsOf(names.addFile('x/z'))).toEqual(['x/z']);
+    expect(names.addFile('empty')).toEqual([]);
+    expect(pathsOf(names.addFolder('empty'))).toEqual(['empty']);
   });
 });
 
@@ -41,7 +66,7 @@ it('rule 24: a listing without end ends with a clear error', async () => {
     resolved: { kind: 'tree' },
     store: endless,
     expectations: { required: new Map(), of: () => undefined },
-    folding: { foldsCase: false, foldsUnicode: false },
+    namesThere: EXACT_NAMES,
     planned: new Set(),
     maxEntries: 1_000,
   } as unknown as PlanInput;
@@ -72,7 +97,7 @@ describe('a list of files that clash', () => {
   it('rule 22: this file system is probed, not guessed, and the probe leaves nothing', async () => {
     const folder = join(root, 'probe');
     await mkdir(folder);
-    const found = await probeFolding(folder);
+    const found = await probeNames(folder);
     expect(Object.values(found).every((value) => typeof value === 'boolean')).toBe(true);
     expect(await readdir(folder)).toEqual([]);
   });

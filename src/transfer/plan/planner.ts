@@ -11,9 +11,10 @@ import { decide, type ExistingContext } from './existing.js';
 import type { Expectations } from './expectations.js';
 import { filterOf, isFiltered } from './filters.js';
 import { mapInOrder } from './map-in-order.js';
-import { collision, NameTable, type Folding } from './names.js';
+import { collision, NameTable, type Clash } from './names.js';
 import { AS_RECORDED, type PlanEntry } from './page.js';
 import { outsideError } from './parents.js';
+import type { NamesThere } from './probe-names.js';
 
 /** Entries that a listing may have before it counts as endless (rule 24). */
 const MAX_ENTRIES = 20_000_000;
@@ -41,7 +42,7 @@ export interface PlanInput {
   readonly store: Store;
   readonly expectations: Expectations;
   readonly existing: ExistingContext;
-  readonly folding: Folding;
+  readonly namesThere: NamesThere;
   /** The name of a single file at the destination. */
   readonly singleName: string | undefined;
   /** Paths at the source that an earlier, interrupted planning has sealed already. */
@@ -76,7 +77,7 @@ async function* candidates(
 ): AsyncGenerator<Planned | Candidate> {
   const { request, maxEntries = MAX_ENTRIES } = input;
   const isWanted = filterOf(request.filters);
-  const names = new NameTable(input.folding);
+  const names = new NameTable(input.namesThere);
   const seen = new Set<string>();
   const specials = new Map<string, SpecialKind>();
   let files = 0;
@@ -94,7 +95,7 @@ async function* candidates(
       continue;
     }
     if (entry.kind === 'directory') {
-      if (!isFiltered(request.filters)) yield* await planFolder(input, path);
+      if (!isFiltered(request.filters)) yield* await planFolder(input, names, path);
       continue;
     }
     if (!isWanted(path)) continue;
@@ -104,7 +105,7 @@ async function* candidates(
       yield { kind: 'special', path: path.slice(0, 400), special };
       continue;
     }
-    const refused = refusals(names, path);
+    const refused = refusals(input, names, path);
     if (refused.length > 0) {
       for (const refusal of refused) yield refusal;
       continue;
@@ -151,27 +152,29 @@ async function* listed(input: PlanInput, context: CallContext): AsyncGenerator<O
   }
 }
 
-function refusals(names: NameTable, path: string): Planned[] {
+function refusals(input: PlanInput, names: NameTable, path: string): Refused[] {
   try {
-    guardPath(path);
+    guardPath(path, input.namesThere);
   } catch (error) {
     return [
       { kind: 'refused', path: path.slice(0, 400), error: toPlainError(asWaybillError(error)) },
     ];
   }
-  const clashing = names.addFile(path);
-  return clashing.map((clash) => ({
-    kind: 'refused',
-    path: clash,
-    error: toPlainError(collision(clash, clashing)),
-  }));
+  return names.addFile(path).map(refusalOfClash);
 }
 
-async function planFolder(input: PlanInput, path: string): Promise<Planned[]> {
-  if (path === '' || input.planned.has(`${path}/`)) return [];
+function refusalOfClash(clash: Clash): Refused {
+  return { kind: 'refused', path: clash.path, error: toPlainError(collision(clash)) };
+}
+
+async function planFolder(input: PlanInput, names: NameTable, path: string): Promise<Planned[]> {
+  if (path === '') return [];
   const entry = { path, kind: 'directory' as const };
   try {
-    guardPath(path);
+    guardPath(path, input.namesThere);
+    const clashes = names.addFolder(path);
+    if (clashes.length > 0) return clashes.map(refusalOfClash);
+    if (input.planned.has(`${path}/`)) return [];
     const found = await input.existing.parents.kindOf(path);
     if (found === 'outside') throw outsideError(path);
     if (found === 'record') throw recordError(path);
