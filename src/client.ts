@@ -64,6 +64,11 @@ const POLLER_IS_ALIVE_FOR_MS = 65_000;
 const WORKFLOW_QUEUE = 1;
 const ACTIVITY_QUEUE = 2;
 
+/** What Temporal tells of a worker that asks for work. */
+type Poller = NonNullable<
+  Awaited<ReturnType<Client['workflowService']['describeTaskQueue']>>['pollers']
+>[number];
+
 /** A connection to one namespace of one Temporal. */
 export class WaybillClient {
   private readonly ratchet = new Ratchet();
@@ -238,6 +243,25 @@ export class WaybillClient {
 
   /** Whether a worker asked for work of this queue within about a minute. */
   async isWorkerPolling(taskQueue: string): Promise<boolean> {
+    const oldest = Date.now() - POLLER_IS_ALIVE_FOR_MS;
+    return (await this.pollers(taskQueue)).some(
+      (poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1_000 >= oldest,
+    );
+  }
+
+  /** The identities of the workers that asked for work of this queue within some minutes; some may be gone. */
+  async pollersOf(taskQueue: string): Promise<string[]> {
+    const found = await this.pollers(taskQueue);
+    return [...new Set(found.flatMap(({ identity }) => identity ?? []))];
+  }
+
+  /** Closes the connection. May be called twice. */
+  async close(): Promise<void> {
+    await this.retries.end();
+    await this.connection.close();
+  }
+
+  private async pollers(taskQueue: string): Promise<Poller[]> {
     const answers = await reach('ask who serves the task queue', () =>
       Promise.all(
         [WORKFLOW_QUEUE, ACTIVITY_QUEUE].map((taskQueueType) =>
@@ -249,16 +273,7 @@ export class WaybillClient {
         ),
       ),
     );
-    const oldest = Date.now() - POLLER_IS_ALIVE_FOR_MS;
-    return answers
-      .flatMap((answer) => answer.pollers ?? [])
-      .some((poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1_000 >= oldest);
-  }
-
-  /** Closes the connection. May be called twice. */
-  async close(): Promise<void> {
-    await this.retries.end();
-    await this.connection.close();
+    return answers.flatMap((answer) => answer.pollers ?? []);
   }
 
   private signal(

@@ -25,8 +25,8 @@ export interface WorkerQueuesOptions {
   readonly tls?: NonNullable<Parameters<typeof NativeConnection.connect>[0]>['tls'];
   readonly apiKey?: string;
   readonly identity: string;
-  /** Task queues that it serves. `transfer`: each with the same activities. */
-  readonly queues: { readonly workflows: string; readonly transfer: readonly string[] };
+  /** Task queues that it serves. `workflows` absent: only bytes. `transfer`: each with the same activities. */
+  readonly queues: { readonly workflows?: string; readonly transfer: readonly string[] };
   readonly engine: TransferEngine;
   /** Shorter waits, for a Temporal on the same machine that nobody else loads. */
   readonly isLocal: boolean;
@@ -106,15 +106,18 @@ export async function startWorkerQueues(options: WorkerQueuesOptions): Promise<W
       ? {}
       : { dataConverter: { payloadCodecs: [new SigningCodec(payloadKey)] } };
   const shared = { connection, namespace, identity, shutdownGraceTime, ...signing } as const;
+  const { workflows } = options.queues;
   const workers = await Promise.all([
-    Worker.create({
-      ...shared,
-      taskQueue: options.queues.workflows,
-      workflowBundle: options.workflowBundle ?? { codePath: BUNDLE },
-      // How long a task waits for a worker that is gone before any other gets it.
-      stickyQueueScheduleToStartTimeout: isLocal ? '2s' : '5s',
-      maxCachedWorkflows: 100,
-    }),
+    ...(workflows === undefined ? [] : [workflows]).map((taskQueue) =>
+      Worker.create({
+        ...shared,
+        taskQueue,
+        workflowBundle: options.workflowBundle ?? { codePath: BUNDLE },
+        // How long a task waits for a worker that is gone before any other gets it.
+        stickyQueueScheduleToStartTimeout: isLocal ? '2s' : '5s',
+        maxCachedWorkflows: 100,
+      }),
+    ),
     ...options.queues.transfer.map((taskQueue) =>
       Worker.create({
         ...shared,

@@ -20,6 +20,8 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
   /** The site of a destination on a cluster. */
   readonly site?: string;
+  /** This command serves that site itself. */
+  readonly isHere?: boolean;
   /** Opens the service again after it was lost, with everything that the pull needs there. */
   readonly reopen: () => Promise<Session>;
   /** Starts the pull again, under the same id, after Temporal has lost it with its database (rule 5). */
@@ -123,13 +125,14 @@ export function neverBack(before: PullStatus | undefined, seen: PullStatus): Pul
 
 function noWorker(
   session: Session,
-  { pullId, site }: FollowOptions,
+  { pullId, site, isHere }: FollowOptions,
   limitMs: number,
 ): WaybillError {
-  const command = `waybill worker${site === undefined ? '' : ` --site ${site}`}`;
+  const command = `waybill worker${site === undefined || isHere ? '' : ` --site ${site}`}`;
+  const where = isHere ? 'for the workflows of the cluster' : 'on a host that sees the destination';
   const next = session.isLocal
     ? 'the local worker does not start: waybill doctor'
-    : `start one on a host that sees the destination: ${command}`;
+    : `start one ${where}: ${command}`;
   return new WaybillError(
     'WB_NO_WORKER',
     `no worker has asked for the work of ${pullId} for ${limitMs / 1000} s; ${next}. The pull stays and goes on then`,

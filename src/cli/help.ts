@@ -17,6 +17,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['waybill pull s3://bucket/data ./data --include "*.parquet"', 'only what matches'],
     ['waybill pull s3://bucket/data ./data --dry-run', 'what would happen, and why'],
     ['waybill pull https://host/w.bin . --expect sha256:9f86...', 'refused if the bytes differ'],
+    ['waybill pull --cluster temporal:7233 --here s3://b/x ./x', 'a cluster keeps it'],
     ['MODEL=$(waybill pull -q models:/churn@champion ./model) || exit', 'in a script'],
   ],
   ls: [

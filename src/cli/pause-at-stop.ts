@@ -23,8 +23,8 @@ export interface LeaveOptions {
   readonly reason: StopReason;
   /** The pull is this command's own: it started it, or went on with it. */
   readonly isOwn: boolean;
-  /** The service ends with this command. */
-  readonly isInline: boolean;
+  /** The bytes of a cluster's pull move through this command. */
+  readonly isHere: boolean;
   readonly last: PullStatus | undefined;
   /** What to type to go on. */
   readonly command: string;
@@ -71,14 +71,14 @@ function keptLine(status: PullStatus | undefined, destination: string): string {
 
 /** Pauses the pull where it is this command's own, leaves it alone where it is not, and says which. */
 export async function leavePull(options: LeaveOptions): Promise<Stopped> {
-  const { session, pullId, reason, isOwn, last, command, destination } = options;
+  const { session, pullId, reason, isOwn, isHere, last, command, destination } = options;
   const exitCode = STOP_EXIT_CODES[reason];
   if (reason === 'detach') {
     const lines = [`It goes on in the background as ${pullId}.`, `Look: waybill watch ${pullId}`];
     return { exitCode, code: null, destination, lines };
   }
-  if (!isOwn || !session.isLocal) {
-    const why = session.isLocal ? 'another command started it' : 'it runs on the cluster';
+  if (!isOwn || !(session.isLocal || isHere)) {
+    const why = session.isLocal || isHere ? 'another command started it' : 'it runs on the cluster';
     const lines = [
       `Stopped watching; the pull goes on, because ${why}.`,
       `Look: waybill watch ${pullId}   Stop it: waybill pause ${pullId}`,

@@ -50,6 +50,7 @@ function addPullOptions(command: Command): Command {
     .optionsGroup('Running:')
     .option('-n, --dry-run', 'say what would be fetched or kept, and why; touch nothing')
     .option('-d, --detach', 'start it and leave')
+    .option('--here', 'on a cluster: fetched by this command, into a folder of this host')
     .option('--concurrency <n>', 'connections to the source at once')
     .option('--max-bandwidth <rate>', 'bytes a second, as 200MiB/s')
     .option('--requests-per-second <n>', 'requests to the source')

@@ -29,7 +29,8 @@ export interface SlowSource {
   stop(): Promise<void>;
 }
 
-export async function startSlowSource(): Promise<SlowSource> {
+/** @param accepted the words of Authorization of which every request has to bring one */
+export async function startSlowSource(accepted?: readonly string[]): Promise<SlowSource> {
   const model = randomBytes(MODEL_BYTES);
   const server = await startCutServer();
   let isSlow = true;
@@ -49,6 +50,9 @@ export async function startSlowSource(): Promise<SlowSource> {
     stop: () => server.stop(),
   };
   server.serveRest((request) => {
+    if (accepted?.includes(request.headers.authorization ?? '') === false) {
+      return { status: 401 };
+    }
     // The last part is quick, the others take half a minute.
     const isLast = request.headers.range?.startsWith(`bytes=${UNRECORDED_BYTES}-`) === true;
     const pace = isSlow && !isLast ? { bytesPerSecond: MiB / 2 } : {};

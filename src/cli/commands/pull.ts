@@ -1,4 +1,5 @@
 /** `waybill pull`: start or join a pull, follow it, say what was proven. */
+import type { HereWorker } from '../../here.js';
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
 import type { PullRequest } from '../../model/pull.js';
@@ -23,14 +24,31 @@ interface Pulling {
   readonly isInline: boolean;
 }
 
+/** The way to Temporal, and what is asked of it. */
+interface Prepared {
+  readonly session: Session;
+  readonly request: PullRequest;
+  /** With `--here`: what serves this host. */
+  readonly worker?: HereWorker;
+}
+
 /** Opens the service and hands the secrets over: again after each loss, for the new one does not have them. */
-async function prepare(pulling: Pulling): Promise<{ session: Session; request: PullRequest }> {
+async function prepare(pulling: Pulling): Promise<Prepared> {
   const { context, built, reporter, stop } = pulling;
   const session = await openSession({
     config: context.config,
     onProgress: (line) => reporter.prelude(line),
     signal: stop.signal,
   });
+  if (built.isHere) {
+    const { serveThisHost } = await import('../serve-here.js');
+    try {
+      return { session, ...(await serveThisHost(context.config, session, built)) };
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
   const { secrets } = built.address;
   if (Object.keys(secrets).length === 0) return { session, request: built.request };
   const credentials = await session.putCredentials(secrets);
@@ -56,9 +74,15 @@ function siteOf({ site }: BuiltRequest): { site?: string } {
   return site === undefined ? {} : { site };
 }
 
+/** Never, unless polling ends by itself: then nothing of this pull would move any more. */
+function failed(worker: HereWorker | undefined): Promise<never> {
+  const never = new Promise<never>(() => undefined);
+  return worker === undefined ? never : worker.ended.then(() => never);
+}
+
 async function run(pulling: Pulling): Promise<number> {
-  const { context, built, reporter, stop, isInline } = pulling;
-  let opened: { session: Session; request: PullRequest };
+  const { context, built, reporter, stop } = pulling;
+  let opened: Prepared;
   try {
     opened = await prepare(pulling);
   } catch (error) {
@@ -66,17 +90,20 @@ async function run(pulling: Pulling): Promise<number> {
     if (early !== undefined) return early;
     throw error;
   }
+  const { worker } = opened;
   let { session } = opened;
   try {
     const started = await session.client.startPull(opened.request, siteOf(built));
-    const isOwn = !started.joined || started.wasPaused || session.isFresh;
+    // Nobody else moves its bytes: whoever started it is gone.
+    const isAlone = worker?.isShared === false;
+    const isOwn = !started.joined || started.wasPaused || session.isFresh || isAlone;
     const label: PullLabel = {
       pullId: started.pullId,
       joined: !isOwn,
       goesOn: started.joined && isOwn,
       source: redactUri(built.request.source.uri),
       destination: built.request.destination.path,
-      temporal: session.label,
+      temporal: built.isHere ? `${session.label}, fetched by this host` : session.label,
       skipsExisting: built.request.ifExists === 'skip',
       command: againCommand(process.argv.slice(2), context.redactor),
     };
@@ -87,13 +114,15 @@ async function run(pulling: Pulling): Promise<number> {
       );
     }
     if (context.flags['detach'] === true) stop.stop('detach');
-    const follow = (): Promise<Followed> =>
+    const follow = (): Promise<Followed> => Promise.race([failed(worker), following()]);
+    const following = (): Promise<Followed> =>
       followPull({
         pullId: started.pullId,
         session,
         reporter,
         signal: stop.signal,
         ...siteOf(built),
+        isHere: built.isHere,
         reopen: async () => (session = (await prepare(pulling)).session),
         restart: ({ client }) => client.startPull(opened.request, siteOf(built)),
       });
@@ -115,7 +144,7 @@ async function run(pulling: Pulling): Promise<number> {
     }
     const { pullId, destination, command } = label;
     const reason = stop.reason ?? 'interrupt';
-    if (reason !== 'detach' && isOwn && session.isLocal) {
+    if (reason !== 'detach' && isOwn && (session.isLocal || built.isHere)) {
       reporter.remark('pausing at the next part; Ctrl-C again leaves at once');
     }
     const stopped = await leavePull({
@@ -125,7 +154,7 @@ async function run(pulling: Pulling): Promise<number> {
       command,
       reason,
       isOwn,
-      isInline,
+      isHere: built.isHere,
       last,
     });
     reporter.stopped(stopped);
@@ -136,12 +165,21 @@ async function run(pulling: Pulling): Promise<number> {
     }
     return stopped.exitCode;
   } finally {
+    await worker?.stop();
     await session.close();
   }
 }
 
-function refuseDetachedInline(context: CommandContext, isInline: boolean): void {
-  if (!isInline || context.flags['detach'] !== true) return;
+function refuseDetached(context: CommandContext, isInline: boolean, isHere: boolean): void {
+  if (context.flags['detach'] !== true) return;
+  if (isHere) {
+    throw new WaybillError(
+      'WB_USAGE',
+      '--detach needs a worker that outlives the command, and with --here the command is the worker; ' +
+        'leave one of the two away',
+    );
+  }
+  if (!isInline) return;
   const { why } = context.config.temporal;
   throw new WaybillError(
     'WB_USAGE',
@@ -160,8 +198,11 @@ export async function runPull(
   redactor.learn(Object.values(built.address.secrets));
   context.subject.destination = built.request.destination.path;
   if (flags['dryRun'] === true) {
-    if (config.temporal.kind === 'cluster') {
-      throw new WaybillError('WB_UNSUPPORTED', '--dry-run looks at this host; add --local');
+    if (config.temporal.kind === 'cluster' && !built.isHere) {
+      throw new WaybillError(
+        'WB_UNSUPPORTED',
+        '--dry-run looks at this host; add --here or --local',
+      );
     }
     const { runDryRun } = await import('./dry-run.js');
     return runDryRun(context, built);
@@ -170,11 +211,14 @@ export async function runPull(
   const receiptOut = textFlag(flags, 'receiptOut');
   if (receiptOut !== undefined) checkReceiptOut(receiptOut);
   const isInline = config.temporal.kind === 'local' && config.temporal.mode === 'inline';
-  refuseDetachedInline(context, isInline);
+  refuseDetached(context, isInline, built.isHere);
   const canKey = process.stdin.isTTY && process.stderr.isTTY && !output.isJson && !output.isQuiet;
-  const hint = isInline
+  const canDetach = !isInline && !built.isHere;
+  const isAway = config.temporal.kind === 'cluster' && !built.isHere;
+  const verb = isAway ? 'stops watching' : 'pauses it';
+  const hint = !canDetach
     ? 'Ctrl-C pauses it'
-    : `Ctrl-C pauses it${canKey ? ', d sends it to the background' : ''}`;
+    : `Ctrl-C ${verb}${canKey ? ', d sends it to the background' : ''}`;
   const shown = redactUri(built.request.source.uri);
   const reporter = await chooseReporter(context, shown, hint);
   for (const notice of built.notices) reporter.prelude(notice);
@@ -187,7 +231,7 @@ export async function runPull(
     ? listenForKeys(process.stdin, {
         onInterrupt: () => stop.stop('interrupt'),
         onDetach: () => {
-          if (!isInline) stop.stop('detach');
+          if (canDetach) stop.stop('detach');
         },
       })
     : undefined;

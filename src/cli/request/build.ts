@@ -7,9 +7,15 @@ import { IF_EXISTS, PROTOCOL, type Expectation, type PullRequest } from '../../m
 import { StoreRegistry } from '../../stores/registry.js';
 import type { StoreAddress } from '../../stores/store.js';
 import { listFlag, textFlag, type Flags } from '../context.js';
-import { resolveDestination, resolveSiteDestination, type SiteDestination } from './destination.js';
+import {
+  refuseSite,
+  resolveDestination,
+  resolveSiteDestination,
+  type SiteDestination,
+} from './destination.js';
 import { parseExpectation } from './expectation.js';
 import { readFileList } from './files-from.js';
+import { siteOfThisHost } from './here.js';
 import { collectSource, type CollectedSource } from './source.js';
 
 /** What a command line asks for. */
@@ -30,6 +36,8 @@ export interface BuiltRequest {
   readonly address: StoreAddress;
   /** The site of a destination on a cluster. */
   readonly site?: string;
+  /** The command itself serves that site. */
+  readonly isHere: boolean;
   /** Said before anything starts. */
   readonly notices: readonly string[];
 }
@@ -73,7 +81,7 @@ function withListStore(
   expect: Expectation | undefined,
 ): CollectedSource {
   if (expect?.kind !== 'list' || !hasScheme(expect.location)) return source;
-  const isForWorkers = input.flags['dryRun'] !== true;
+  const isForWorkers = input.flags['dryRun'] !== true && input.flags['here'] !== true;
   const list = sourceOf(input.config, expect.location, input.cwd, input.registry, isForWorkers);
   if (list.factory.name === source.factory.name) return source;
   const { address } = source;
@@ -146,31 +154,47 @@ function noticesOf({ unused = [], connection = '' }: CollectedSource): string[] 
   return [`${names} of this shell: not used, the workers have their own connection ${connection}`];
 }
 
+/** `--here`: this host fetches for a pull of the cluster. WB_USAGE where there is no cluster. */
+function askedForHere({ temporal }: Config, flags: Flags): boolean {
+  if (flags['here'] !== true) return false;
+  if (temporal.kind === 'cluster') return true;
+  throw new WaybillError(
+    'WB_USAGE',
+    '--here is for a Temporal cluster, and none is chosen (--cluster HOST:PORT or TEMPORAL_ADDRESS); ' +
+      'the local service fetches into this host anyway: leave --here away',
+  );
+}
+
+function destinationOf(
+  { config, destination: text, cwd }: PullInput,
+  { address, factory }: CollectedSource,
+  isHere: boolean,
+): SiteDestination {
+  if (config.temporal.kind === 'cluster' && !isHere) {
+    return resolveSiteDestination(text, config.temporal.why);
+  }
+  if (isHere) refuseSite(text);
+  const destination = resolveDestination(text, factory.localName(address.uri), address.uri, cwd);
+  return isHere ? { destination, site: siteOfThisHost(destination.path) } : { destination };
+}
+
 /** Builds the request; all that can be wrong with a command line is found here, before anything starts. */
 export function buildPullRequest(input: PullInput): BuiltRequest {
   const { config, flags, cwd } = input;
   const expectText = textFlag(flags, 'expect');
   const expect = expectText === undefined ? undefined : parseExpectation(expectText, cwd);
-  const isForWorkers = flags['dryRun'] !== true;
+  const isHere = askedForHere(config, flags);
+  const isForWorkers = flags['dryRun'] !== true && !isHere;
   const asked = sourceOf(config, input.source, cwd, input.registry, isForWorkers);
   const source = withListStore(input, asked, expect);
-  refuseSecrets(config, source);
+  if (!isHere) refuseSecrets(config, source);
   const { uri } = source.address;
   const settings = withPatience(config, source);
-  const { destination, site }: SiteDestination =
-    config.temporal.kind === 'cluster'
-      ? resolveSiteDestination(input.destination, config.temporal.why)
-      : {
-          destination: resolveDestination(
-            input.destination,
-            source.factory.localName(uri),
-            uri,
-            cwd,
-          ),
-        };
+  const { destination, site } = destinationOf(input, source, isHere);
   const ifExists = IF_EXISTS.find((word) => word === settingOf(config, 'if-exists')) ?? 'update';
   const requireLevel = LEVELS.find((level) => level === settingOf(config, 'require')) ?? 'none';
-  const isOnCluster = config.temporal.kind === 'cluster' && source.connection !== undefined;
+  const isOnCluster =
+    config.temporal.kind === 'cluster' && !isHere && source.connection !== undefined;
   const request: PullRequest = {
     protocol: PROTOCOL,
     source: {
@@ -196,6 +220,7 @@ export function buildPullRequest(input: PullInput): BuiltRequest {
     request,
     address: source.address,
     notices: noticesOf(source),
+    isHere,
     ...(site === undefined ? {} : { site }),
   };
 }

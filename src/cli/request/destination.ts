@@ -66,6 +66,8 @@ function derived(localName: string | undefined, sourceUri: string): string {
   );
 }
 
+const SITE = /^([a-zA-Z0-9][\w.-]*):(\/.*)$/;
+
 /** Where a pull on a cluster lands. */
 export interface SiteDestination {
   /** Absent: a place that every worker sees. */
@@ -78,12 +80,13 @@ export interface SiteDestination {
  * sees; it is another host's, so nothing is looked up here. Anything else is WB_USAGE.
  */
 export function resolveSiteDestination(text: string | undefined, why: string): SiteDestination {
-  const [, site = '', path = ''] = /^([a-zA-Z0-9][\w.-]*):(\/.*)$/.exec(text ?? '') ?? [];
+  const [, site = '', path = ''] = SITE.exec(text ?? '') ?? [];
   if (path === '' || path.startsWith('//')) {
     throw new WaybillError(
       'WB_USAGE',
       `${why} chooses a Temporal cluster, and there a destination is SITE:/absolute/path ` +
-        '(any:/absolute/path where every worker sees it); for a folder of this host add --local',
+        '(any:/absolute/path where every worker sees it); for a folder of this host add --here: the cluster keeps the ' +
+        'pull, and this command fetches; or --local: no cluster at all',
     );
   }
   const destination = {
@@ -91,6 +94,16 @@ export function resolveSiteDestination(text: string | undefined, why: string): S
     isFolder: path.endsWith('/'),
   };
   return { destination, ...(site === 'any' ? {} : { site }) };
+}
+
+/** With `--here` the destination is a path of this host; one that names a site is WB_USAGE. */
+export function refuseSite(text: string | undefined): void {
+  const [, site, path] = SITE.exec(text ?? '') ?? [];
+  if (site === undefined || REMOTE.test(text ?? '')) return;
+  throw new WaybillError(
+    'WB_USAGE',
+    `${text} names the site ${site}, and --here means this host: give ${path}, or leave --here away`,
+  );
 }
 
 /**
