@@ -34,9 +34,15 @@ done
 
 scripts/prepare.sh all
 
+# All that the tests and their servers write; it goes at the end. Short, because sockets lie in it; open, because other users are tried.
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/wbt-XXXXXX")
+chmod 755 "$scratch"
+tools=
+trap '[ -z "$tools" ] || kill "$tools" 2>/dev/null; rm -rf --one-file-system "$scratch" 2>/dev/null || true' EXIT
+
 # Two at once on two cores: most tests wait for servers, and Jest alone would leave a core idle.
 jest() {
-  node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js --maxWorkers=2 \
+  TMPDIR=$scratch node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js --maxWorkers=2 \
     --reporters=default --reporters='<rootDir>/scripts/plain-summary.mjs' "$@"
 }
 
@@ -49,12 +55,11 @@ fi
 
 node scripts/ensure-tools.mjs &
 tools=$!
-trap 'kill "$tools" 2>/dev/null || true' EXIT
 house=0
 npx --no-install prettier --check --log-level warn . || house=1
 npx --no-install eslint . || house=1
 wait "$tools"
-trap - EXIT
+tools=
 tests=0
 jest "$@" || tests=$?
 [ "$house" -eq 0 ] || echo 'The format or the rules of the house are not kept: see above, before the tests.' >&2
