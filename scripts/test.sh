@@ -42,8 +42,8 @@ trap '[ -z "$tools" ] || kill "$tools" 2>/dev/null; rm -rf --one-file-system "$s
 
 # Two at once on two cores: most tests wait for servers, and Jest alone would leave a core idle.
 jest() {
-  TMPDIR=$scratch node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js --maxWorkers=2 \
-    --reporters=default --reporters='<rootDir>/scripts/plain-summary.mjs' "$@"
+  TMPDIR=$scratch node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js "$@" --maxWorkers=2 \
+    --reporters=default --reporters='<rootDir>/scripts/plain-summary.mjs'
 }
 
 if [ "$mode" = quick ]; then
