@@ -64,6 +64,8 @@ export const manifestEntrySchema = z.object({
   local: localStampSchema.exactOptional(),
   /** A file of an earlier pull that the source no longer has. It is not in SHA256SUMS and not in the counts. */
   isStale: z.literal(true).exactOptional(),
+  /** Beside `isStale`: the pull left it alone (filters, `skip`, an early end), so nothing tells what the source has. */
+  isLeft: z.literal(true).exactOptional(),
 });
 
 /** One file, as it arrived. */

@@ -5,7 +5,7 @@ import type { Failure } from '../model/pull.js';
 import type { CallContext } from './api.js';
 import { isOfPlan } from './journal.js';
 import { readLastManifest, type LastManifest } from './last-manifest.js';
-import { isFiltered } from './plan/filters.js';
+import { filterOf, isFiltered } from './plan/filters.js';
 import { AS_RECORDED, planDirOf, readPages, type PlanEntry } from './plan/page.js';
 import { hashFile } from './plan-pull.js';
 import { pruneFile, type PruneContext } from './prune.js';
@@ -143,6 +143,7 @@ export async function leftoversOf(
     partialDir: pull.partialDir,
     hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
   };
+  const isWanted = filterOf(request.filters);
   const brought = new Set(outcome.entries.map(({ path }) => path));
   const lines: ManifestEntry[] = [];
   const stale: string[] = [];
@@ -150,8 +151,8 @@ export async function leftoversOf(
   for (const entry of writtenBefore(pull, outcome.last)) {
     const { path } = entry;
     if (brought.has(path)) continue;
-    // A listing that was cut does not tell what the source no longer has.
-    const isStale = !isEnded && !outcome.planned.has(path);
+    // Neither a listing that was cut nor one that was filtered tells what the source no longer has.
+    const isStale = !isEnded && !outcome.planned.has(path) && isWanted(path);
     if (mayPrune && isStale) {
       context.signal.throwIfAborted();
       context.progress.name = path;
@@ -162,10 +163,17 @@ export async function leftoversOf(
     }
     const isThere = await lookAt(join(pull.layout.filesRoot, path)).catch(() => undefined);
     if (fileOf(isThere) === undefined) continue;
-    lines.push(entry.isStale === true ? entry : { ...entry, isStale: true });
+    lines.push(markedLine(entry, isStale));
     if (isStale) stale.push(path);
   }
   return { lines, stale, pruned };
+}
+
+/** The line of a file that is in no count; the very one that was there, where it says so already. */
+function markedLine(entry: ManifestEntry, isStale: boolean): ManifestEntry {
+  if (entry.isStale === true && (entry.isLeft === true) === !isStale) return entry;
+  const { isLeft: _, ...rest } = entry;
+  return { ...rest, isStale: true, ...(isStale ? {} : { isLeft: true as const }) };
 }
 
 /** The last manifest, and what interrupted pulls since have brought. */

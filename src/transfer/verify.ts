@@ -72,6 +72,7 @@ interface Wanted {
   readonly sha256: string;
   readonly sizeBytes?: number;
   readonly isStale?: true;
+  readonly isLeft?: true;
 }
 
 interface OnDisk extends FoundFile {
@@ -205,7 +206,7 @@ class Tally {
       return;
     }
     if (wanted.isStale === true) {
-      if (disk !== undefined) this.add('stale', path, STALE);
+      if (disk !== undefined && wanted.isLeft !== true) this.add('stale', path, STALE);
       return;
     }
     this.files += 1;

@@ -159,6 +159,35 @@ describe('files that the source no longer has', () => {
     expect(await text(join(to, '.waybill/SHA256SUMS'))).toContain('goes');
   });
 
+  it('design 2: what the filters leave out is not stale, stays known, and --prune spares it', async () => {
+    const { from, to } = await bed.fresh({ 'a.bin': '1', 'b.txt': '2', 'c.bin': '3' });
+    await sealTree(from, { waybill: 'test' });
+    await bed.pull(from, to);
+    await rename(join(from, 'c.bin'), join(bed.root, 'c.bin'));
+    await rename(join(from, 'b.txt'), join(bed.root, 'b.txt'));
+    await sealTree(from, { waybill: 'test' });
+    const filters = { include: ['*.bin'], exclude: [] };
+    for (const prune of [false, true]) {
+      const part = await bed.pull(from, to, { filters, prune });
+      expect(part).toMatchObject({ ok: true, files: 1, filesKept: 1, filesStale: 1 });
+      const found = await verifyTree(to);
+      expect(found).toMatchObject({ ok: true, counts: { stale: 1, extra: 0 } });
+      expect(found.findings.map(({ path }) => path)).toEqual(['c.bin']);
+      expect(await readdir(to)).toEqual(expect.arrayContaining(['a.bin', 'b.txt', 'c.bin']));
+    }
+    // Asked for again it is known: edited by nobody, it may be replaced, and gone at the source it is stale.
+    const all = await bed.pull(from, to);
+    expect(all).toMatchObject({ ok: true, files: 1, filesStale: 2 });
+    expect(await verifyTree(to)).toMatchObject({ counts: { stale: 2, extra: 0 } });
+    await put(from, { 'b.txt': 'new' });
+    await sealTree(from, { waybill: 'test' });
+    const again = await bed.pull(from, to, { filters: { include: ['b.txt'], exclude: [] } });
+    expect(again).toMatchObject({ ok: true, files: 1, filesFetched: 1, filesStale: 0 });
+    const whole = await bed.pull(from, to, { prune: true });
+    expect(whole).toMatchObject({ ok: true, files: 2, filesFetched: 0, filesKept: 2 });
+    expect((await readdir(to)).sort()).toEqual(['.waybill', 'a.bin', 'b.txt']);
+  });
+
   it('design 2: --prune removes what still hashes to the manifest, and nothing that Waybill did not write', async () => {
     const { from, to } = await bed.fresh({
       stays: '1',

@@ -131,7 +131,7 @@ async function knownOf(
  */
 function asFound(entry: ManifestEntry, found: Found): ManifestEntry {
   if (entry.isStale === undefined && sameLocalStamp(entry.local, found.stamp)) return entry;
-  const { isStale: _, ...rest } = entry;
+  const { isStale: _, isLeft: __, ...rest } = entry;
   return { ...rest, local: found.stamp };
 }
 
