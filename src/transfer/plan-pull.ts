@@ -4,7 +4,9 @@ import type { CallContext, PlannedPage } from './api.js';
 import { readLastManifest } from './last-manifest.js';
 import { readLocation, type ListOpener } from './list-location.js';
 import { pinAsker } from './plan/ask-pin.js';
+import type { ExistingContext } from './plan/existing.js';
 import { readExpectations } from './plan/expectations.js';
+import { inBatches } from './plan/in-batches.js';
 import { planDirOf, readPage } from './plan/page.js';
 import { Parents } from './plan/parents.js';
 import { PageWriter, readSealedSoFar } from './plan/pages.js';
@@ -12,6 +14,7 @@ import { planEntries } from './plan/planner.js';
 import { probeNames } from './plan/probe-names.js';
 import type { PullContext } from './pull-context.js';
 import type { Space } from './space.js';
+import { readFilesBack, type Written } from './read-back.js';
 import { Cell } from './thread/cell.js';
 
 /** Plans one page; see TransferEngine.planPage. */
@@ -90,6 +93,7 @@ async function startPlanning(
         journal: pull.journal,
         last: last.entries,
         hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
+        ...(request.reread ? { readBack: keptReader(pull, context) } : {}),
         ...pinAsker(store, context.signal),
       },
     },
@@ -106,6 +110,19 @@ async function startPlanning(
     bytesSoFar: sealed.bytes,
     conflictsSoFar: sealed.conflicts,
   });
+}
+
+/** Reads kept files back past the page cache (`--reread`). */
+function keptReader(
+  pull: PullContext,
+  context: CallContext,
+): NonNullable<ExistingContext['readBack']> {
+  const readOne = inBatches((files: readonly Written[]) => readFilesBack(pull, files, context));
+  return async (absolutePath, kept) => {
+    const result = await readOne({ absolutePath, entry: kept });
+    if ('error' in result) return undefined;
+    return result.entry.readBack === kept.readBack ? kept : result.entry;
+  };
 }
 
 /** SHA-256 of a local file of a known size; undefined if it is shorter. */

@@ -100,7 +100,8 @@ export async function sealPull(
     ...filtersOf(pull),
     requireLevel: request.requireLevel,
     levels: totals.levels,
-    ...readBackOf(outcome.entries),
+    // A line may still tell of a pull before this one.
+    ...(request.reread ? readBackOf(outcome.entries) : {}),
     stale: capNames(leftovers.stale),
     ...(leftovers.pruned.length === 0 ? {} : { pruned: capNames(leftovers.pruned) }),
     skipped: {

@@ -214,9 +214,9 @@ export const CASES: readonly FaultCase[] = [
   },
   {
     title: 'a truncated body for good',
-    exitCode: 6,
-    code: 'WB_SIZE_MISMATCH',
-    gets: [3, 8],
+    exitCode: 12,
+    code: 'WB_UNAVAILABLE',
+    gets: [4, 12],
     fault: (_get, good) => ({ ...good, cutAfterBytes: 0 }),
   },
   {

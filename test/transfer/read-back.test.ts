@@ -230,6 +230,34 @@ describe('rule 17: a pull with --reread', () => {
     expect(pulled.receipt.readBack).toBeUndefined();
   });
 
+  it('fetches a file that is in place again when the disk has lost it since', async () => {
+    const to = join(disk, 'kept');
+    const files = new Map([1, 2, 3].map((number) => [`kept-${number}`, randomBytes(MiB)]));
+    const list = [...files].map(([name, bytes]) => `${sha256(bytes)}  ${name}\n`).join('');
+    for (const [name, bytes] of files) server.files.set(name, bytes);
+    server.files.set('SHA256SUMS', Buffer.from(list));
+    server.isHolding = false;
+    const pull = (reread: boolean) =>
+      pullWith(engine, requestOf(`${server.url}/SHA256SUMS`, to, { reread }));
+    expect(await pull(false)).toMatchObject({ ok: true, filesFetched: 3 });
+    execFileSync('sync', ['-f', to]);
+    damageOnDisk(files.get('kept-2') ?? Buffer.alloc(0));
+    expect(await pull(false)).toMatchObject({ ok: true, filesFetched: 0, filesKept: 3 });
+    server.gets.length = 0;
+    expect(await pull(true)).toMatchObject({ ok: true, filesFetched: 1, filesKept: 2 });
+    expect(server.gets.filter((name) => name !== 'SHA256SUMS')).toEqual(['kept-2']);
+    const receipt = (): Receipt =>
+      JSON.parse(readFileSync(join(to, '.waybill/receipt.json'), 'utf8')) as Receipt;
+    expect(receipt().readBack).toEqual({ disk: 3, cache: 0 });
+    expect(await pull(true)).toMatchObject({ ok: true, filesFetched: 0, filesKept: 3 });
+    expect(receipt().readBack).toEqual({ disk: 3, cache: 0 });
+    expect(await pull(false)).toMatchObject({ ok: true, filesKept: 3 });
+    expect(receipt().readBack).toBeUndefined();
+    for (const [name, bytes] of files) {
+      expect(sha256(afterRemount(join(to, name)))).toBe(sha256(bytes));
+    }
+  });
+
   it('warns, and records it, where memory may have answered', async () => {
     const to = join('/dev/shm', `waybill-reread-${process.pid}`);
     server.files.set('model', Buffer.from('weights'));

@@ -158,14 +158,16 @@ function errorOfProxyStatus(status: number, where: Circumstances, cause: unknown
   });
 }
 
-/** The error of a body that broke off. */
+/**
+ * The error of a body that broke off. A connection that ended before its time is the network's fault, whatever was announced;
+ * only a body that has its proper end, and another length, is a wrong one.
+ */
 export function errorOfBody(failure: BodyFailure, where: Circumstances): WaybillError {
   const { cause, receivedBytes, announcedBytes } = failure;
   const ours = findOurs(cause);
   if (ours) return ours;
   const code = codeOf(cause);
-  const isShort = code === 'UND_ERR_SOCKET' || code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH';
-  if (announcedBytes !== undefined && (cause instanceof LengthError || isShort)) {
+  if (announcedBytes !== undefined && cause instanceof LengthError) {
     return new WaybillError(
       'WB_SIZE_MISMATCH',
       `${where.address} announced ${announcedBytes} bytes and sent ${receivedBytes}`,

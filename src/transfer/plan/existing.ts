@@ -29,6 +29,8 @@ export interface ExistingContext {
   readonly last: ReadonlyMap<string, ManifestEntry>;
   /** SHA-256 of a whole local file. */
   readonly hashFile: (path: string, sizeBytes: number) => Promise<string | undefined>;
+  /** `--reread`: the entry with what the disk itself says of the file in it; undefined: the disk has other bytes. */
+  readonly readBack?: (absolute: string, kept: ManifestEntry) => Promise<ManifestEntry | undefined>;
   /** Asks the source for the pin of one file, where that moves none of its bytes. */
   readonly askPin?: (path: string) => Promise<Pin | undefined>;
 }
@@ -67,7 +69,8 @@ export async function decide(
   const known = await knownOf(context, path, found, absolute);
   const kept = await keepable(context, path, entry, expected, found, known, absolute);
   if (kept !== undefined && reaches(kept.level, context.request.requireLevel)) {
-    return { action: 'keep', reason: 'in place already', kept };
+    const proven = context.readBack === undefined ? kept : await context.readBack(absolute, kept);
+    if (proven !== undefined) return { action: 'keep', reason: 'in place already', kept: proven };
   }
   if (ifExists === 'overwrite') {
     return { action: 'fetch', reason: 'its bytes are not the wanted ones' };

@@ -345,7 +345,7 @@ describe('a list of files', () => {
   it('rule 11: that is cut is no shorter list', async () => {
     const text = `${'a'.repeat(64)}  a\n${'b'.repeat(64)}  b\n`;
     scripted.serve('/l/SHA256SUMS', { body: text, cutAfterBytes: 67 });
-    expect(await codeOf(list(`${scripted.url}/l/SHA256SUMS`))).toMatch(/^WB_SIZE_MISMATCH: /);
+    expect(await codeOf(list(`${scripted.url}/l/SHA256SUMS`))).toMatch(/^WB_UNAVAILABLE: /);
   });
 });
 

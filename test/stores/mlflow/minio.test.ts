@@ -124,7 +124,7 @@ describe('presigned', () => {
         const read = (async () => {
           for await (const _ of opened.body);
         })();
-        await expect(read).rejects.toMatchObject({ code: 'WB_SIZE_MISMATCH', store: 'mlflow' });
+        await expect(read).rejects.toMatchObject({ code: 'WB_UNAVAILABLE', store: 'mlflow' });
       } finally {
         between.setFault({ kind: 'none' });
       }
