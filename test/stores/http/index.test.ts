@@ -173,7 +173,9 @@ describe('rule 21: hostile links', () => {
       { name: 'device', type: 'other' },
       { name: 'a', type: 'file', size: 1, mtime: 'Sat, 21 Nov 2026 13:04:24 GMT' },
     ];
-    expect(parseJsonIndex(JSON.stringify(page))?.map(({ name }) => name)).toEqual(['../x', 'a']);
+    const found = parseJsonIndex(JSON.stringify(page));
+    expect(found?.map(({ name }) => name)).toEqual(['../x', 'device', 'a']);
+    expect(found?.filter(({ isSpecial }) => isSpecial).map(({ name }) => name)).toEqual(['device']);
     for (const text of ['{}', 'x', '[{"name":""}]', '[{"name":"a","type":"file","size":-1}]']) {
       expect(parseJsonIndex(text)).toBeUndefined();
     }
