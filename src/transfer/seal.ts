@@ -10,6 +10,7 @@ import {
   type ManifestEntry,
   type Receipt,
 } from '../manifest/index.js';
+import { asWaybillError } from '../model/errors.js';
 import { RECORD_FOLDER } from '../model/object-path.js';
 import type { Failure, PullEnd, PullResult } from '../model/pull.js';
 import { countSpecials } from '../model/special.js';
@@ -119,10 +120,17 @@ export async function sealPull(
   const result = resultOf(receipt);
   const { recordDir } = pull.ref;
   if (codes.length > 0 || isEnded) {
-    const text = encodeReceipt(receipt);
-    // While a receipt is there no byte is new, and its lists are the truth.
-    if ((await readReceipt(recordDir)) === undefined) await writeLists(recordDir, lines ?? []);
-    await writeFileDurably(join(recordDir, RECORD_NAMES.partialReceipt), text);
+    try {
+      // While a receipt is there no byte is new, and its lists are the truth.
+      if ((await readReceipt(recordDir)) === undefined) await writeLists(recordDir, lines ?? []);
+      const path = join(recordDir, RECORD_NAMES.partialReceipt);
+      await writeFileDurably(path, encodeReceipt(receipt));
+    } catch (error) {
+      if (!isEnded) throw error;
+      // A disk without a free byte takes no record either; the journal tells the next run what is in place.
+      const why = `no ${RECORD_NAMES.partialReceipt}: ${asWaybillError(error).message}`;
+      return { ...result, warnings: [why, ...result.warnings] };
+    }
     await releaseOwner(pull.ref);
     return result;
   }

@@ -1,9 +1,11 @@
 /** Pulls whose destination goes away, or takes no more, in the middle: blocked, then mended, through the command line. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { startFaultFs } from '../helpers/faultfs.js';
 import { mountShare, mountTmpfs, type Mounted, type Share } from '../helpers/mount.js';
 import { digestsOfTree } from '../helpers/tree.js';
 import { openWaybill, type RunningWaybill, type WaybillBed } from '../helpers/waybill.js';
@@ -15,8 +17,9 @@ const FILES = 12;
 let bed: WaybillBed;
 let source: string;
 const mounts: Mounted[] = [];
-/** Its three probes take half a minute: the other tests run beside it. */
+/** Three probes take half a minute: the other tests run beside these two. */
 let staysAway: { readonly share: Share; readonly to: string; readonly pulling: RunningWaybill };
+let staysFull: { readonly disk: Mounted; readonly to: string; readonly pulling: RunningWaybill };
 
 beforeAll(async () => {
   bed = openWaybill();
@@ -29,6 +32,10 @@ beforeAll(async () => {
   const to = join(share.path, 'model');
   staysAway = { share, to, pulling: await startHalfWay(to) };
   share.away();
+  const disk = mounted(mountTmpfs({ sizeBytes: 16 * MiB }));
+  const full = join(disk.path, 'model');
+  staysFull = { disk, to: full, pulling: await startHalfWay(full, bed, '--json') };
+  fillForEver(join(disk.path, 'ballast'));
 }, LONG_MS);
 
 afterAll(async () => {
@@ -41,9 +48,20 @@ function mounted<T extends Mounted>(disk: T): T {
   return disk;
 }
 
+/** Takes every byte that is free, and every byte that comes free, for as long as the ballast is there. */
+function fillForEver(ballast: string): void {
+  writeFileSync(ballast, '');
+  const script = 'while [ -e "$0" ]; do cat /dev/zero >>"$0"; sleep 0.05; done';
+  spawn('sh', ['-c', script, ballast], { stdio: 'ignore' });
+}
+
 /** A pull that is slow enough to be met half-way; answers when the first file is in place. */
-async function startHalfWay(to: string, on: WaybillBed = bed): Promise<RunningWaybill> {
-  const pulling = on.start(['pull', source, to, '--max-bandwidth', '2MiB/s']);
+async function startHalfWay(
+  to: string,
+  on: WaybillBed = bed,
+  ...more: readonly string[]
+): Promise<RunningWaybill> {
+  const pulling = on.start(['pull', source, to, '--max-bandwidth', '2MiB/s', ...more]);
   await until(() => existsSync(to) && readdirSync(to).some((name) => name.startsWith('part-')));
   return pulling;
 }
@@ -120,3 +138,82 @@ describe('two pulls that do not fit together', () => {
     LONG_MS,
   );
 });
+
+describe('a destination that takes no more', () => {
+  it(
+    'rule 18: because the quota is used up, blocks the pull, which goes on when there is more',
+    async () => {
+      const disk = await startFaultFs();
+      try {
+        const to = join(disk.path, 'model');
+        const pulling = await startHalfWay(to);
+        await disk.fault({ kind: 'write', path: '/partial/', errno: 'EDQUOT' });
+        await pulling.untilOutput(/blocked.*the quota is used up \(EDQUOT\)/u);
+        await disk.clear();
+        expect(await bed.run(['retry', to])).toMatchObject({ exitCode: 0 });
+        await expectWhole(pulling, to);
+      } finally {
+        await disk.stop();
+      }
+    },
+    LONG_MS,
+  );
+
+  it(
+    'rule 18: because it was mounted read-only in the middle, blocks the pull, which goes on when it may be written again',
+    async () => {
+      // Its worker is killed: nobody else's shall be.
+      const other = openWaybill();
+      const disk = mounted(mountTmpfs({ sizeBytes: 32 * MiB }));
+      try {
+        const to = join(disk.path, 'model');
+        const pulling = await startHalfWay(to, other, '--max-bandwidth', '512KiB/s');
+        await until(() => remountedReadOnly(disk, other));
+        await pulling.untilOutput(/blocked.*read-only/u);
+        disk.remount('rw');
+        const quick = ['tune', to, '--max-bandwidth', 'never'];
+        expect(await other.run(quick)).toMatchObject({ exitCode: 0 });
+        expect(await other.run(['retry', to])).toMatchObject({ exitCode: 0 });
+        await expectWhole(pulling, to);
+      } finally {
+        await other.close();
+      }
+    },
+    LONG_MS,
+  );
+
+  it(
+    'rule 18: to the last byte, not even a record, ends the pull cleanly with 7, and says so',
+    async () => {
+      const { disk, to, pulling } = staysFull;
+      const { exitCode, result } = await pulling.done;
+      expect(exitCode).toBe(7);
+      expect(result).toMatchObject({ code: 'WB_NO_SPACE', exitCode: 7 });
+      const warnings = (result['warnings'] as string[]).join();
+      expect(warnings).toMatch(/^no receipt\.partial\.json: .*ENOSPC/u);
+      expect(Number(result['files'])).toBeGreaterThan(0);
+      const record = join(to, '.waybill');
+      expect(readdirSync(record)).not.toContain('receipt.partial.json');
+      expect(readdirSync(record)).not.toContain('owner.json');
+      rmSync(join(disk.path, 'ballast'));
+      const again = bed.start(['pull', source, to]);
+      await expectWhole(again, to);
+    },
+    LONG_MS,
+  );
+});
+
+/** Nothing may be open for writing: the worker is killed, and the next one is not yet there. */
+async function remountedReadOnly(disk: Mounted, on: WaybillBed): Promise<boolean> {
+  const { result } = await on.run(['doctor', '--json']);
+  const { worker } = result['processes'] as { worker?: number };
+  if (worker === undefined) return false;
+  try {
+    process.kill(worker, 'SIGKILL');
+    await until(() => !existsSync(`/proc/${worker}/fd/0`));
+    disk.remount('ro');
+    return true;
+  } catch {
+    return false;
+  }
+}
