@@ -1,7 +1,9 @@
 /** What `[id]` means: an id, a unique prefix, a destination's path, nothing for the latest. */
 import { existsSync } from 'node:fs';
 import { WaybillError } from '../model/errors.js';
+import { shellQuote } from '../model/shell-quote.js';
 import type { PullSummary, WaybillClient } from '../client.js';
+import { findPullRecord } from '../transfer/pull-record.js';
 import { realPathOf } from './request/destination.js';
 
 /** The absolute path that the text may mean, or undefined where it can only be an id. */
@@ -17,7 +19,9 @@ export async function findRunningPull(
   wanted: string | undefined,
   verb: string,
 ): Promise<PullSummary> {
-  const found = await findPull(client, wanted);
+  const found = await findPull(client, wanted).catch(async (error: unknown) => {
+    throw await withWayOn(error, wanted);
+  });
   if (found.state === 'running') return found;
   throw hasEnded(found, verb);
 }
@@ -30,7 +34,7 @@ export function hasEnded({ pullId, destination, state }: PullSummary, verb: stri
   );
 }
 
-/** Finds the pull. Throws WB_NOT_FOUND, or WB_USAGE where a prefix fits several. */
+/** Finds the pull by its id, prefix or path, or by the record that lies at the path: a single file knows in which folder it goes. Throws WB_NOT_FOUND, or WB_USAGE where a prefix fits several. */
 export async function findPull(
   client: Pick<WaybillClient, 'find'>,
   wanted: string | undefined,
@@ -41,8 +45,44 @@ export async function findPull(
     return await client.find(path);
   } catch (error) {
     const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
+    if (!isUnknown || wanted === undefined) throw error;
+    const recorded = await findByRecord(client, path);
+    if (recorded !== undefined) return recorded;
     // A folder of that name may be here by chance.
-    if (!isUnknown || wanted === undefined || wanted.includes('/')) throw error;
-    return client.find(wanted);
+    if (!wanted.includes('/')) return client.find(wanted);
+    throw error;
   }
+}
+
+async function findByRecord(
+  client: Pick<WaybillClient, 'find'>,
+  path: string,
+): Promise<PullSummary | undefined> {
+  const record = await findPullRecord(path);
+  if (record === undefined) return undefined;
+  try {
+    return await client.find(record.pullId);
+  } catch (error) {
+    if (error instanceof WaybillError && error.code === 'WB_NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The error of a command that only a running pull can obey, where Temporal has forgotten the pull and its record tells
+ * how it goes on; any other error as it is.
+ */
+export async function withWayOn(error: unknown, wanted: string | undefined): Promise<unknown> {
+  const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
+  const path = wanted === undefined || !isUnknown ? undefined : pathMeant(wanted);
+  if (path === undefined || (await findPullRecord(path)) === undefined) return error;
+  return new WaybillError(
+    'WB_NOT_FOUND',
+    `the pull into ${path} does not run, and Temporal no longer knows it`,
+    {
+      scope: 'request',
+      cause: error,
+      advice: `It goes on where it stopped with: waybill resume ${shellQuote(path)}`,
+    },
+  );
 }

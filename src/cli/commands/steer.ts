@@ -2,7 +2,7 @@
 import type { PullSummary, WaybillClient } from '../../client.js';
 import { WaybillError } from '../../model/errors.js';
 import type { CommandContext, CommandFunction } from '../context.js';
-import { findPull, hasEnded, pathMeant } from '../find-pull.js';
+import { findPull, hasEnded, pathMeant, withWayOn } from '../find-pull.js';
 import { restartFromRecord } from '../restart.js';
 import { openSession, type Session } from '../session.js';
 
@@ -55,7 +55,8 @@ async function findOrRestart(
   } catch (error) {
     const path = wanted === undefined || !session.isLocal ? undefined : pathMeant(wanted);
     const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
-    if (path === undefined || !isUnknown || !GOES_ON.includes(verb)) throw error;
+    if (!GOES_ON.includes(verb)) throw await withWayOn(error, wanted);
+    if (path === undefined || !isUnknown) throw error;
     const { pullId } = await restartFromRecord(session, path);
     return { pullId, destination: path, isRestarted: true };
   }
