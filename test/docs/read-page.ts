@@ -1,8 +1,9 @@
 /** Reads one page as a person with a shell does: every block in order, in one shell, from an empty HOME. */
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readBlocks, type Block } from './blocks.js';
+import { pipelineCommand } from './pipeline.js';
 import type { World } from './world.js';
 
 /** What became of one block. */
@@ -24,7 +25,7 @@ export async function readPage(root: string, page: string, world: World): Promis
   const blocks = readBlocks(root, page);
   const base = mkdtempSync(join('/tmp', 'waybill-reader-'));
   try {
-    return await run(blocks, base, world);
+    return await run(root, blocks, base, world);
   } finally {
     rmSync(base, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -35,11 +36,16 @@ interface Step {
   readonly script: string;
 }
 
-async function run(blocks: readonly Block[], base: string, world: World): Promise<BlockOutcome[]> {
+async function run(
+  root: string,
+  blocks: readonly Block[],
+  base: string,
+  world: World,
+): Promise<BlockOutcome[]> {
   const [home, work] = [join(base, 'home'), join(base, 'work')];
   mkdirSync(home);
   mkdirSync(work);
-  prepareWork(work);
+  prepareWork(work, root);
   const steps: Step[] = [];
   for (const block of blocks) {
     const command = commandOf(block, base, steps.length);
@@ -55,8 +61,10 @@ async function run(blocks: readonly Block[], base: string, world: World): Promis
   return blocks.map((block) => outcomeOf(block, steps, marks, said));
 }
 
-/** What a reader has: a model that they trained, as a folder and as one file. */
-function prepareWork(work: string): void {
+/** What a reader has: a model that they trained, as a folder and as one file, and the package for programs of their own. */
+function prepareWork(work: string, root: string): void {
+  mkdirSync(join(work, 'node_modules'));
+  symlinkSync(root, join(work, 'node_modules', 'waybill'));
   mkdirSync(join(work, 'trained'));
   writeFileSync(join(work, 'trained', 'weights.bin'), 'w'.repeat(50_000));
   writeFileSync(join(work, 'trained', 'config.json'), '{}\n');
@@ -81,6 +89,11 @@ function commandOf(block: Block, base: string, index: number): string | undefine
   }
   if (SHELL.has(block.language)) {
     writeFileSync(path, block.text);
+    return `. "${path}"`;
+  }
+  const step = pipelineCommand(block, base);
+  if (step !== undefined) {
+    writeFileSync(path, `${step}\n`);
     return `. "${path}"`;
   }
   if (block.language !== 'python') return undefined;
