@@ -1,0 +1,74 @@
+/** Every code of the error table, as a person and as a script get to see it. */
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { join } from 'node:path';
+import { ERRORS, type ErrorCode } from '../../../src/model/errors.js';
+import type { RunOptions, WaybillRun } from '../../helpers/waybill.js';
+import { CASES } from './cases.js';
+import { openWorld, SECRET, type World } from './world.js';
+
+const LONG_MS = 300_000;
+const STACK = /\n\s+at .*[:(]/u;
+
+let world: World;
+/** Whether a worker comes is waited for half a minute: meanwhile the others run. */
+let unserved: Promise<readonly [WaybillRun, WaybillRun]>;
+
+beforeAll(async () => {
+  world = await openWorld();
+  unserved = both('WB_NO_WORKER');
+  unserved.catch(() => undefined);
+}, LONG_MS);
+
+afterAll(() => world.close(), LONG_MS);
+
+async function run(code: ErrorCode, form: 'plain' | 'json'): Promise<WaybillRun> {
+  const { args, prepare, meanwhile, options } = CASES[code];
+  const to = join(world.bed.dir, `${code}-${form}`);
+  await prepare?.(world, to);
+  const given: RunOptions = options?.(world) ?? {};
+  const env = { ...given.env, AWS_SECRET_ACCESS_KEY: SECRET, MLFLOW_TRACKING_PASSWORD: SECRET };
+  const words = [...args(world, to), ...(form === 'json' ? ['--json'] : [])];
+  const running = world.bed.start(words, { ...given, env });
+  await meanwhile?.(world, running, to);
+  return running.done;
+}
+
+const both = (code: ErrorCode): Promise<readonly [WaybillRun, WaybillRun]> =>
+  Promise.all([run(code, 'plain'), run(code, 'json')]);
+
+describe('an error', () => {
+  it.each(Object.keys(CASES) as ErrorCode[])(
+    '%s is told with its cause and with what to do next, without a stack or a secret',
+    async (code) => {
+      const { says, next } = CASES[code];
+      const { exitCode, advice } = ERRORS[code];
+      const [plain, json] = await (code === 'WB_NO_WORKER' ? unserved : both(code));
+
+      const told = plain.stdout + plain.stderr;
+      expect({ exitCode: plain.exitCode, told }).toEqual({
+        exitCode,
+        told: expect.stringMatching(says),
+      });
+      expect(told).toMatch(next ?? new RegExp(escaped(advice), 'u'));
+      expect(told).not.toMatch(STACK);
+
+      const { result } = json;
+      expect({ exitCode: json.exitCode, result }).toMatchObject({
+        exitCode,
+        result: { type: 'result', ok: false, exitCode, code },
+      });
+      expect(messagesOf(result)).toMatch(says);
+      for (const text of [told, json.stdout, json.stderr]) expect(text).not.toContain(SECRET);
+    },
+    LONG_MS,
+  );
+});
+
+function messagesOf(result: WaybillRun['result']): string {
+  const failures = result['failures'] as readonly { message: string }[];
+  return [result['message'], ...failures.map(({ message }) => message)].join('\n');
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/gu, '\\$&');
+}
