@@ -56,7 +56,8 @@ export async function runVerify(
   );
   const exitCode = report.ok ? 0 : errorRow(report.code ?? 'WB_LOCAL_DAMAGE').exitCode;
   if (isJson) {
-    output.jsonResult({ ...report, code: report.code ?? null }, exitCode);
+    const message = report.ok ? null : summary(report);
+    output.jsonResult({ ...report, code: report.code ?? null, message }, exitCode);
     return exitCode;
   }
   tellNext(context, report);

@@ -74,6 +74,7 @@ const verified = z
     isQuick: z.boolean().describe('sizes were compared, nothing was hashed'),
     ok: z.boolean(),
     code: code.nullable(),
+    message: textOrNull,
     files: count,
     bytesHashed: count,
     counts: z.object(differences),
@@ -82,7 +83,7 @@ const verified = z
     source: text.optional().describe('absent for a tree that was sealed here'),
     treeDigest: digest,
     failed: z.array(text).describe('paths that a partial pull could not bring'),
-  } satisfies Shape<VerifyReport & { type: string; exitCode: number }>)
+  } satisfies Shape<VerifyReport & { type: string; exitCode: number; message: null }>)
   .describe('the last line');
 
 const sealed = z.object({
