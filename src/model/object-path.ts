@@ -2,6 +2,7 @@
  * The one path guard (rules 21 and 23). Names in a listing are hostile: every path that can become a file at
  * the destination passes here, as it is; nothing is decoded.
  */
+import { cutText } from './caps.js';
 import { WaybillError } from './errors.js';
 
 /** Longest segment that common file systems take, in UTF-8 bytes. */
@@ -26,8 +27,12 @@ export interface NameRules {
   readonly hasDeviceNames: boolean;
 }
 
-function unsafe(path: string, why: string): WaybillError {
-  const shown = JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
+/** Of a path in a message: what is wrong with it comes behind, and messages are cut. */
+const SHOWN_BYTES = 100;
+
+/** The error of a path that cannot be written as it is. */
+export function unsafe(path: string, why: string): WaybillError {
+  const shown = JSON.stringify(cutText(path, SHOWN_BYTES));
   return new WaybillError('WB_UNSAFE_PATH', `the name ${shown} is refused: ${why}`, {
     operation: 'guard',
     path: path.slice(0, 400),

@@ -22,8 +22,8 @@ export class HeldFolder {
    * Walks down from `filesRoot` to `below` ('' or a relative path), one folder at a time, never through a link unless it leads
    * to a place inside. A folder that is missing is made, or answered with undefined where `makes` is false. `beforeMaking` runs
    * when the root is held and one is about to be made: it rejects where the root is not the claimed place (rule 7).
-   * Throws WB_UNSAFE_PATH for a link that leads out and for the record folder, by whatever name, and what the file system
-   * throws.
+   * Throws WB_UNSAFE_PATH for a link that leads out and for the record folder, by whatever name, WB_CONFLICT for a folder that
+   * vanishes when it is made, and what the file system throws.
    */
   static async open(
     filesRoot: string,
@@ -139,13 +139,17 @@ async function made(
   parent: HeldFolder,
   segment: string,
   beforeMaking: () => Promise<void>,
-): Promise<HeldFolder | undefined> {
+): Promise<HeldFolder> {
   await beforeMaking();
   await mkdir(parent.pathOf(segment)).catch((error: unknown) => {
     if (errnoOf(error) !== 'EEXIST') throw error;
   });
   await parent.sync();
-  return step(realRoot, parent, segment, undefined);
+  const held = await step(realRoot, parent, segment, undefined);
+  if (held !== undefined) return held;
+  const where = await shown(parent.pathOf(segment));
+  const message = `${where} is moved or removed by somebody else while the pull runs`;
+  throw new WaybillError('WB_CONFLICT', message, { operation: 'publish' });
 }
 
 /** The real path behind a path that may go through `/proc/self/fd`. */

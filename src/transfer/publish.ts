@@ -86,7 +86,11 @@ async function holdFolders(
     const below = folderOf(path);
     try {
       const held = folders.get(below) ?? (await HeldFolder.open(context.filesRoot, below, making));
-      if (held !== undefined) folders.set(below, held);
+      // Only through a folder that is held: its path may lead elsewhere by now (rule 21).
+      if (held === undefined) {
+        throw new WaybillError('WB_CONFLICT', `the folder of ${path} is gone`, { path });
+      }
+      folders.set(below, held);
       ready.push(file);
     } catch (error) {
       const target = join(context.filesRoot, path);
@@ -105,7 +109,8 @@ async function publishOne(
   const { entry, partialPath, bytesFetched } = file;
   const { path } = entry;
   const shown = join(context.filesRoot, path);
-  const target = folders.get(folderOf(path))?.pathOf(basename(path)) ?? shown;
+  const target = folders.get(folderOf(path))?.pathOf(basename(path));
+  if (target === undefined) return undefined;
   try {
     const isTaken = await takeName(partialPath, target, await mayReplace(context, file, target));
     const found = await lookAt(target);

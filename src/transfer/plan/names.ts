@@ -1,4 +1,5 @@
 /** Names that clash: two that the destination folds into one, and a name that is both file and folder (rule 22). */
+import { cutText } from '../../model/caps.js';
 import { WaybillError } from '../../model/errors.js';
 import type { Folding } from './probe-names.js';
 
@@ -104,8 +105,8 @@ export function collision({ path, beside }: Clash): WaybillError {
   const isSame = path === beside || path.startsWith(`${beside}/`) || beside.startsWith(`${path}/`);
   const why = isSame
     ? 'it, or a folder above it, is both a file and a folder at the source'
-    : `the destination cannot hold it beside ${JSON.stringify(beside.slice(0, 200))}`;
-  return new WaybillError('WB_NAME_COLLISION', `${JSON.stringify(path.slice(0, 200))}: ${why}`, {
+    : `the destination cannot hold it beside ${JSON.stringify(cutText(beside, 60))}`;
+  return new WaybillError('WB_NAME_COLLISION', `${JSON.stringify(cutText(path, 60))}: ${why}`, {
     operation: 'plan',
     path,
   });

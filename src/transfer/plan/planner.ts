@@ -1,6 +1,8 @@
 /** The listing of a source as a stream of decisions: what to fetch, keep, skip, and what is refused. */
+import { join } from 'node:path';
+import { utf8Bytes } from '../../model/caps.js';
 import { asWaybillError, WaybillError, type PlainError, toPlainError } from '../../model/errors.js';
-import { guardPath, isRecordPath } from '../../model/object-path.js';
+import { guardPath, isRecordPath, unsafe } from '../../model/object-path.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import type { PullRequest } from '../../model/pull.js';
 import { nameSpecial, type SpecialKind } from '../../model/special.js';
@@ -18,6 +20,9 @@ import type { NamesThere } from './probe-names.js';
 
 /** Entries that a listing may have before it counts as endless (rule 24). */
 const MAX_ENTRIES = 20_000_000;
+
+/** Longest absolute path that the system takes. */
+const MAX_WHOLE_BYTES = process.platform === 'darwin' ? 1_023 : 4_095;
 
 /** What fails for its name, or is not there. */
 interface Refused {
@@ -155,12 +160,21 @@ async function* listed(input: PlanInput, context: CallContext): AsyncGenerator<O
 function refusals(input: PlanInput, names: NameTable, path: string): Refused[] {
   try {
     guardPath(path, input.namesThere);
+    guardLength(input, path);
   } catch (error) {
     return [
       { kind: 'refused', path: path.slice(0, 400), error: toPlainError(asWaybillError(error)) },
     ];
   }
   return names.addFile(path).map(refusalOfClash);
+}
+
+/** A longer one could be made folder by folder, and nobody could open it by its name. */
+function guardLength(input: PlanInput, path: string): void {
+  const bytes = utf8Bytes(join(input.existing.filesRoot, path));
+  if (bytes <= MAX_WHOLE_BYTES) return;
+  const why = `below this destination it would be ${bytes} bytes long, and the system takes ${MAX_WHOLE_BYTES}`;
+  throw unsafe(path, why);
 }
 
 function refusalOfClash(clash: Clash): Refused {
@@ -172,6 +186,7 @@ async function planFolder(input: PlanInput, names: NameTable, path: string): Pro
   const entry = { path, kind: 'directory' as const };
   try {
     guardPath(path, input.namesThere);
+    guardLength(input, path);
     const clashes = names.addFolder(path);
     if (clashes.length > 0) return clashes.map(refusalOfClash);
     if (input.planned.has(`${path}/`)) return [];
