@@ -2,8 +2,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PullRequest } from '../../src/model/pull.js';
 import type { Claim, TransferEngine } from '../../src/transfer/api.js';
+import { serveFile, startCutServer } from '../helpers/cut-server.js';
 import { contextOf, engineOf, requestOf, scratch } from '../helpers/engine.js';
 
 let dir: string;
@@ -114,6 +116,39 @@ describe('one owner', () => {
     expect(readdirSync(root)).toEqual(['.waybill']);
     const owner = readFileSync(join(root, '.waybill/owner.json'), 'utf8');
     expect(owner).toContain('"runId":"winner"');
+  });
+});
+
+describe('a take-over in the middle of a unit', () => {
+  it('rule 6: the loser, whose bytes are still coming, gives no name to what it has; the winner fetches all of it', async () => {
+    const server = await startCutServer();
+    const body = Buffer.alloc(512 * 1024, 'waybill');
+    let isSlow = true;
+    server.serveRest((request) =>
+      serveFile(body, { etag: '"v1"', ...(isSlow ? { bytesPerSecond: 128 * 1024 } : {}) })(request),
+    );
+    try {
+      const uri = `${server.url}/model.bin`;
+      const root = join(dir, 'in-the-middle', 'model.bin');
+      const first = engineNamed('first');
+      const { ref } = await claim(first, root, 'losing', {}, uri);
+      await first.planPage({ ref, page: 0 }, contextOf());
+      const fetching = first.fetchUnit({ ref, page: 0, unit: 0 }, contextOf());
+      const refused = expect(fetching).rejects.toMatchObject(owned);
+      while (server.bytesServed('/model.bin') === 0) await sleep(10);
+      isSlow = false;
+      const second = engineNamed('second');
+      const winner = await claim(second, root, 'winning', { takeOver: true }, uri);
+      await refused;
+      expect(existsSync(root)).toBe(false);
+      await second.planPage({ ref: winner.ref, page: 0 }, contextOf());
+      await second.fetchUnit({ ref: winner.ref, page: 0, unit: 0 }, contextOf());
+      const sealed = await second.seal({ ref: winner.ref }, contextOf());
+      expect(sealed).toMatchObject({ ok: true, bytesFetched: body.length });
+      expect(readFileSync(root).equals(body)).toBe(true);
+    } finally {
+      await server.stop();
+    }
   });
 });
 

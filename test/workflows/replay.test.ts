@@ -5,7 +5,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RecordedHistory } from './lib/recorded-history.js';
+import { SigningCodec } from '../../src/codec/signing-codec.js';
+import { RECORDED_KEY, type RecordedHistory } from './lib/recorded-history.js';
 import { installQuietRuntime, workflowBundle } from './lib/bench.js';
 
 const FOLDER = fileURLToPath(new URL('../../../test/histories', import.meta.url));
@@ -18,6 +19,11 @@ const read = (name: string): RecordedHistory =>
 
 const bytesOf = (name: string): Buffer => Buffer.from(read(name).proto, 'base64');
 
+const signingOf = (name: string): object =>
+  name.includes('-signed')
+    ? { dataConverter: { payloadCodecs: [new SigningCodec(RECORDED_KEY)] } }
+    : {};
+
 let bundle: { code: string };
 
 beforeAll(async () => {
@@ -27,7 +33,20 @@ beforeAll(async () => {
 
 describe('rule 30: committed histories', () => {
   it('exist of every workflow type and course', () => {
-    const courses = ['small', 'shards', 'failed-file', 'blocked', 'paused', 'cancelled', 'gave-up'];
+    const courses = [
+      ...[
+        'small',
+        'shards',
+        'failed-file',
+        'blocked',
+        'paused',
+        'cancelled',
+        'gave-up',
+        'deadline',
+      ],
+      ...['full-disk-in-shards', 'paused-in-shards', 'tuned', 'signed', 'needs-credentials'],
+      ...['unmounted', 'waits-for-room'],
+    ];
     for (const course of courses) expect(files).toContain(`pull-${course}.json`);
     expect(files.filter((name) => name.startsWith('shard-')).length).toBeGreaterThan(2);
   });
@@ -44,7 +63,7 @@ describe('rule 30: committed histories', () => {
 
   it.each(files)('replays: %s', async (name) => {
     await Worker.runReplayHistory(
-      { workflowBundle: bundle, replayName: name },
+      { workflowBundle: bundle, replayName: name, ...signingOf(name) },
       History.decode(bytesOf(name)),
       read(name).workflowId,
     );

@@ -67,6 +67,30 @@ describe('rule 29: what a pull leaves in Temporal', () => {
     expect(Math.max(...messages.map((message) => Buffer.byteLength(message)))).toBeLessThan(1_025);
   }, 60_000);
 
+  it('beats under 1 KiB, with the longest name in hand', async () => {
+    let isOver = false;
+    const engine = new StandInEngine({
+      pages: [1],
+      unit: async (_unit, _call, context) => {
+        context.progress.name = '🗄'.repeat(4_000);
+        await until('the beats were seen', () => isOver);
+      },
+    });
+    const worker = await bench.startWorker(engine);
+    const { pullId } = await bench.client.startPull(newRequest(), { tuning: QUICK });
+    const handle = client.workflow.getHandle(pullId);
+    const beats = async (): Promise<number[]> => {
+      const { raw } = await handle.describe();
+      const details = (raw.pendingActivities ?? []).map((pending) => pending.heartbeatDetails);
+      return details.flatMap(payloadSizes);
+    };
+    await until('it has beaten', async () => (await beats()).some((bytes) => bytes > 100));
+    expect(Math.max(...(await beats()))).toBeLessThan(1_024);
+    isOver = true;
+    await bench.client.result(pullId);
+    await worker.stop();
+  }, 60_000);
+
   it('grows slowly: a listing of 160 pages is under 1,600 events in the root', async () => {
     const pages = Array.from({ length: 160 }, () => 1);
     const worker = await bench.startWorker(new StandInEngine({ pages }));

@@ -2,7 +2,9 @@
  * Records a history of every workflow type and course into test/histories/, for the replay test (rule 30). Run it
  * after a change of the workflows that is meant, on a clean build:
  *
- *     npm run build:all && node dist/test/workflows/lib/record-histories.js
+ *     npm run build:all && node dist/test/workflows/lib/record-histories.js [COURSE ...]
+ *
+ * With names it records these courses and leaves the others as they are: histories of older code are worth keeping.
  */
 import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/client';
 import proto from '@temporalio/proto';
@@ -15,6 +17,7 @@ import type { Tuning } from '../../../src/workflows/messages.js';
 import { newRequest, QUICK, startBench, until, type Bench } from './bench.js';
 import type { RecordedHistory } from './recorded-history.js';
 import { StandInEngine, workFor, type Script } from './stand-in-engine.js';
+import { RECORDED_KEY } from './recorded-history.js';
 
 const FOLDER = fileURLToPath(new URL('../../../../test/histories', import.meta.url));
 const SHARDED: Partial<Tuning> = { ...QUICK, unitsInRoot: 1, unitsPerRun: 12, openShards: 2 };
@@ -26,10 +29,12 @@ interface Course {
   readonly tuning?: Partial<Tuning>;
   readonly request?: Partial<PullRequest>;
   readonly steer?: (bench: Bench, pullId: string, engine: StandInEngine) => Promise<void>;
+  /** Its payloads are signed, as those of the local service are. */
+  readonly isSigned?: true;
 }
 
 function courses(): Course[] {
-  const state = { isDown: true, isSlow: true };
+  const state = { isDown: true, isSlow: true, plans: 0 };
   const failing = (): Promise<void> =>
     state.isDown
       ? Promise.reject(new WaybillError('WB_NO_SPACE', 'the disk is full'))
@@ -42,6 +47,12 @@ function courses(): Course[] {
     });
     state.isDown = false;
     await bench.client.retryNow(pullId);
+  };
+  const resumeBlocked = async (bench: Bench, pullId: string): Promise<void> => {
+    await until('it is blocked', async () => {
+      return (await bench.client.status(pullId)).progress.phase === 'blocked';
+    });
+    await bench.client.resume(pullId);
   };
   const pauseAndResume = async (
     bench: Bench,
@@ -112,6 +123,65 @@ function courses(): Course[] {
       },
     },
     {
+      name: 'tuned',
+      script: {
+        pages: [8],
+        unit: (_unit, call, context) => workFor(call === 1 ? 60_000 : 5, context),
+      },
+      steer: async (bench, pullId, engine) => {
+        await until('units run', () => engine.running > 0);
+        await bench.client.tune(pullId, { maxBytesPerSecond: 1_000 });
+        await bench.client.tune(pullId, { maxBytesPerSecond: null, concurrency: 3 });
+        await until('it was heard', () => engine.tuned.at(-1)?.concurrency === 3);
+        await pauseAndResume(bench, pullId, engine);
+      },
+    },
+    {
+      name: 'signed',
+      isSigned: true,
+      tuning: SHARDED,
+      script: {
+        pages: [4, 4],
+        unit: (unit, call, context) => workFor(unit.page === 0 && call === 1 ? 60_000 : 5, context),
+      },
+      steer: pauseAndResume,
+    },
+    {
+      name: 'needs-credentials',
+      script: {
+        pages: [8],
+        unit: (_unit, call) =>
+          call === 1
+            ? Promise.reject(new WaybillError('WB_UNAUTHENTICATED', 'needs credentials'))
+            : Promise.resolve(),
+      },
+      steer: resumeBlocked,
+    },
+    {
+      name: 'unmounted',
+      script: {
+        pages: [8],
+        unit: (_unit, call) =>
+          call === 1
+            ? Promise.reject(
+                new WaybillError('WB_DESTINATION_NOT_HERE', 'not mounted', { retryable: true }),
+              )
+            : Promise.resolve(),
+      },
+      steer: resumeBlocked,
+    },
+    {
+      name: 'waits-for-room',
+      script: {
+        pages: [8],
+        plan: () => {
+          state.plans += 1;
+          const error = new WaybillError('WB_NO_SPACE', 'promised', { retryAfterMs: 500 });
+          return state.plans < 6 ? Promise.reject(error) : Promise.resolve();
+        },
+      },
+    },
+    {
       name: 'deadline',
       request: { timeoutMs: 1_500 },
       script: { pages: [3], unit: (_unit, _call, context) => workFor(60_000, context) },
@@ -165,18 +235,29 @@ async function record(bench: Bench, client: Client, course: Course): Promise<voi
   await worker.stop();
 }
 
-async function main(): Promise<void> {
-  rmSync(FOLDER, { recursive: true, force: true });
-  mkdirSync(FOLDER, { recursive: true });
-  const bench = await startBench({ clientIdentity: 'recorder/client' });
+async function recordAll(wanted: readonly Course[], isSigned: boolean): Promise<void> {
+  const some = wanted.filter((course) => (course.isSigned ?? false) === isSigned);
+  if (some.length === 0) return;
+  const bench = await startBench({
+    clientIdentity: 'recorder/client',
+    ...(isSigned ? { payloadKey: RECORDED_KEY } : {}),
+  });
   const connection = await Connection.connect({ address: bench.temporal.address });
   const client = new Client({ connection });
   try {
-    for (const course of courses()) await record(bench, client, course);
+    for (const course of some) await record(bench, client, course);
   } finally {
     await connection.close();
     await bench.stop();
   }
 }
 
-await main();
+async function main(names: readonly string[]): Promise<void> {
+  if (names.length === 0) rmSync(FOLDER, { recursive: true, force: true });
+  mkdirSync(FOLDER, { recursive: true });
+  const wanted = courses().filter(({ name }) => names.length === 0 || names.includes(name));
+  await recordAll(wanted, false);
+  await recordAll(wanted, true);
+}
+
+await main(process.argv.slice(2));

@@ -5,3 +5,6 @@ export interface RecordedHistory {
   /** `temporal.api.history.v1.History`, base64. */
   readonly proto: string;
 }
+
+/** Signs the histories whose names say so: no secret of anybody's. */
+export const RECORDED_KEY = Buffer.alloc(32, 'recorded');
