@@ -84,15 +84,17 @@ export function localFolder(
 
 /**
  * Creates a folder that only its owner may enter, or makes an existing one so.
+ * @returns whether it was created
  * @throws WaybillError WB_CONFIG_INVALID when it cannot be created, belongs to someone else or is a link
  */
-export function makePrivateFolder(path: string): void {
+export function makePrivateFolder(path: string): boolean {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    const isMade = mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
     const found = lstatSync(path);
     const uid = process.getuid?.();
     if (uid !== undefined && found.uid !== uid) throw notOurs(path, `belongs to user ${found.uid}`);
     if ((found.mode & 0o777) !== 0o700) chmodSync(path, 0o700);
+    return isMade;
   } catch (error) {
     if (error instanceof WaybillError) throw error;
     throw notOurs(path, `cannot be used (${reasonOf(path, error)})`, error);
@@ -120,10 +122,21 @@ export function writePrivateFile(path: string, text: string): void {
   renameSync(beside, path);
 }
 
-/** Makes the state folder and, where they lie elsewhere, the folders of its files and of its socket. */
-export function makeServiceFolders(stateDir: string): void {
+/**
+ * Makes the state folder and, where they lie elsewhere, the folders of its files and of its socket.
+ * @param tell hears, once, that a folder on a network file system has a local one in its place (rule 8)
+ */
+export function makeServiceFolders(stateDir: string, tell?: (line: string) => void): void {
   const { folder, controlSocket } = serviceFiles(stateDir);
-  for (const path of new Set([stateDir, folder, dirname(controlSocket)])) makePrivateFolder(path);
+  makePrivateFolder(stateDir);
+  if (folder !== stateDir && makePrivateFolder(folder)) {
+    tell?.(
+      `${stateDir} is on a network file system (${networkFileSystem(stateDir) ?? ''}): the local service keeps its ` +
+        `database in ${folder}, which belongs to this host`,
+    );
+  }
+  makePrivateFolder(folder);
+  makePrivateFolder(dirname(controlSocket));
 }
 
 /** Removes a file that may not be there. */

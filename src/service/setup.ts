@@ -25,7 +25,7 @@ export interface SetupReport {
  */
 export async function runSetup(options: SetupOptions): Promise<SetupReport> {
   const { stateDir, cacheDir, temporalCli: explicitPath, onProgress, signal } = options;
-  makeServiceFolders(stateDir);
+  makeServiceFolders(stateDir, onProgress);
   await mkdir(cacheDir, { recursive: true });
   const temporalCli = await ensureTemporalCli({ cacheDir, explicitPath, onProgress, signal });
   return { temporalCli, stateDir, cacheDir };

@@ -1,6 +1,6 @@
 /** Starting the service process, from the side of the command that needs it. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, existsSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { scrubbedEnvironment } from '../config.js';
 import { WaybillError } from '../model/errors.js';
@@ -36,12 +36,7 @@ export async function startService(
 ): Promise<StartedService | undefined> {
   const { args, signal } = options;
   const { folder, serviceLog: log } = serviceFiles(args.stateDir);
-  if (folder !== args.stateDir && !existsSync(folder)) {
-    options.onProgress(
-      `${args.stateDir} is on a network file system: the local service keeps its database in ${folder}`,
-    );
-  }
-  makeServiceFolders(args.stateDir);
+  makeServiceFolders(args.stateDir, options.onProgress);
   const logFd = openLog(log);
   const environment = scrubbedEnvironment();
   const script = fileURLToPath(new URL('service-main.js', import.meta.url));

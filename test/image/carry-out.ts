@@ -144,6 +144,8 @@ export interface InsideOptions {
   readonly mounts?: readonly (readonly [string, string])[];
   /** `kept`: what is written is written into the image; `thrown`: it goes with the run; `none`: nothing can be written. */
   readonly layer: 'kept' | 'thrown' | 'none';
+  /** There is no /dev/shm; else one of 64 MB, as Docker has it. */
+  readonly hasNoShm?: boolean;
   /** Empty folders that can be written, as `--tmpfs` has them. */
   readonly tmpfs?: readonly string[];
   /** What the run itself is started by: the namespace of another network. */
@@ -151,9 +153,9 @@ export interface InsideOptions {
   readonly onStart?: (pid: number) => void;
 }
 
-/** The mounts of a container, then the command as its process 1. Words: the root, its layer, the user, the folder, NAME=VALUE... */
+/** The mounts of a container, then the command as its process 1. Words: the root, its layer, the user, the folder, shm, NAME=VALUE... */
 const CONTAINER = `
-R=$1 LAYER=$2 U=$3 W=$4; shift 4
+R=$1 LAYER=$2 U=$3 W=$4 SHM=$5; shift 5
 mount --make-rprivate /
 if [ "$LAYER" = thrown ]; then
   S=$(mktemp -d); mount -t tmpfs tmpfs "$S"; mkdir "$S/up" "$S/work" "$S/all"
@@ -168,7 +170,8 @@ while [ "$1" = tmpfs ]; do mkdir -p "$R$2"; mount -t tmpfs -o mode=1777 tmpfs "$
 mount -t proc proc "$R/proc"
 mount -t tmpfs -o mode=755 tmpfs "$R/dev"
 for d in null zero full random urandom tty; do : > "$R/dev/$d"; mount --bind "/dev/$d" "$R/dev/$d"; done
-ln -s /proc/self/fd "$R/dev/fd"; mkdir "$R/dev/shm"; mount -t tmpfs -o mode=1777,size=64m tmpfs "$R/dev/shm"
+ln -s /proc/self/fd "$R/dev/fd"
+if [ "$SHM" = yes ]; then mkdir "$R/dev/shm"; mount -t tmpfs -o mode=1777,size=64m tmpfs "$R/dev/shm"; fi
 if [ "$LAYER" = none ]; then mount -o remount,bind,ro "$R"; fi
 exec chroot --userspec="$U" "$R" env -i --chdir="$W" "$@"`;
 
@@ -183,7 +186,7 @@ export function inside(
   const [program = '', ...words] = [
     ...runner,
     ...['unshare', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-euc', CONTAINER, 'sh'],
-    ...[image.root, layer, userspec(user), image.workdir],
+    ...[image.root, layer, userspec(user), image.workdir, options.hasNoShm === true ? 'no' : 'yes'],
     ...mounts.flatMap(([from, to]) => ['mount', from, to]),
     ...tmpfs.flatMap((path) => ['tmpfs', path]),
     ...Object.entries(env).map(([name, value]) => `${name}=${value}`),

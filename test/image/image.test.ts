@@ -149,7 +149,7 @@ describe('the image that the steps of the Dockerfile make', () => {
   );
 
   it(
-    'pulls as a user without a name on a read-only root, with one folder in memory',
+    'pulls as a user without a name on a read-only root, with one folder in memory and no /dev/shm',
     async () => {
       const data = folderOf('nameless', 12_345);
       const ended = await docker(['pull', '--quiet', url, '/data/model'], {
@@ -157,6 +157,7 @@ describe('the image that the steps of the Dockerfile make', () => {
         mounts: [[data, '/data']],
         layer: 'none',
         tmpfs: ['/var/lib/waybill'],
+        hasNoShm: true,
       });
       expectDone(ended);
       expect(ended.stdout).toBe('/data/model\n');

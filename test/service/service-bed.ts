@@ -1,7 +1,7 @@
 /** A state folder of its own for a test, with services that end with the test. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
@@ -29,9 +29,10 @@ export interface ServiceBed {
   close(): Promise<void>;
 }
 
+/** @param stateDirName where the state is, below a folder of the bed unless it is absolute */
 export function openServiceBed(stateDirName = 'state'): ServiceBed {
   const scratch = mkdtempSync(join(tmpdir(), 'waybill-service-'));
-  const stateDir = join(scratch, stateDirName);
+  const stateDir = resolve(scratch, stateDirName);
   const progress: string[] = [];
   const files = serviceFiles(stateDir);
   const handles: ServiceHandle[] = [];

@@ -1,0 +1,75 @@
+/** Twenty commands at once, from two shells, on a machine on which nothing runs yet. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { openWaybill, type WaybillBed } from '../helpers/waybill.js';
+
+const LONG_MS = 600_000;
+const EACH = 10;
+
+let bed: WaybillBed;
+let source: Server;
+
+beforeAll(async () => {
+  bed = openWaybill();
+  // Gives to each shell what is its own, and nothing to anybody else.
+  source = createServer((request, response) => {
+    const [, shell = ''] = /^\/(\w+)\//.exec(request.url ?? '') ?? [];
+    if (request.headers.authorization !== `Bearer token-of-${shell}`) {
+      response.writeHead(401).end();
+      return;
+    }
+    const body = `${request.url ?? ''} for ${shell}`;
+    response.writeHead(200, { 'content-length': body.length, etag: '"1"' });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  });
+  source.listen(0, '127.0.0.1');
+  await once(source, 'listening');
+}, LONG_MS);
+
+afterAll(async () => {
+  source.close();
+  await bed.close();
+}, LONG_MS);
+
+/** The processes whose command lines name the state folder, by what they are. */
+function processes(): Record<string, number> {
+  const counts = { service: 0, temporal: 0, worker: 0 };
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    let line = '';
+    try {
+      line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    } catch {
+      // It has ended.
+    }
+    if (!line.includes(bed.stateDir)) continue;
+    if (line.includes('service-main.js')) counts.service += 1;
+    else if (line.includes('start-dev')) counts.temporal += 1;
+    else if (line.includes('worker.js')) counts.worker += 1;
+  }
+  return counts;
+}
+
+describe('rule 8: ten commands of each of two shells at once', () => {
+  it(
+    'end well, through one service, one Temporal and one worker, and each shell gets what is its own',
+    async () => {
+      const { port } = source.address() as AddressInfo;
+      const commands = Array.from({ length: 2 * EACH }, async (_, index) => {
+        const shell = index % 2 === 0 ? 'first' : 'second';
+        const path = `/${shell}/${index}.bin`;
+        const args = ['pull', `http://127.0.0.1:${port}${path}`, join(bed.dir, `${index}.bin`)];
+        const env = { WAYBILL_HTTP_TOKEN: `token-of-${shell}` };
+        const { exitCode, stdout, stderr } = await bed.run(args, { env, timeoutMs: LONG_MS });
+        expect([index, exitCode, exitCode === 0 ? '' : stdout + stderr]).toEqual([index, 0, '']);
+        expect(readFileSync(join(bed.dir, `${index}.bin`), 'utf8')).toBe(`${path} for ${shell}`);
+      });
+      await Promise.all(commands);
+      expect(processes()).toEqual({ service: 1, temporal: 1, worker: 1 });
+    },
+    LONG_MS,
+  );
+});
