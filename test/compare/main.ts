@@ -1,6 +1,7 @@
 /**
  * How Waybill compares, by trying: `npm run compare`. Every tool meets the same trouble on the same real or scripted
  * servers, and a Markdown table says what it did; docs/comparison.md has the last one. It gets the tools that it lacks.
+ * With `--no-op` it measures pulls that have nothing to do (no-op.ts).
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createHash } from 'node:crypto';
@@ -12,6 +13,7 @@ import { cacheFolder } from '../helpers/cache.js';
 import { startMinio, type Minio } from '../helpers/minio.js';
 import { startMlflow, type Mlflow } from '../helpers/mlflow.js';
 import { runWaybill } from '../helpers/waybill.js';
+import { compareNoOp } from './no-op.js';
 import { findPeers, type Peer } from './peers.js';
 import { startRelay } from './relay.js';
 import { tryKill, tryOnce } from './trials.js';
@@ -158,7 +160,7 @@ async function compare(base: string): Promise<void> {
 
 const base = mkdtempSync(join(tmpdir(), 'waybill-compare-'));
 try {
-  await compare(base);
+  await (process.argv.includes('--no-op') ? compareNoOp(base) : compare(base));
 } finally {
   rmSync(base, { recursive: true, force: true, maxRetries: 5 });
 }
