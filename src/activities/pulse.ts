@@ -26,6 +26,11 @@ function numberIn(value: unknown, key: keyof Beat): number {
   return typeof field === 'number' && Number.isFinite(field) ? field : 0;
 }
 
+/** A listing may know no sizes: then its names are its progress. */
+function doneOf({ bytesDone, filesDone }: UnitProgress): number {
+  return bytesDone + filesDone;
+}
+
 /** Beats from construction until `end`. */
 export class Pulse {
   private readonly timer: NodeJS.Timeout;
@@ -52,13 +57,13 @@ export class Pulse {
 
   /** Whether this attempt got past all before it. */
   get hasProgressed(): boolean {
-    return Math.max(this.highest, this.options.progress.bytesDone) > this.highestBefore;
+    return Math.max(this.highest, doneOf(this.options.progress)) > this.highestBefore;
   }
 
   /** Sends the counters as they are now. */
   beat(): void {
     const { progress } = this.options;
-    this.highest = Math.max(this.highest, progress.bytesDone);
+    this.highest = Math.max(this.highest, doneOf(progress));
     this.options.send({
       p: progress.phase,
       n: cutText(progress.name, 200),

@@ -39,6 +39,11 @@ export interface CallOptions {
 /** Options of a listing. */
 export interface ListOptions extends CallOptions {
   readonly recursive: boolean;
+  /**
+   * Asked where a page could not be had: resolves when it is to be asked for once more, rejects with what ends the listing.
+   * Absent: the failure does. A store that lists in one go need not ask.
+   */
+  readonly again?: (error: unknown) => Promise<void>;
 }
 
 /** What part of an object to read, and which version of it. */

@@ -7,6 +7,7 @@ import { pinAsker } from './plan/ask-pin.js';
 import type { ExistingContext } from './plan/existing.js';
 import { readExpectations } from './plan/expectations.js';
 import { inBatches } from './plan/in-batches.js';
+import { LiveListing } from './plan/live-listing.js';
 import { planDirOf, readPage } from './plan/page.js';
 import { Parents } from './plan/parents.js';
 import { PageWriter, readSealedSoFar } from './plan/pages.js';
@@ -29,6 +30,7 @@ export async function planPage(
   const sealed = await readPage(planDirOf(pull.ref.recordDir, pull.planId), page);
   if (sealed !== undefined) return sealed.summary;
   if (pull.pageWriter?.next !== page) {
+    pull.pageWriter?.close();
     pull.pageWriter = await startPlanning(pull, opener, space, context);
   }
   if (pull.pageWriter.next !== page) {
@@ -37,15 +39,15 @@ export async function planPage(
     });
   }
   const writer = pull.pageWriter;
-  // A listing that failed cannot be continued: the next attempt starts it anew behind the sealed pages.
   pull.pageWriter = undefined;
   try {
     const summary = await writer.write(context);
     if (!summary.isLast) pull.pageWriter = writer;
     return summary;
   } catch (error) {
-    // Whoever waits for room need not list again.
-    if (writer.isListed) pull.pageWriter = writer;
+    // Whoever waits for room, or for a page of the listing, need not list again. Else it starts anew behind the sealed pages.
+    if (writer.canGoOn) pull.pageWriter = writer;
+    else writer.close();
     throw error;
   }
 }
@@ -76,9 +78,11 @@ async function startPlanning(
     probeNames(recordDir),
     readSealedSoFar(recordDir, pull.planId),
   ]);
+  const live = new LiveListing();
   const planned = planEntries(
     {
       request,
+      live,
       resolved,
       store,
       expectations,
@@ -93,11 +97,11 @@ async function startPlanning(
         journal: pull.journal,
         last: last.entries,
         hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
-        ...(request.reread ? { readBack: keptReader(pull, context) } : {}),
-        ...pinAsker(store, context.signal),
+        ...(request.reread ? { readBack: keptReader(pull, live) } : {}),
+        ...pinAsker(store, live.signal, live),
       },
     },
-    context,
+    live,
   );
   return new PageWriter({
     planId: pull.planId,
@@ -105,6 +109,7 @@ async function startPlanning(
     reserve: (bytesToFetch, seal) => space.reserve(pull, bytesToFetch, seal),
     journal: pull.journal,
     planned,
+    live,
     comparesBytes: request.checksum,
     sealedPages: sealed.pages,
     bytesSoFar: sealed.bytes,

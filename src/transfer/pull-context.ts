@@ -144,6 +144,7 @@ export class PullContext {
   }
 
   async close(): Promise<void> {
+    this.pageWriter?.close();
     await this.journal.close();
     if (this.openStore !== undefined) await (await this.openStore).close();
   }

@@ -4,6 +4,7 @@ import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError, type ErrorCode } from '../../model/errors.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { guardPath, MAX_DEPTH } from '../../model/object-path.js';
+import { askAgain } from '../lib/ask-again.js';
 import { endingOf } from '../lib/http-headers.js';
 import { walkOrder } from '../lib/path-order.js';
 import type { CallOptions, ListOptions } from '../store.js';
@@ -56,7 +57,7 @@ export class IndexTree implements HttpTree {
   }
 
   async *list(prefix: string, options: ListOptions): AsyncGenerator<ObjectEntry> {
-    const page = await this.readIndex(prefix, 'list', options.signal);
+    const page = await askAgain(options, () => this.readIndex(prefix, 'list', options.signal));
     yield* this.walk(prefix, { options, entries: 0 }, [], page);
   }
 
@@ -93,9 +94,13 @@ export class IndexTree implements HttpTree {
         continue;
       }
       this.readAhead(pages, folders.splice(0, MAX_READ_AHEAD - pages.size), path, signal);
-      const page = await pages.get(name);
+      const page = await askAgain(
+        walk.options,
+        () => this.readIndex(below, 'list', signal),
+        pages.get(name),
+      );
       pages.delete(name);
-      if (page) yield* this.walk(below, walk, [...ancestors, fingerprint], page);
+      yield* this.walk(below, walk, [...ancestors, fingerprint], page);
     }
   }
 

@@ -1,4 +1,5 @@
 /** Files at an MLflow server, through its artifact service, a run or a LoggedModel; proxied or presigned. */
+import { askAgain } from '../lib/ask-again.js';
 import type { ObjectEntry, Pin } from '../../model/object-entry.js';
 import type { HttpClient } from '../lib/http-client.js';
 import type {
@@ -75,14 +76,14 @@ export class MlflowStore implements Store {
     const own = trimSlashes(path);
     const listFolder = (folder: string): Promise<readonly Listed[]> =>
       this.listFolder(folder, 'list', options);
-    const listing = await listFolder(own);
+    const listing = await askAgain(options, () => listFolder(own));
     // A missing folder, an empty one and a file are told apart by the parent alone.
     if (listing.length === 0) {
       const { isFolder } = await this.find(own, 'list', options);
       if (!isFolder) throw this.notFolder(own);
       return;
     }
-    for await (const entry of walk(own, listing, listFolder, options.recursive)) {
+    for await (const entry of walk(own, listing, listFolder, options)) {
       options.signal?.throwIfAborted();
       yield entry;
     }

@@ -1,6 +1,8 @@
 /** Listing a tree folder by folder: in byte order, a few folders ahead, guarded against listings that never end. */
 import { MAX_DEPTH, compareByBytes } from '../../model/object-path.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
+import { askAgain } from '../lib/ask-again.js';
+import type { ListOptions } from '../store.js';
 import { mlflowError } from './errors.js';
 import { joinPath } from './names.js';
 import type { Listed } from './routes.js';
@@ -62,8 +64,9 @@ export async function* walk(
   folder: string,
   listing: readonly Listed[],
   listFolder: ListFolder,
-  isRecursive: boolean,
+  options: ListOptions,
 ): AsyncIterable<ObjectEntry> {
+  const isRecursive = options.recursive;
   const lines = checkListing(folder, listing);
   const folders = lines
     .filter(({ isFolder }) => isFolder)
@@ -85,9 +88,9 @@ export async function* walk(
     const entry = entryOf(folder, line);
     yield entry;
     if (entry.kind === 'file' || !isRecursive) continue;
-    const below = (await ahead.get(entry.path)) ?? [];
+    const below = await askAgain(options, () => listFolder(entry.path), ahead.get(entry.path));
     ahead.delete(entry.path);
     lookAhead();
-    yield* walk(entry.path, below, listFolder, isRecursive);
+    yield* walk(entry.path, below, listFolder, options);
   }
 }

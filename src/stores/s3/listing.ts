@@ -3,6 +3,8 @@ import { WaybillError } from '../../model/errors.js';
 import { compareByBytes } from '../../model/object-path.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import type { HttpAnswer } from '../lib/http-client.js';
+import { askAgain } from '../lib/ask-again.js';
+import type { ListOptions } from '../store.js';
 import { s3PinOf } from './answers.js';
 import type { S3Connection, S3Request } from './connection.js';
 import { notS3 } from './errors.js';
@@ -25,6 +27,7 @@ export interface Listing {
   /** Default 1,000, the most that a service gives. */
   readonly pageSize?: number;
   readonly signal?: AbortSignal;
+  readonly again?: NonNullable<ListOptions['again']>;
 }
 
 /** An entry, or the listed folder itself where it has an object of its own. */
@@ -45,11 +48,13 @@ export async function* listKeys(
     return page;
   };
   const circle = new CircleDetector();
+  let token: string | undefined;
   let coming: Promise<ListPage> | undefined = ask();
   try {
     while (coming !== undefined) {
-      const page: ListPage = await coming;
-      const token = successorOf(page, circle, listing);
+      const asked = token;
+      const page: ListPage = await askAgain({ ...listing, signal }, () => ask(asked), coming);
+      token = successorOf(page, circle, listing);
       coming = token === undefined ? undefined : ask(token);
       yield* entriesOf(page.objects, page.prefixes, listing);
       listing.signal?.throwIfAborted();

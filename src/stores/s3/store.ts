@@ -155,6 +155,7 @@ export class S3Store implements Store {
       path,
       operation,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.again === undefined ? {} : { again: options.again }),
     };
   }
 

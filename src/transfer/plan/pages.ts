@@ -3,6 +3,7 @@ import { WaybillError } from '../../model/errors.js';
 import type { Failure } from '../../model/pull.js';
 import type { CallContext, PlannedPage } from '../api.js';
 import type { Journal } from '../journal.js';
+import type { LiveListing } from './live-listing.js';
 import { planDirOf, readPage, writePage, type PlanEntry } from './page.js';
 import { TOUCHED } from './existing.js';
 import type { Planned } from './planner.js';
@@ -24,6 +25,8 @@ export interface PagesInput {
   readonly journal: Journal;
   /** The decisions, from the entry on that no sealed page has. */
   readonly planned: AsyncIterator<Planned>;
+  /** What keeps `planned` alive between two attempts. */
+  readonly live: LiveListing;
   /** `--checksum`: a file whose times alone have changed is no conflict. */
   readonly comparesBytes: boolean;
   /** How many pages are sealed already. */
@@ -49,6 +52,9 @@ export class PageWriter {
   private bytesToFetch: number;
   private readonly conflicts: string[];
   private gathered: Gathered | undefined;
+  /** The page at hand, while an attempt has failed in the middle of it, and the decision that is waited for. */
+  private page: { entries: PlanEntry[]; failures: Failure[]; failedFiles: number } | undefined;
+  private step: Promise<IteratorResult<Planned, unknown>> | undefined;
 
   constructor(private readonly input: PagesInput) {
     this.nextPage = input.sealedPages;
@@ -61,14 +67,22 @@ export class PageWriter {
     return this.nextPage;
   }
 
-  /** Whether the next page only has to be sealed: `write` has failed, and may be called again. */
-  get isListed(): boolean {
-    return this.gathered !== undefined;
+  /** `write` has failed, and may be called again: the page only has to be sealed, or the listing waits in the middle of it. */
+  get canGoOn(): boolean {
+    return this.gathered !== undefined || this.input.live.isParked;
+  }
+
+  /** Ends the listing. */
+  close(): void {
+    this.step?.catch(() => undefined);
+    this.input.live.close();
   }
 
   /** Makes and seals the next page. The last one throws where the whole plan shows a conflict. */
   async write(context: CallContext): Promise<PlannedPage> {
-    this.gathered ??= await this.gather(context);
+    this.gathered ??= await this.input.live.during(context, (interrupted) =>
+      this.gather(context, interrupted),
+    );
     const { entries, failures, failedFiles, isLast } = this.gathered;
     const fetched = entries.filter((entry) => entry.action === 'fetch');
     const kept = entries.filter((entry) => entry.action === 'keep');
@@ -94,29 +108,32 @@ export class PageWriter {
     return summary;
   }
 
-  private async gather(context: CallContext): Promise<Gathered> {
-    const entries: PlanEntry[] = [];
-    const failures: Failure[] = [];
-    let failedFiles = 0;
+  private async gather(context: CallContext, interrupted: Promise<never>): Promise<Gathered> {
+    this.page ??= { entries: [], failures: [], failedFiles: 0 };
+    const { page } = this;
     let isLast = false;
     const limit = this.nextPage === 0 ? FIRST_PAGE_ENTRIES : PAGE_ENTRIES;
-    while (entries.length < limit) {
+    while (page.entries.length < limit) {
       context.signal.throwIfAborted();
-      const step = await this.input.planned.next();
+      this.step ??= this.input.planned.next();
+      const step = await Promise.race([this.step, interrupted]);
+      this.step = undefined;
       if (step.done === true) {
         isLast = true;
         break;
       }
-      if (step.value.kind === 'entry') this.take(step.value.entry, entries);
-      else if (step.value.kind === 'refused') {
-        failedFiles += 1;
-        const failure = await this.refuse(step.value);
-        if (failures.length < SHOWN_FAILURES) failures.push(failure);
-      } else if (step.value.kind === 'record') {
-        await this.input.journal.addSkippedRecord(this.input.planId, step.value.path);
-      } else await this.input.journal.addSpecial(this.input.planId, step.value);
+      const { value } = step;
+      if (value.kind === 'entry') this.take(value.entry, page.entries);
+      else if (value.kind === 'refused') {
+        page.failedFiles += 1;
+        const failure = await this.refuse(value);
+        if (page.failures.length < SHOWN_FAILURES) page.failures.push(failure);
+      } else if (value.kind === 'record') {
+        await this.input.journal.addSkippedRecord(this.input.planId, value.path);
+      } else await this.input.journal.addSpecial(this.input.planId, value);
     }
-    return { entries, failures, failedFiles, isLast };
+    this.page = undefined;
+    return { ...page, isLast };
   }
 
   private take(entry: PlanEntry, entries: PlanEntry[]): void {

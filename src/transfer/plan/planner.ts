@@ -12,6 +12,7 @@ import { recordError } from '../held-folder.js';
 import { decide, type ExistingContext } from './existing.js';
 import type { Expectations } from './expectations.js';
 import { filterOf, isFiltered } from './filters.js';
+import type { LiveListing } from './live-listing.js';
 import { mapInOrder } from './map-in-order.js';
 import { collision, NameTable, type Clash } from './names.js';
 import { AS_RECORDED, type PlanEntry } from './page.js';
@@ -50,6 +51,8 @@ export interface PlanInput {
   readonly namesThere: NamesThere;
   /** The name of a single file at the destination. */
   readonly singleName: string | undefined;
+  /** Keeps the listing alive over the attempts; absent: the first failure ends it. */
+  readonly live?: Pick<LiveListing, 'again' | 'moved'>;
   /** Paths at the source that an earlier, interrupted planning has sealed already. */
   readonly planned: ReadonlySet<string>;
   /** Entries that the listing may have; MAX_ENTRIES by default. */
@@ -151,8 +154,10 @@ async function* listed(input: PlanInput, context: CallContext): AsyncGenerator<O
     yield { ...(await input.store.stat('', { signal })), path: '' };
     return;
   }
-  for await (const entry of input.store.list('', { recursive: true, signal })) {
+  const again = input.live === undefined ? {} : { again: input.live.again };
+  for await (const entry of input.store.list('', { recursive: true, signal, ...again })) {
     signal.throwIfAborted();
+    input.live?.moved();
     yield entry;
   }
 }
