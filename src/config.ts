@@ -2,6 +2,7 @@
  * The configuration of one command, and the only reader of `process.env`: flag > `WAYBILL_<FLAG>` > ./waybill.toml >
  * the user's waybill.toml > default.
  */
+import { existsSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import {
@@ -204,6 +205,16 @@ export function isAskedFor(name: 'json' | 'debug', env: Environment = process.en
     return readConfig({ env }).settings.get(name)?.value === true;
   } catch {
     return false;
+  }
+}
+
+/** The folder of the local service, where the configuration can be read and the folder is there. */
+export function knownStateDir(): string | undefined {
+  try {
+    const { stateDir } = readConfig();
+    return existsSync(stateDir) ? stateDir : undefined;
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 /** The two Temporal workers of one process: one for the workflows, one for the bytes. */
 import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
+import type { AttemptDeps } from './activities/attempt.js';
 import { createActivities } from './activities/activities.js';
 import { refuseUnsigned } from './activities/refuse-unsigned.js';
 import { translate } from './client/translate.js';
@@ -30,6 +31,7 @@ export interface WorkerQueuesOptions {
   readonly engine: TransferEngine;
   /** Shorter waits, for a Temporal on the same machine that nobody else loads. */
   readonly isLocal: boolean;
+  readonly onUnexpected?: AttemptDeps['onUnexpected'];
   /** How long Temporal may be unreachable at the start; default a minute. */
   readonly connectForMs?: number;
   readonly workflowBundle?: WorkflowBundleOption;
@@ -97,7 +99,12 @@ export async function startWorkerQueues(options: WorkerQueuesOptions): Promise<W
   const namespace = options.namespace ?? 'default';
   const connection = await connect(options);
   const contact = watchContact(connection);
-  const activities = createActivities({ engine, silentForMs: contact.silentForMs });
+  const { onUnexpected } = options;
+  const activities = createActivities({
+    engine,
+    silentForMs: contact.silentForMs,
+    ...(onUnexpected === undefined ? {} : { onUnexpected }),
+  });
   // An orchestrator's grace time has to be longer than this.
   const shutdownGraceTime = isLocal ? '5s' : '20s';
   const { payloadKey } = options;

@@ -14,7 +14,9 @@ import { WaybillClient } from './client.js';
 import type { ClientOptions } from './client/types.js';
 import { readConfig } from './config.js';
 import { asWaybillError, WaybillError } from './model/errors.js';
+import { hideSecretLooking } from './model/secret-text.js';
 import { connectControl } from './service/control-client.js';
+import { UNEXPECTED } from './service/log-file.js';
 import { readOrMakeKey } from './service/private-key.js';
 import { serviceFiles } from './service/service-files.js';
 import { readWaybillVersion } from './service/version.js';
@@ -192,6 +194,8 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
     queues: { workflows, transfer: [transfer] },
     engine,
     isLocal: local !== undefined,
+    onUnexpected: (activity, stack) =>
+      log.error({ activity, stack: hideSecretLooking(stack) }, UNEXPECTED),
   });
   if (local?.previousIdentity !== undefined) {
     const count = await client.handBack(local.previousIdentity);

@@ -1,5 +1,6 @@
 /** The one wrapper of every activity: signal, heartbeats, and what an error becomes. */
 import { Context } from '@temporalio/activity';
+import { stackOfUnexpected } from '../model/errors.js';
 import { startProgress, type CallContext, type UnitProgress } from '../transfer/api.js';
 import { countTry, toFailure } from './failures.js';
 import { Pulse, type PulseOptions } from './pulse.js';
@@ -8,6 +9,8 @@ import { Pulse, type PulseOptions } from './pulse.js';
 export interface AttemptDeps {
   /** How long Temporal has not been reached; absent: always reached. */
   readonly silentForMs?: () => number;
+  /** Is told of what nobody expected: histories hold no stack. */
+  readonly onUnexpected?: (activity: string, stack: string) => void;
   /** Only tests shorten these. */
   readonly stalledAfterMs?: PulseOptions['stalledAfterMs'];
   readonly beatEveryMs?: number;
@@ -49,6 +52,8 @@ export async function attempt<T>(
   } catch (thrown) {
     if (activity.cancellationSignal.aborted) throw activity.cancellationSignal.reason;
     const error: unknown = controller.signal.aborted ? controller.signal.reason : thrown;
+    const stack = stackOfUnexpected(error);
+    if (stack !== undefined) deps.onUnexpected?.(activity.info.activityType, stack);
     pulse.tries = countTry(pulse.tries, error, pulse.hasProgressed);
     // The counts travel to the next attempt with the last heartbeat.
     pulse.beat();

@@ -12,6 +12,8 @@ export interface FailureOptions {
   readonly subject: Subject;
   readonly isJson: boolean;
   readonly isDebug: boolean;
+  /** The folder of the local service's logs, where there is one. */
+  readonly logsIn?: string;
   readonly writeOut: (text: string) => void;
   readonly writeError: (text: string) => void;
 }
@@ -52,6 +54,9 @@ function tellKnown(known: WaybillError, error: unknown, out: FailureOptions): nu
   // These messages say themselves what to type.
   const isSaid = known.code === 'WB_USAGE' || message.includes(advice);
   if (!isSaid && advice !== '') out.writeError(`  ${advice}\n`);
+  if (known.code === 'WB_UNEXPECTED' && out.logsIn !== undefined) {
+    out.writeError(`  The logs of the local service are in ${out.logsIn}\n`);
+  }
   if (out.isDebug) out.writeError(`${safeLines(out.redactor.redact(chain(error)))}\n`);
   if (out.isJson) writeResult(known.code, known.exitCode, message, out);
   return known.exitCode;

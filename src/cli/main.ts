@@ -46,15 +46,17 @@ const subject: Subject = {
 };
 
 async function fail(error: unknown): Promise<number> {
-  const [{ tellFailure }, { isAskedFor }] = await Promise.all([
+  const [{ tellFailure }, { isAskedFor, knownStateDir }] = await Promise.all([
     import('./failure.js'),
     import('../config.js'),
   ]);
+  const logsIn = knownStateDir();
   return tellFailure(error, {
     redactor,
     subject,
     isDebug: hints.isDebug || isAskedFor('debug'),
     isJson: hints.isJson || isAskedFor('json'),
+    ...(logsIn === undefined ? {} : { logsIn }),
     writeOut: (text) => process.stdout.write(text),
     writeError: (text) => process.stderr.write(text),
   });

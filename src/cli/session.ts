@@ -3,6 +3,7 @@ import type { WaybillClient } from '../client.js';
 import type { ServiceHandle } from '../service/find-or-start.js';
 import type { Config, TemporalChoice } from '../config.js';
 import { WaybillError } from '../model/errors.js';
+import type { Logs } from './reporters/reporter.js';
 
 /** A way to Temporal. */
 export interface Session {
@@ -14,6 +15,8 @@ export interface Session {
   readonly label: string;
   /** Of Temporal's web page, where it is known. */
   readonly uiAddress: string | undefined;
+  /** Where a local worker writes its log. */
+  readonly workerLog: string | undefined;
   /** Hands secrets to the local service; their fingerprint goes into the request (rule 2). */
   putCredentials(secrets: Readonly<Record<string, string>>): Promise<string>;
   /** Settles when the local service is gone; never on a cluster. */
@@ -50,24 +53,26 @@ async function openLocal(
         }),
       ),
     ]);
+  const files = serviceFiles(config.stateDir);
   let client: WaybillClient;
   try {
-    const payloadKey = readOrMakeKey(serviceFiles(config.stateDir).payloadKey);
+    const payloadKey = readOrMakeKey(files.payloadKey);
     client = await Client.connect({ address: handle.address, payloadKey });
   } catch (error) {
     await handle.close();
     throw error;
   }
-  return localSession(client, handle);
+  return localSession(client, handle, files.workerLog);
 }
 
-function localSession(client: WaybillClient, handle: ServiceHandle): Session {
+function localSession(client: WaybillClient, handle: ServiceHandle, workerLog: string): Session {
   return {
     client,
     isLocal: true,
     isFresh: handle.isStarted,
     label: 'local service',
     uiAddress: handle.uiAddress,
+    workerLog,
     putCredentials: (secrets) => handle.control.putCredentials(secrets),
     lost: handle.lost,
     close: async () => {
@@ -89,6 +94,7 @@ async function openCluster(choice: TemporalChoice & { kind: 'cluster' }): Promis
     isFresh: false,
     label: `Temporal at ${choice.address}`,
     uiAddress: undefined,
+    workerLog: undefined,
     putCredentials: () =>
       Promise.reject(
         new WaybillError('WB_USAGE', 'a cluster takes no credentials from here; use --connection'),
@@ -114,4 +120,10 @@ export async function findSession(options: SessionOptions): Promise<Session | un
 export function openSession(options: SessionOptions): Promise<Session> {
   const { temporal } = options.config;
   return temporal.kind === 'cluster' ? openCluster(temporal) : openLocal(temporal.mode, options);
+}
+
+/** Where a reporter finds more of what nobody expected. */
+export function logsOf({ workerLog }: Session, config: Config): Logs {
+  const isDebug = config.settings.get('debug')?.value === true;
+  return workerLog === undefined ? {} : { workerLog, isDebug };
 }

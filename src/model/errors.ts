@@ -72,11 +72,21 @@ export interface PlainError {
   readonly store?: string;
   readonly path?: string;
   readonly retryAfterMs?: number;
+  /** Where it was thrown; only of what nobody expected. */
+  readonly stack?: string;
+}
+
+/** Where an error that nobody expected was thrown; undefined of any other. */
+export function stackOfUnexpected(error: unknown): string | undefined {
+  const known = asWaybillError(error);
+  if (known.code !== 'WB_UNEXPECTED') return undefined;
+  return known.cause instanceof Error ? known.cause.stack : known.stack;
 }
 
 /** Makes the plain form. Anything that is not a WaybillError becomes WB_UNEXPECTED with its message. */
 export function toPlainError(error: unknown): PlainError {
   const known = asWaybillError(error);
+  const stack = stackOfUnexpected(known);
   return {
     code: known.code,
     message: known.message,
@@ -86,12 +96,15 @@ export function toPlainError(error: unknown): PlainError {
     ...(known.store === undefined ? {} : { store: known.store }),
     ...(known.path === undefined ? {} : { path: known.path }),
     ...(known.retryAfterMs === undefined ? {} : { retryAfterMs: known.retryAfterMs }),
+    ...(stack === undefined ? {} : { stack }),
   };
 }
 
 /** The error behind a plain form. */
 export function fromPlainError(plain: PlainError): WaybillError {
-  return new WaybillError(plain.code, plain.message, plain);
+  const error = new WaybillError(plain.code, plain.message, plain);
+  if (plain.stack !== undefined) error.stack = plain.stack;
+  return error;
 }
 
 /** The error itself if it is one of ours, else WB_UNEXPECTED around it. Never NOT_FOUND. */

@@ -87,7 +87,11 @@ export type ControlReply =
 export function replyError(error: {
   readonly code: string;
   readonly message: string;
+  readonly stack?: unknown;
 }): WaybillError {
   const code = isErrorCode(error.code) ? error.code : 'WB_UNEXPECTED';
-  return new WaybillError(code, error.message, { operation: 'ask the service' });
+  const made = new WaybillError(code, error.message, { operation: 'ask the service' });
+  // Where it was thrown over there says more than where it was read here.
+  if (typeof error.stack === 'string') made.stack = error.stack;
+  return made;
 }

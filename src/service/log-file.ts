@@ -22,6 +22,21 @@ export function boundLog(path: string, maxBytes: number = MAX_LOG_BYTES): void {
   }
 }
 
+/** What the worker's log calls an error that nobody expected; its `stack` says where it was thrown. */
+export const UNEXPECTED = 'unexpected';
+
+/** The stack of the last unexpected error in a worker's log. */
+export function readLastStack(path: string): string | undefined {
+  try {
+    const lines = readFileSync(path, 'utf8').split('\n');
+    const line = lines.findLast((one) => one.endsWith(`"msg":"${UNEXPECTED}"}`)) ?? '{}';
+    const { stack } = JSON.parse(line) as { stack?: unknown };
+    return typeof stack === 'string' ? stack : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The last lines of a log, on one line, for an error message. */
 export function readLogEnd(path: string): string {
   try {

@@ -12,7 +12,7 @@ import { leavePull, leftAtOnce } from '../pause-at-stop.js';
 import { checkReceiptOut, copyReceipt } from '../receipt-out.js';
 import { chooseReporter, type PullLabel, type Reporter } from '../reporters/index.js';
 import { buildPullRequest, type BuiltRequest } from '../request/build.js';
-import { openSession, type Session } from '../session.js';
+import { logsOf, openSession, type Session } from '../session.js';
 import { StopSwitch } from '../stop.js';
 
 /** Everything about one pull of one command. */
@@ -106,6 +106,7 @@ async function run(pulling: Pulling): Promise<number> {
       temporal: built.isHere ? `${session.label}, fetched by this host` : session.label,
       skipsExisting: built.request.ifExists === 'skip',
       command: againCommand(process.argv.slice(2), context.redactor),
+      ...logsOf(session, context.config),
     };
     reporter.started(label);
     if (started.tuned !== undefined) {

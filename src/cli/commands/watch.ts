@@ -8,7 +8,7 @@ import { listenForKeys } from '../keys.js';
 import { restartFromRecord } from '../restart.js';
 import { chooseReporter, type PullLabel } from '../reporters/index.js';
 import { JsonReporter } from '../reporters/json.js';
-import { openSession, type Session } from '../session.js';
+import { logsOf, openSession, type Session } from '../session.js';
 import { leftAtOnce } from '../pause-at-stop.js';
 import { STOP_EXIT_CODES, StopSwitch } from '../stop.js';
 import { recordOfForgotten, tellRecord } from './status.js';
@@ -40,6 +40,7 @@ async function watchPull(
     temporal: session.label,
     skipsExisting: false,
     command: 'the same waybill pull command',
+    ...logsOf(session, config),
   };
   try {
     reporter.started(label);

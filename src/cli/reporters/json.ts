@@ -5,7 +5,7 @@ import type { Subject } from '../context.js';
 import type { Output } from '../output.js';
 import { addStatus, emptyView, viewRate, type View } from '../progress/view.js';
 import { tellFailures } from './final.js';
-import type { PullLabel, Reporter, Stopped } from './reporter.js';
+import type { Logs, PullLabel, Reporter, Stopped } from './reporter.js';
 
 const PROGRESS_MS = 1_000;
 
@@ -47,9 +47,9 @@ export class JsonReporter implements Reporter {
     this.write({ type: 'remark', text });
   }
 
-  finish(result: PullResult): void {
+  finish(result: PullResult, logs: Logs = {}): void {
     this.write({ ...resultEvent(result) });
-    tellFailures(this.output, result);
+    tellFailures(this.output, result, logs);
   }
 
   stopped({ exitCode, code, lines, destination }: Stopped): void {

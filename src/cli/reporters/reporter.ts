@@ -2,8 +2,16 @@
 import type { PullEvent } from '../events.js';
 import type { PullResult, PullStatus } from '../../model/pull.js';
 
+/** Where more is known of what nobody expected. */
+export interface Logs {
+  /** The log of the worker, where it is on this host. */
+  readonly workerLog?: string;
+  /** The stack is wanted too. */
+  readonly isDebug?: boolean;
+}
+
 /** What a pull is, for the one who tells of it. */
-export interface PullLabel {
+export interface PullLabel extends Logs {
   /** As asked, without secrets. */
   readonly source: string;
   /** Absolute path. */
