@@ -20,8 +20,8 @@ export interface SlowSource {
   /** An address of the model that no other test has asked for. */
   uri(name: string): string;
   bytesServed(name: string): number;
-  /** Nobody is being sent anything. */
-  isIdle(): boolean;
+  /** Waits until nobody is being sent anything, and checks that something was left to be sent. */
+  expectStopped(name: string): Promise<void>;
   /** Waits until a part of a pull into this file is recorded: a kill now loses none of its bytes. */
   untilHalfWay(destination: string): Promise<void>;
   /** The file is there, and every byte is right. */
@@ -44,7 +44,10 @@ export async function startSlowSource(accepted?: readonly string[]): Promise<Slo
     },
     uri: (name) => `${server.url}/${name}/model.bin`,
     bytesServed: (name) => server.bytesServed(`/${name}/model.bin`),
-    isIdle: () => server.openConnections() === 0,
+    expectStopped: async (name) => {
+      while (server.openConnections() > 0) await sleep(20);
+      expect(source.bytesServed(name)).toBeLessThan(MODEL_BYTES);
+    },
     untilHalfWay: (destination) => untilRecorded(destination),
     expectWhole: (destination) => expect(readFileSync(destination).equals(model)).toBe(true),
     stop: () => server.stop(),
@@ -53,9 +56,9 @@ export async function startSlowSource(accepted?: readonly string[]): Promise<Slo
     if (accepted?.includes(request.headers.authorization ?? '') === false) {
       return { status: 401 };
     }
-    // The last part is quick, the others take half a minute.
+    // The last part is quick, the others take a minute.
     const isLast = request.headers.range?.startsWith(`bytes=${UNRECORDED_BYTES}-`) === true;
-    const pace = isSlow && !isLast ? { bytesPerSecond: MiB / 2 } : {};
+    const pace = isSlow && !isLast ? { bytesPerSecond: MiB / 4 } : {};
     return serveFile(model, { etag: '"v1"', ...pace })(request);
   });
   return source;

@@ -132,7 +132,7 @@ describe('a pull on a cluster with --here', () => {
       expect(run.exitCode).toBe(exitCode);
       expect(run.stderr).toMatch(/^Kept: [\d.]+ MB of 42 MB, in .*model\.bin$/mu);
       expect(run.stderr).toContain(`Go on with: waybill pull ${uri} ${destination} --here`);
-      expect(source.isIdle()).toBe(true);
+      await source.expectStopped(name);
       const { state, progress } = await client.status((await client.find(destination)).pullId);
       expect([state, progress.phase]).toEqual(['running', 'paused']);
       const served = source.bytesServed(name);
