@@ -193,9 +193,9 @@ describe('a pull in the background', () => {
   it(
     'that nobody knows is exit 4, and says where all are listed',
     async () => {
-      const { exitCode, result } = await bed.run(['status', 'nosuch', '--json']);
+      const { exitCode, result, stderr } = await bed.run(['status', 'nosuch', '--json']);
       expect({ exitCode, ...result }).toMatchObject({ exitCode: 4, code: 'WB_NOT_FOUND' });
-      expect(result['message']).toContain('waybill pulls');
+      expect(stderr).toContain('waybill pulls');
     },
     LONG_MS,
   );
