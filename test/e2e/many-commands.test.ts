@@ -1,5 +1,5 @@
 /** Twenty commands at once, from two shells, on a machine on which nothing runs yet. */
-import { readFileSync, readdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -69,6 +69,28 @@ describe('rule 8: ten commands of each of two shells at once', () => {
       });
       await Promise.all(commands);
       expect(processes()).toEqual({ service: 1, temporal: 1, worker: 1 });
+    },
+    LONG_MS,
+  );
+});
+
+describe('rule 7: a shell that sees another file system than the service', () => {
+  it(
+    'is not told that its model is there',
+    async () => {
+      const { port } = source.address() as AddressInfo;
+      const own = join(bed.dir, 'private');
+      mkdirSync(own);
+      const script = 'mount -t tmpfs tmpfs "$0"; exec "$@"';
+      const { exitCode, result } = await bed.run(
+        ['pull', `http://127.0.0.1:${port}/first/w.bin`, join(own, 'w.bin'), '--json'],
+        {
+          env: { WAYBILL_HTTP_TOKEN: 'token-of-first' },
+          runner: ['unshare', '--mount', 'sh', '-euc', script, own],
+        },
+      );
+      expect([exitCode, result['code']]).toEqual([10, 'WB_DESTINATION_NOT_HERE']);
+      expect(result['message']).toMatch(/another mount namespace.*WAYBILL_STATE_DIR/);
     },
     LONG_MS,
   );

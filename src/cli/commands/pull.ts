@@ -12,6 +12,7 @@ import { leavePull, leftAtOnce } from '../pause-at-stop.js';
 import { checkReceiptOut, copyReceipt } from '../receipt-out.js';
 import { chooseReporter, type PullLabel, type Reporter } from '../reporters/index.js';
 import { buildPullRequest, type BuiltRequest } from '../request/build.js';
+import { seenHere } from '../seen-here.js';
 import { logsOf, openSession, type Session } from '../session.js';
 import { StopSwitch } from '../stop.js';
 
@@ -135,7 +136,8 @@ async function run(pulling: Pulling): Promise<number> {
       followed = await follow();
       session = followed.session;
     }
-    const { result, last } = followed;
+    const { last } = followed;
+    const result = followed.result && session.isLocal ? seenHere(followed.result) : followed.result;
     if (result) {
       const receiptOut = textFlag(context.flags, 'receiptOut');
       const problem = receiptOut === undefined ? undefined : copyReceipt(result, receiptOut);
