@@ -6,6 +6,7 @@ import { ensureTemporalCli, findTemporalCli } from '../../src/service/temporal-c
 import { ensureApache } from './apache.js';
 import { AWSCLI_FOLDER, ensureAwscli } from './awscli.js';
 import { cacheFolder } from './cache.js';
+import { ensureFaketime } from './faketime.js';
 import { ensureFaultFs, faultFsPath } from './faultfs.js';
 import { ensureImagePackages } from '../image/base-image.js';
 import { ensureMinio, minioPath } from './minio.js';
@@ -74,6 +75,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'Debian packages, 2 MB, seconds',
       isThere: async () => (await isThere('/usr/bin/strace')) || inCache('debian-strace/complete'),
       ensure: ensureStrace,
+    },
+    {
+      name: 'libfaketime',
+      cost: 'Debian packages, 0.1 MB, seconds',
+      isThere: () => inCache('debian-faketime/complete'),
+      ensure: ensureFaketime,
     },
     {
       name: 'Apache httpd',
