@@ -43,8 +43,10 @@ export function formatSumsLine(entry: SumsEntry): string {
       path: entry.path,
     });
   }
-  if (!NEEDS_ESCAPE.test(entry.path)) return `${entry.sha256}  ${entry.path}\n`;
-  const escaped = entry.path
+  // To sha256sum a plain `-` is its stdin.
+  const path = entry.path === '-' ? './-' : entry.path;
+  if (!NEEDS_ESCAPE.test(path)) return `${entry.sha256}  ${path}\n`;
+  const escaped = path
     .replaceAll('\\', '\\\\')
     .replaceAll('\n', '\\n')
     .replaceAll('\r', '\\r');
