@@ -46,10 +46,7 @@ export function formatSumsLine(entry: SumsEntry): string {
   // To sha256sum a plain `-` is its stdin.
   const path = entry.path === '-' ? './-' : entry.path;
   if (!NEEDS_ESCAPE.test(path)) return `${entry.sha256}  ${path}\n`;
-  const escaped = path
-    .replaceAll('\\', '\\\\')
-    .replaceAll('\n', '\\n')
-    .replaceAll('\r', '\\r');
+  const escaped = path.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
   return `\\${entry.sha256}  ${escaped}\n`;
 }
 
