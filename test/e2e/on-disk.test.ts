@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   readSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
