@@ -13,7 +13,12 @@ import {
   type Machine,
 } from './config/places.js';
 import { propertyOf, SETTINGS, variableOf, type SettingValue } from './config/settings.js';
-import { readTomlFile, type ConnectionTable, type TomlFile } from './config/toml-file.js';
+import {
+  readTomlFile,
+  type ConnectionTable,
+  type SiteTable,
+  type TomlFile,
+} from './config/toml-file.js';
 import { WaybillError } from './model/errors.js';
 
 /** A setting with the place that it came from: `--if-exists`, `WAYBILL_IF_EXISTS`, a file's path or `default`. */
@@ -39,6 +44,7 @@ export type TemporalChoice =
 export interface Config {
   readonly settings: ReadonlyMap<string, ResolvedSetting>;
   readonly connections: readonly ConnectionTable[];
+  readonly sites: readonly SiteTable[];
   /** Configuration files that were read. */
   readonly files: readonly string[];
   /** The one among them that lies in the working directory, and may come from anyone. */
@@ -237,6 +243,7 @@ export function readConfig(input: ConfigInput = {}): Config {
   return {
     settings,
     connections,
+    sites: files.flatMap((file) => file.sites),
     files: files.map((file) => file.path),
     ...(project === undefined ? {} : { projectFile: project.path }),
     stateDir: folder(settings.get('state-dir'), cwd) ?? defaultStateDir(machine),

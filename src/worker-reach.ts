@@ -6,6 +6,7 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { environmentOf, type Config } from './config.js';
 import { PATH_VARIABLE, readConnection } from './config/connection.js';
+import { variableOf } from './config/settings.js';
 import type { ConnectionTable } from './config/toml-file.js';
 import { schemeOf } from './model/artifact-uri.js';
 import { WaybillError } from './model/errors.js';
@@ -30,10 +31,10 @@ const PATIENCE = 'WAYBILL_STALL_TIMEOUT';
 /** What `resolve` finds out beside the URI; all else is read from the connection each time. */
 const RESOLVED = /^(mlflow_.*|MLFLOW_TRACKING_URI)$/;
 
-/** Reads the roots and connections of this worker's configuration. */
-export function clusterReach(config: Config, registry = new StoreRegistry()): Reach {
-  const roots = foldersOf(config, 'roots');
-  const sourceRoots = [...roots, ...foldersOf(config, 'source-roots')];
+/** Reads the roots and connections of this worker's configuration; those of its site, where a table names it. */
+export function clusterReach(config: Config, site?: string, registry = new StoreRegistry()): Reach {
+  const roots = foldersOf(config, 'roots', site);
+  const sourceRoots = [...roots, ...foldersOf(config, 'source-roots', site)];
   return {
     // Its refusals are rejections, whatever finds them.
     connect: async (request, resolved) => {
@@ -57,8 +58,18 @@ export function clusterReach(config: Config, registry = new StoreRegistry()): Re
   };
 }
 
-function foldersOf(config: Config, name: string): string[] {
-  const text = config.settings.get(name)?.text ?? '';
+/** A variable beats the table of the site, and that beats `[worker]`. */
+function foldersOf(
+  config: Config,
+  name: 'roots' | 'source-roots',
+  site: string | undefined,
+): readonly string[] {
+  const setting = config.settings.get(name);
+  const table = config.sites.find((one) => one.name === site);
+  if (table !== undefined && setting?.origin !== variableOf(name)) {
+    return name === 'roots' ? table.roots : table.sourceRoots;
+  }
+  const text = setting?.text ?? '';
   const folders = text.split(':').filter((folder) => folder !== '');
   const wrong = folders.find((folder) => !isAbsolute(folder));
   if (wrong === undefined) return folders;

@@ -178,7 +178,7 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
     local === undefined ? await client.engineId() : `${hostname()}:${local.stateDir}`;
   const engine = createTransferEngine({
     sources: new StoreRegistry(),
-    reach: local === undefined ? clusterReach(readConfig()) : openReach(secretsFrom(local)),
+    reach: local === undefined ? clusterReach(readConfig(), site) : openReach(secretsFrom(local)),
     engineId,
     ask: async (owner) => {
       if (owner.engineId !== engineId) return 'unknown';

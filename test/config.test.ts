@@ -71,6 +71,8 @@ describe('a configuration file', () => {
     ['colour = "red"', 'unknown setting colour;'],
     ['[service]\nmod = "inline"', 'service.mod (did you mean service.mode?)'],
     ['concurrency = [1]', 'concurrency'],
+    ['[sites.lab]\nrots = ["/data"]', 'sites.lab.rots (did you mean sites.lab.roots?)'],
+    ['[sites.lab]\nroots = ["data"]', 'sites.lab.roots.0: is no absolute path'],
     ['a = ', 'line 1'],
   ])('with %j is refused, and the message says %s', (text, said) => {
     writeFileSync(userFile(), text);
@@ -86,6 +88,7 @@ describe('a configuration file', () => {
     for (const text of [
       '[service]\ntemporal-cli = "./evil"',
       'cluster = "evil:7233"',
+      '[sites.lab]\nroots = ["/"]',
       '[connections.x]\ntype = "s3"\naws_secret_access_key_env = "AWS_SECRET_ACCESS_KEY"',
     ]) {
       writeFileSync(projectFile(), text);

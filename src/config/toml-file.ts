@@ -22,12 +22,24 @@ export interface ConnectionTable {
   readonly isProject?: true;
 }
 
+/** One `[sites.NAME]` table: what the workers of that site may touch. */
+export interface SiteTable {
+  readonly name: string;
+  /** Folders that they write and read. */
+  readonly roots: readonly string[];
+  /** Folders that they read too. */
+  readonly sourceRoots: readonly string[];
+  /** The file that it stands in. */
+  readonly file: string;
+}
+
 /** A configuration file that was read. */
 export interface TomlFile {
   readonly path: string;
   /** Setting name to its value as text. */
   readonly values: ReadonlyMap<string, string>;
   readonly connections: readonly ConnectionTable[];
+  readonly sites: readonly SiteTable[];
 }
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]).transform(String);
@@ -43,6 +55,12 @@ const connectionSchema = z
     match: z.array(z.string()).default([]),
   })
   .catchall(words);
+
+const absolute = z.string().regex(/^\//, 'is no absolute path');
+const siteSchema = z.strictObject({
+  roots: z.array(absolute).default([]),
+  'source-roots': z.array(absolute).default([]),
+});
 
 function schemaOf(settings: readonly Setting[]): z.ZodType<Record<string, unknown>> {
   const top: Record<string, z.ZodType> = {};
@@ -60,6 +78,7 @@ function schemaOf(settings: readonly Setting[]): z.ZodType<Record<string, unknow
   return z.strictObject({
     ...top,
     connections: z.record(z.string(), connectionSchema).optional(),
+    sites: z.record(z.string(), siteSchema).optional(),
   });
 }
 
@@ -71,7 +90,8 @@ function describe(issue: z.core.$ZodIssue): string {
   const at = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
     const keys = issue.keys.map((key) => (at === '' ? key : `${at}.${key}`));
-    const known = [...SETTINGS.flatMap(({ file }) => file ?? []), 'connections'];
+    const site = at.startsWith('sites.') ? [`${at}.roots`, `${at}.source-roots`] : [];
+    const known = [...SETTINGS.flatMap(({ file }) => file ?? []), 'connections', 'sites', ...site];
     const meant = keys.map((key) => {
       const near = nearestOf(key, known);
       return near === undefined ? key : `${key} (did you mean ${near}?)`;
@@ -96,6 +116,13 @@ function checkProjectFile(path: string, file: TomlFile): void {
     if (isForUserFileOnly && file.values.has(name)) {
       throw invalid(path, `${name} cannot be set in a project's file; put it into your own`);
     }
+  }
+  const [site] = file.sites;
+  if (site !== undefined) {
+    throw invalid(
+      path,
+      `sites.${site.name} cannot be set in a project's file; put it into your own`,
+    );
   }
   for (const { name, rest } of file.connections) {
     const named = Object.keys(rest).find((key) => /_(env|file)$/.test(key));
@@ -149,7 +176,18 @@ export function readTomlFile(path: string, kind: 'project' | 'user'): TomlFile |
       ...(kind === 'project' ? { isProject: true as const } : {}),
     };
   });
-  const file: TomlFile = { path, values, connections };
+  const sites = Object.entries(z.record(z.string(), siteSchema).parse(parsed.data['sites'] ?? {}));
+  const file: TomlFile = {
+    path,
+    values,
+    connections,
+    sites: sites.map(([name, { roots, 'source-roots': sourceRoots }]) => ({
+      name,
+      roots,
+      sourceRoots,
+      file: path,
+    })),
+  };
   if (kind === 'project') checkProjectFile(path, file);
   return file;
 }

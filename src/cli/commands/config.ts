@@ -73,7 +73,16 @@ function connectionRows(config: Config, redactor: Redactor): string[][] {
   });
 }
 
-/** Prints the settings, the connections, the variables of the stores and the choice of Temporal; never a secret. */
+function siteRows({ sites }: Config): string[][] {
+  return sites.flatMap(({ name, roots, sourceRoots, file }) => [
+    [`sites.${name}.roots`, roots.join(':') || '-', file],
+    ...(sourceRoots.length === 0
+      ? []
+      : [[`sites.${name}.source-roots`, sourceRoots.join(':'), file]]),
+  ]);
+}
+
+/** Prints the settings, the connections, the sites, the variables of the stores and the choice of Temporal; never a secret. */
 export function runConfigShow({ config, output, redactor }: CommandContext): Promise<number> {
   const variables = shownVariables(redactor);
   const settings = [
@@ -94,6 +103,7 @@ export function runConfigShow({ config, output, redactor }: CommandContext): Pro
       temporal,
       files,
       connections,
+      sites: config.sites,
     });
     return Promise.resolve(0);
   }
@@ -106,6 +116,7 @@ export function runConfigShow({ config, output, redactor }: CommandContext): Pro
       ['setting', 'value', 'from'],
       ...settings.map(({ name, value, origin }) => [name, value ?? '-', origin]),
       ...connectionRows(config, redactor),
+      ...siteRows(config),
       ['(Temporal)', chosen, temporal.why],
     ]),
   );

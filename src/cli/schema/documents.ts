@@ -1,5 +1,6 @@
 /** What `--json` prints of the commands beside `pull` and `watch`: one document, or one line a thing. */
 import { z } from 'zod';
+import type { SiteTable } from '../../config/toml-file.js';
 import type { CatalogueLine } from '../../stores/store.js';
 import type { Finding, VerifyReport } from '../../transfer/verify.js';
 import type { SealReport } from '../../transfer/seal-tree.js';
@@ -231,6 +232,14 @@ const config = z.object({
       keys: z.record(text, text).describe('every other key; `***` where it may hold a secret'),
       file: absolutePath,
     }),
+  ),
+  sites: z.array(
+    z.object({
+      name: text,
+      roots: z.array(absolutePath),
+      sourceRoots: z.array(absolutePath),
+      file: absolutePath,
+    } satisfies Shape<SiteTable>),
   ),
 });
 

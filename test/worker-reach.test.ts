@@ -1,0 +1,35 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readConfig } from '../src/config.js';
+import { clusterReach } from '../src/worker-reach.js';
+
+let home: string;
+
+beforeAll(() => {
+  home = realpathSync(mkdtempSync(join(tmpdir(), 'waybill-sites-')));
+  for (const name of ['lab', 'plant', 'waybill']) mkdirSync(join(home, name));
+  const lines = [`[worker]`, `roots = ["${join(home, 'plant')}"]`, '[sites.lab]'];
+  lines.push(`roots = ["${join(home, 'lab')}"]`);
+  writeFileSync(join(home, 'waybill/waybill.toml'), lines.join('\n'));
+});
+
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+describe('rule 4: a worker of a site', () => {
+  it.each([
+    ['lab', {}, 'lab', 'plant'],
+    ['other', {}, 'plant', 'lab'],
+    [undefined, {}, 'plant', 'lab'],
+    ['lab', { WAYBILL_ROOTS: 'plant' }, 'plant', 'lab'],
+  ])('called %s with %j writes below its own roots only', async (site, env, inside, outside) => {
+    const given = Object.entries(env).map(([name, folder]) => [name, join(home, folder)] as const);
+    const all = { XDG_CONFIG_HOME: home, ...Object.fromEntries(given) };
+    const reach = clusterReach(readConfig({ env: all, cwd: home }), site);
+    await expect(reach.checkDestination(join(home, inside, 'x'))).resolves.toBeUndefined();
+    await expect(reach.checkDestination(join(home, outside, 'x'))).rejects.toMatchObject({
+      code: 'WB_PERMISSION_DENIED',
+    });
+  });
+});
