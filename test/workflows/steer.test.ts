@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client, Connection } from '@temporalio/client';
 import { WaybillError } from '../../src/model/errors.js';
 import type { WorkerQueues } from '../../src/worker-queues.js';
 import { newRequest, QUICK, startBench, until, type Bench } from './lib/bench.js';
@@ -121,6 +122,36 @@ describe.each([
     isDown = false;
     await bench.client.retryNow(pullId);
     expect((await bench.client.result(pullId)).ok).toBe(true);
+  }, 60_000);
+});
+
+describe('a worker that is shut down', () => {
+  it('rule 28: hands its unit back within the grace time, and costs no try that counts', async () => {
+    const hasty = { retryAfterMs: 100 };
+    const engine = await serve({
+      pages: [1],
+      unit: async (_unit, call, context) => {
+        // One more that counted, and the pull would be blocked.
+        if (call <= 3) throw new WaybillError('WB_UNAVAILABLE', 'the source answers 503', hasty);
+        if (call === 4) await workFor(60_000, context);
+      },
+    });
+    const { pullId } = await bench.client.startPull(newRequest(), { tuning: QUICK });
+    await until('the fourth try runs', () => engine.callsOf('0/0') === 4 && engine.running === 1);
+    await worker?.stop();
+    expect(engine.running).toBe(0);
+    worker = await bench.startWorker(engine);
+    expect(await bench.client.result(pullId)).toMatchObject({ ok: true, files: 1 });
+    expect(engine.callsOf('0/0')).toBe(5);
+    const connection = await Connection.connect({ address: bench.temporal.address });
+    const handle = new Client({ connection }).workflow.getHandle(pullId);
+    const { events } = await handle.fetchHistory();
+    await connection.close();
+    const fetches = (events ?? []).filter(
+      (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === 'fetchPack',
+    );
+    // It is one activity all along: none of its failures was final.
+    expect(fetches).toHaveLength(1);
   }, 60_000);
 });
 
