@@ -57,7 +57,7 @@ async function measure(bed: WaybillBed, { name, uri, env }: Source): Promise<str
         `${name}, round ${round}: ${run.stdout.slice(-500)}${run.stderr.slice(-500)}`,
       );
     }
-    // The first one fetches; the second finds young files, whose local pins were weak (decision 22).
+    // The first one fetches; the second finds young files, whose local pins were weak (decision 10).
     if (round < 2) continue;
     cells.push(`${seconds.toFixed(2)} (${(cpuSeconds(worker) - cpuBefore).toFixed(2)})`);
   }

@@ -85,6 +85,26 @@ describe('the documentation', () => {
     }
   });
 
+  it('the decisions are numbered from 1 without a gap, in their names, their titles and wherever they are named', () => {
+    const names = readdirSync(join(root, 'docs/decisions')).sort();
+    const titles = names.map(
+      (name) => /^# (\d+)\. \S/.exec(read(join('docs/decisions', name)))?.[1],
+    );
+    const numbers = names.map((_, index) => index + 1);
+    expect(names.map((name) => /^(\d{4})-[a-z0-9-]+\.md$/.exec(name)?.[1])).toEqual(
+      numbers.map((number) => String(number).padStart(4, '0')),
+    );
+    expect(titles).toEqual(numbers.map(String));
+    const linked = pages.flatMap((page) => [
+      ...read(page).matchAll(
+        /\[[Dd]ecision (\d+)\]\((?:\.\/)?(?:docs\/)?(?:decisions\/)?(\d{4})-/g,
+      ),
+    ]);
+    expect(linked.length).toBeGreaterThan(3);
+    for (const [link, number, file] of linked)
+      expect([link, Number(file)]).toEqual([link, Number(number)]);
+  });
+
   it('every link to a file of the project leads to one', () => {
     const dead = pages.flatMap((page) =>
       [...read(page).matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)]
