@@ -166,11 +166,13 @@ class Engine implements TransferEngine {
       await (sealed.ok ? dropScaffolding(input.ref) : releaseOwner(input.ref));
       return sealed;
     }
-    // Other workers have journals too: all of them are read again.
+    // Other workers have journals too: all of them are read again. The last manifest is none that they write to.
+    const last = await this.pulls.use(input.ref, (pull) => Promise.resolve(pull.last));
     await this.pulls.forget(input.ref);
-    const result = await this.pulls.use(input.ref, (pull) =>
-      sealPull(pull, context, this.deps.version, this.deps.now),
-    );
+    const result = await this.pulls.use(input.ref, (pull) => {
+      pull.last = last;
+      return sealPull(pull, context, this.deps.version, this.deps.now);
+    });
     await this.pulls.forget(input.ref);
     return result;
   }

@@ -4,7 +4,7 @@ import type { ManifestEntry } from '../manifest/index.js';
 import type { Failure } from '../model/pull.js';
 import type { CallContext } from './api.js';
 import { isOfPlan } from './journal.js';
-import { readLastManifest, type LastManifest } from './last-manifest.js';
+import { lastManifest, type LastManifest } from './last-manifest.js';
 import { filterOf, isFiltered } from './plan/filters.js';
 import { AS_RECORDED, planDirOf, readPages, type PlanEntry } from './plan/page.js';
 import { hashFile } from './plan-pull.js';
@@ -47,7 +47,7 @@ export async function gather(
   const skipped: string[] = [];
   const counts = { filesFetched: 0, bytesFetched: 0, filesKept: 0, filesLeft: 0 };
   const planDir = planDirOf(pull.ref.recordDir, pull.planId);
-  const last = await readLastManifest(pull.ref.recordDir);
+  const last = await lastManifest(pull.ref.recordDir, pull.last);
   for await (const page of readPages(planDir, { mayBeCut: isEnded })) {
     const files = page.entries.filter(({ kind }) => kind === 'file');
     for (let from = 0; from < files.length; from += BATCH) {

@@ -11,6 +11,7 @@ import {
 } from '../manifest/index.js';
 import { readTextIfThere } from './durable-file.js';
 import { RECORD_NAMES } from './layout.js';
+import { lookAt } from './take-name.js';
 
 /** Where a record may lie: in place, or set aside before new bytes came (rule 19). */
 const places = (recordDir: string): readonly string[] => [
@@ -27,10 +28,33 @@ export interface LastManifest {
   readonly entries: ReadonlyMap<string, ManifestEntry>;
   /** The receipt in place that names exactly these lists; absent where there is none, or where they were touched. */
   readonly receipt?: Receipt;
+  /** What the files of the record in place looked like before they were read; absent where it is not whole. */
+  readonly stamp?: string;
+}
+
+/** Reads the last manifest anew, unless the one that was read before still lies there untouched. Throws WB_LOCAL_DAMAGE. */
+export async function lastManifest(
+  recordDir: string,
+  before: LastManifest | undefined,
+): Promise<LastManifest> {
+  const isStill = before?.stamp !== undefined && before.stamp === (await stampOf(recordDir));
+  return isStill ? before : readLastManifest(recordDir);
+}
+
+async function stampOf(recordDir: string): Promise<string | undefined> {
+  const names = [RECORD_NAMES.receipt, RECORD_NAMES.manifest, RECORD_NAMES.sums];
+  const found = await Promise.all(
+    names.map((name) => lookAt(join(recordDir, name)).catch(() => undefined)),
+  );
+  if (found.includes(undefined)) return undefined;
+  return found
+    .map((one) => [one?.dev, one?.ino, one?.size, one?.mtimeNs, one?.ctimeNs].join('+'))
+    .join(' ');
 }
 
 /** Reads the last manifest. Throws WB_LOCAL_DAMAGE. */
 export async function readLastManifest(recordDir: string): Promise<LastManifest> {
+  const stamp = await stampOf(recordDir);
   for (const place of places(recordDir)) {
     const path = join(place, RECORD_NAMES.manifest);
     try {
@@ -39,7 +63,8 @@ export async function readLastManifest(recordDir: string): Promise<LastManifest>
       if (proven !== undefined) {
         const isInPlace = receipt !== undefined && place === recordDir;
         const isWhole = isInPlace && (await hasSums(place, receipt));
-        return isWhole ? { entries: proven, receipt } : { entries: proven };
+        if (!isWhole) return { entries: proven };
+        return { entries: proven, receipt, ...(stamp === undefined ? {} : { stamp }) };
       }
       const entries = new Map<string, ManifestEntry>();
       for await (const entry of decodeManifest(createReadStream(path, 'utf8'), { name: path })) {

@@ -78,6 +78,7 @@ async function startPlanning(
     probeNames(recordDir),
     readSealedSoFar(recordDir, pull.planId),
   ]);
+  pull.last = last;
   const live = new LiveListing();
   const planned = planEntries(
     {

@@ -6,6 +6,7 @@ import type { Store, StoreAddress } from '../stores/store.js';
 import type { PullRef } from './api.js';
 import { errnoOf, toDestinationError } from './destination-error.js';
 import { isPublishedFile, Journal } from './journal.js';
+import type { LastManifest } from './last-manifest.js';
 import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
 import { LiveLimits } from './live-limits.js';
 import { OldTruth } from './old-truth.js';
@@ -31,6 +32,8 @@ export class PullContext {
   private wrongAnswers = 0;
   /** The listing in progress, between two calls of `planPage`. */
   pageWriter: PageWriter | undefined;
+  /** What the pull before this one left, as planning has read it. */
+  last: LastManifest | undefined;
   private openStore: Promise<Store> | undefined;
   private readonly oldTruth: OldTruth;
   private readonly pages = new Map<number, Promise<PlanPage>>();

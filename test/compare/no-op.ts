@@ -1,7 +1,7 @@
 /**
  * How long a pull takes that finds everything in place: `npm run compare -- --no-op`. 10,000 files, from a local folder, an
  * nginx index and MinIO, through the real command line and a service that is warm; a table says the wall clock and the
- * processor's time of the worker. The figures of docs/reliability.md come from a machine on which nothing else ran.
+ * processor's time of the worker. docs/what-is-there.md has figures.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
