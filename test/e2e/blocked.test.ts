@@ -62,7 +62,12 @@ async function startHalfWay(
   ...more: readonly string[]
 ): Promise<RunningWaybill> {
   const pulling = on.start(['pull', source, to, '--max-bandwidth', '2MiB/s', ...more]);
-  await until(() => existsSync(to) && readdirSync(to).some((name) => name.startsWith('part-')));
+  let isOver = false;
+  void pulling.done.finally(() => (isOver = true)).catch(() => undefined);
+  await until(() => {
+    if (isOver) throw new Error(`it ended before it was half-way:\n${pulling.stderr()}`);
+    return existsSync(to) && readdirSync(to).some((name) => name.startsWith('part-'));
+  });
   return pulling;
 }
 
@@ -125,13 +130,16 @@ describe('two pulls that do not fit together', () => {
     async () => {
       const disk = mounted(mountTmpfs({ sizeBytes: 20 * MiB }));
       const [first, second] = [join(disk.path, 'first'), join(disk.path, 'second')];
-      const running = await startHalfWay(first);
+      // Slow enough to be still at it when the other one plans, however busy the machine.
+      const running = await startHalfWay(first, bed, '--max-bandwidth', '256KiB/s');
       const waiting = bed.start(['pull', source, second]);
       await waiting.untilOutput(/blocked.*promised to the pull into/u);
       expect(waiting.stderr()).toContain(`promised to the pull into ${first}`);
       const { result } = await bed.run(['status', second, '--json']);
       expect(result).toMatchObject({ progress: { phase: 'blocked', bytesDone: 0 } });
       disk.remount('size=40m');
+      const quick = ['tune', first, '--max-bandwidth', 'never'];
+      expect(await bed.run(quick)).toMatchObject({ exitCode: 0 });
       await expectWhole(waiting, second);
       await expectWhole(running, first);
     },

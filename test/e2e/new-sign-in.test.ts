@@ -80,7 +80,12 @@ async function startHalfWay(
   env: Readonly<Record<string, string>>,
 ): Promise<RunningWaybill> {
   const pulling = bed.start(['pull', 's3://models/churn', to, ...SLOWLY], { env });
-  while (inPlace(to) < 2) await sleep(20);
+  let isOver = false;
+  void pulling.done.finally(() => (isOver = true)).catch(() => undefined);
+  while (inPlace(to) < 2) {
+    if (isOver) throw new Error(`it ended before it was half-way:\n${pulling.stderr()}`);
+    await sleep(20);
+  }
   return pulling;
 }
 
@@ -146,15 +151,20 @@ describe('a sign-in', () => {
     async () => {
       const to = join(bed.dir, 'forgotten');
       const env = await restartMinio();
-      const detached = ['pull', 's3://models/churn', to, ...SLOWLY, '--detach'];
-      expect(await bed.run(detached, { env })).toMatchObject({ exitCode: 0 });
-      while (inPlace(to) < 2) await sleep(20);
+      // Slow enough to be still at it when the service goes down, however busy the machine.
+      const pull = ['pull', 's3://models/churn', to, '--max-bandwidth', '512KiB/s'];
+      expect(await bed.run([...pull, '--detach'], { env })).toMatchObject({ exitCode: 0 });
+      while (inPlace(to) < 1) await sleep(20);
       expect(await bed.run(['down', '--force'])).toMatchObject({ exitCode: 0 });
       const before = inPlace(to);
       // A shell without the credentials: it starts the service, and sees what is missing.
       const watching = bed.start(['watch', to]);
       await watching.untilOutput(/blocked.*needs credentials/u);
-      const again = await bed.run(['pull', 's3://models/churn', to, ...SLOWLY, '--json'], { env });
+      const going = bed.start([...pull, '--json'], { env });
+      while (inPlace(to) <= before) await sleep(20);
+      const quick = ['tune', to, '--max-bandwidth', 'never'];
+      expect(await bed.run(quick)).toMatchObject({ exitCode: 0 });
+      const again = await going.done;
       expect({ exitCode: again.exitCode, stderr: again.stderr }).toMatchObject({ exitCode: 0 });
       // It is the same run that went on.
       expect(await watching.done).toMatchObject({ exitCode: 0 });
