@@ -30,15 +30,25 @@ export interface LeaveOptions {
   readonly command: string;
 }
 
-/** A second Ctrl-C: the command leaves at once, and cancels nothing. `command`: what goes on with its own pull. */
-export function leftAtOnce(exitCode: number, destination: string, command?: string): Stopped {
+/** What a command that leaves its own pull at once says of it. */
+export interface LeftPull {
+  /** What goes on with it. */
+  readonly command: string;
+  /** Its bytes moved with this command: nobody else goes on. */
+  readonly standsStill: boolean;
+}
+
+/** A second Ctrl-C: the command leaves at once, and cancels nothing. `own`: it did not only watch. */
+export function leftAtOnce(exitCode: number, destination: string, own?: LeftPull): Stopped {
   const look = `Look: waybill status ${shellQuote(destination)}`;
   const lines =
-    command === undefined
+    own === undefined
       ? [`Left at once; the pull goes on. ${look}`]
       : [
-          'Left at once; nothing is cancelled: the pull pauses, or goes on in the background.',
-          `${look}   Go on with: ${command}`,
+          own.standsStill
+            ? 'Left at once; nothing is cancelled: the pull stands still until the same command comes again.'
+            : 'Left at once; nothing is cancelled: the pull pauses, or goes on in the background.',
+          `${look}   Go on with: ${own.command}`,
         ];
   return { exitCode, code: 'WB_STOPPED', destination, lines };
 }

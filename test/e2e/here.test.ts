@@ -219,6 +219,28 @@ describe('a pull on a cluster with --here', () => {
 });
 
 describe('on a cluster', () => {
+  it(
+    'Ctrl-C without --here only stops watching, and says so',
+    async () => {
+      const args = ['pull', uri, `nobody:${destination}`, '--json'];
+      const pulling = bed.start(args, { env: temporal.env });
+      await pulling.untilOutput(/"type":"started"/u);
+      pulling.signal('SIGINT');
+      const { exitCode, result } = await pulling.done;
+      expect([exitCode, result['message']]).toEqual([
+        130,
+        expect.stringContaining('the pull goes on, because it runs on the cluster'),
+      ]);
+      const { pullId, state } = await client.find(destination);
+      expect(state).toBe('running');
+      const steered = await bed.run(['cancel', pullId], { env: temporal.env });
+      expect(steered.exitCode).toBe(0);
+      const watched = await bed.run(['watch', pullId], { env: temporal.env });
+      expect(watched.exitCode).toBe(13);
+    },
+    LONG_MS,
+  );
+
   it.each([
     [
       'a folder of this host without --here',

@@ -1,6 +1,6 @@
 /** One pull in a real terminal: keys, signals and a closed window, and what the pull does then. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureTmux, type Terminal, type TerminalOptions } from '../helpers/terminal.js';
@@ -79,8 +79,17 @@ async function expectResumable(
   expect(again).toBeLessThanOrEqual(UNRECORDED_BYTES + MiB);
 }
 
+/** Whether a process lives; one that has ended and that its parent has not asked for yet does not. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/u.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 async function untilGone(pid: number): Promise<void> {
-  while (existsSync(`/proc/${pid}`)) await sleep(50);
+  while (isAlive(pid)) await sleep(50);
 }
 
 const words = (screen: readonly string[]): string[] =>
@@ -135,7 +144,7 @@ describe('a pull in a terminal', () => {
         await shown.type('\x03');
         expect(await shown.exitCode()).toBe(130);
       } finally {
-        if (existsSync(`/proc/${worker}`)) process.kill(worker, 'SIGCONT');
+        if (isAlive(worker)) process.kill(worker, 'SIGCONT');
       }
       expect(words(await shown.screen()).slice(-2)).toEqual([
         'Left at once; nothing is cancelled: the pull pauses, or goes on in the background.',
@@ -277,7 +286,7 @@ describe('a pull whose service lives with its command, as in a container', () =>
     const exitCode = await terminal.exitCode();
     expect(words(await terminal.screen()).at(-1)).toMatch(/^Go on with: waybill pull /u);
     await terminal.close();
-    expect(processes.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
+    expect(processes.filter(isAlive)).toEqual([]);
     return exitCode;
   }
 

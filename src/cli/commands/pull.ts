@@ -227,7 +227,10 @@ export async function runPull(
   for (const notice of built.notices) reporter.prelude(notice);
   const stop = new StopSwitch((exitCode) => {
     const command = againCommand(process.argv.slice(2), redactor);
-    reporter.stopped(leftAtOnce(exitCode, built.request.destination.path, command));
+    const standsStill = isInline || built.isHere;
+    reporter.stopped(
+      leftAtOnce(exitCode, built.request.destination.path, { command, standsStill }),
+    );
     process.exit(exitCode);
   });
   const stopKeys = canKey
