@@ -66,16 +66,36 @@ export async function makeFolderDurably(folder: string): Promise<void> {
   }
 }
 
+/** Not by a recursive mkdir: Node's never ends below /proc, and says ENOENT of a read-only file system. */
 async function makeFolders(folder: string): Promise<string | undefined> {
   try {
-    return await mkdir(folder, { recursive: true });
+    return await makeOne(folder);
   } catch (error) {
     const parent = dirname(folder);
-    // Of a read-only file system a recursive mkdir says ENOENT; a plain one of the first folder says why.
     if (errnoOf(error) !== 'ENOENT' || parent === folder) throw error;
     const first = await makeFolders(parent);
+    try {
+      const made = await makeOne(folder);
+      return first ?? made;
+    } catch (again) {
+      if (errnoOf(again) !== 'ENOENT') throw again;
+      const message = `cannot make ${folder}: the file system of ${parent} takes no folders`;
+      throw new WaybillError('WB_PERMISSION_DENIED', message, {
+        scope: 'destination',
+        cause: again,
+      });
+    }
+  }
+}
+
+/** Undefined where it is there already. */
+async function makeOne(folder: string): Promise<string | undefined> {
+  try {
     await mkdir(folder);
-    return first ?? folder;
+    return folder;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST' && (await stat(folder)).isDirectory()) return undefined;
+    throw error;
   }
 }
 

@@ -94,3 +94,12 @@ describe('durable files', () => {
     await expect(readJson(path, schema, { maxBytes: 3 })).rejects.toThrow(/longer than 3 bytes/);
   });
 });
+
+describe('making a folder', () => {
+  it('below a file system that takes none ends, and says so', async () => {
+    await expect(makeFolderDurably('/proc/waybill-test/deep/er')).rejects.toMatchObject({
+      code: 'WB_PERMISSION_DENIED',
+      message: 'cannot make /proc/waybill-test: the file system of /proc takes no folders',
+    });
+  });
+});

@@ -44,10 +44,14 @@ export function failureLines(result: PullResult): string[] {
       lines.push(message);
     }
     const { advice } = errorRow(code);
-    if (!message.includes(advice)) lines.push(`  ${advice}`);
+    // A message about the command line says itself what to type.
+    if (code !== 'WB_USAGE' && !message.includes(advice)) lines.push(`  ${advice}`);
   }
   return lines;
 }
+
+/** Usage, not found, a conflict, an unsafe name, a limit: the same command ends the same way. */
+const IN_VAIN: readonly number[] = [2, 4, 9, 11, 14];
 
 /** Where the tree is and how to check it again. */
 export function placeLines(
@@ -75,10 +79,10 @@ export function placeLines(
     );
   }
   const place = shellQuote(result.destination);
-  lines.push(
-    result.ok
-      ? `In ${result.destination}; check it again with: waybill verify ${place}`
-      : `In ${result.destination}; go on with: ${label.command}`,
-  );
+  if (result.ok) {
+    lines.push(`In ${result.destination}; check it again with: waybill verify ${place}`);
+  } else if (result.files > 0 || !IN_VAIN.includes(result.exitCode)) {
+    lines.push(`In ${result.destination}; go on with: ${label.command}`);
+  }
   return lines;
 }

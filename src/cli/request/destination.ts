@@ -126,6 +126,7 @@ export function resolveDestination(
     throw new WaybillError(
       'WB_UNSUPPORTED',
       `writing to ${scheme} is not yet possible; give a local folder`,
+      { advice: '' },
     );
   }
   const typed = text?.startsWith('file://') ? fileURLToPath(text) : text;
