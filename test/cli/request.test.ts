@@ -17,6 +17,8 @@ beforeAll(() => {
   cwd = realpathSync(mkdtempSync(join(tmpdir(), 'waybill-request-')));
   mkdirSync(join(cwd, 'there'));
   mkdirSync(join(cwd, 'data'));
+  writeFileSync(join(cwd, 'data/f.bin'), 'f');
+  symlinkSync(join(cwd, 'data'), join(cwd, 'data-link'));
   symlinkSync(join(cwd, 'there'), join(cwd, 'link'));
   symlinkSync(join(cwd, 'nowhere'), join(cwd, 'dangling'));
 });
@@ -62,9 +64,31 @@ describe('the destination of a request', () => {
     ['models:/churn@champion', 'churn'],
     ['s3://bucket/sets/2024/', '2024'],
     ['https://host/w.bin?sig=1', 'w.bin'],
-    ['./data', 'data'],
+    ['there/data', 'data'],
   ])('of %s without one is ./%s', (source, name) => {
     expect(build(source).request.destination.path).toBe(join(cwd, name));
+  });
+
+  it.each([
+    ['./data', undefined, 'is the source itself'],
+    ['./data', 'data/', 'is the source itself'],
+    ['./data', 'data-link', 'is the source itself'],
+    ['./data', 'data/in/it', 'lies inside of the source'],
+    ['data/f.bin', 'data', 'is the source itself'],
+    ['data/f.bin', 'data/f.bin', 'is the source itself'],
+  ])('of %s is never %s, which would be read and written at once', (source, text, why) => {
+    expect(() => build(source, text)).toThrow(
+      expect.objectContaining({ code: 'WB_USAGE', message: expect.stringContaining(why) }),
+    );
+  });
+
+  it.each([
+    ['./data', 'data2'],
+    ['./data', '.'],
+    ['data/f.bin', '.'],
+    ['data/nothing', 'data/nothing'],
+  ])('of %s may be %s', (source, text) => {
+    expect(() => build(source, text)).not.toThrow();
   });
 
   it('is asked for where no name can be derived', () => {
@@ -146,7 +170,7 @@ describe('the source of a request', () => {
   );
 
   it('is absolute where it is a local path', () => {
-    expect(build('./data').request.source.uri).toBe(join(cwd, 'data'));
+    expect(build('./data', 'x').request.source.uri).toBe(join(cwd, 'data'));
   });
 
   it('rule 3: holds no secret of its address', () => {

@@ -16,6 +16,7 @@ import {
 import { parseExpectation } from './expectation.js';
 import { readFileList } from './files-from.js';
 import { siteOfThisHost } from './here.js';
+import { refuseOverlap } from './overlap.js';
 import { collectSource, type CollectedSource } from './source.js';
 
 /** What a command line asks for. */
@@ -174,7 +175,9 @@ function destinationOf(
     return resolveSiteDestination(text, config.temporal.why);
   }
   if (isHere) refuseSite(text);
-  const destination = resolveDestination(text, factory.localName(address.uri), address.uri, cwd);
+  const localName = factory.localName(address.uri);
+  const destination = resolveDestination(text, localName, address.uri, cwd);
+  if (factory.name === 'local') refuseOverlap(address.uri, localName, destination);
   return isHere ? { destination, site: siteOfThisHost(destination.path) } : { destination };
 }
 
