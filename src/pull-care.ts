@@ -25,16 +25,25 @@ export interface PullCareDeps {
 /** Looks after the pulls of one local service. */
 export class PullCare {
   private remembered: readonly OpenPull[];
-  private looking: Promise<number> | undefined;
+  private current: Promise<unknown> = Promise.resolve();
+  private next: Promise<number> | undefined;
 
   constructor(private readonly deps: PullCareDeps) {
     this.remembered = readOpenPulls(deps.file);
   }
 
-  /** Mends what has to be, and answers how many pulls are open and not paused. One look at a time. */
+  /**
+   * Mends what has to be, and answers how many pulls are open and not paused. One look at a time; one that has begun
+   * already may have seen what is no more, and does not answer.
+   */
   look(): Promise<number> {
-    this.looking ??= this.lookOnce().finally(() => (this.looking = undefined));
-    return this.looking;
+    this.next ??= this.current.then(() => {
+      this.next = undefined;
+      const looked = this.lookOnce();
+      this.current = looked.catch(() => undefined);
+      return looked;
+    });
+    return this.next;
   }
 
   private async lookOnce(): Promise<number> {
@@ -48,8 +57,10 @@ export class PullCare {
         if (await client.replaceIfStuck(pullId)) {
           this.deps.log({ pullId }, 'could not go on with its history and was started again');
         }
-        const { progress } = await client.status(pullId);
-        return progress.phase === 'paused' ? undefined : { pullId, destination };
+        // The list is behind the pulls: one that has ended may still stand there.
+        const { state, progress } = await client.status(pullId);
+        const isOpen = state === 'running' && progress.phase !== 'paused';
+        return isOpen ? { pullId, destination } : undefined;
       }),
     );
     const found = open.filter((pull) => pull !== undefined);

@@ -43,7 +43,8 @@ const TEMPORAL_GRACE_MS = 5_000;
 /** A command waits for the end of its inline service; the database is made to survive a killed server. */
 const INLINE_TEMPORAL_GRACE_MS = 0;
 const LOG_CHECK_MS = 30_000;
-const BUSY_ANSWER_MS = 1_000;
+/** A worker of a busy host: what it said before may be of a pull that has ended since. */
+const BUSY_ANSWER_MS = 5_000;
 const SICK_PROBE_MS = 10_000;
 /** One read of what was logged since the last start. */
 const DAMAGE_CHECK_MS = 2_000;
@@ -239,7 +240,7 @@ export class Supervisor {
     askHowBusy(this.#worker.process);
   }
 
-  /** Asks the worker; settles with its answer, or after a second without one. */
+  /** Asks the worker; settles with its answer, or after some seconds without one. */
   #askHowBusy(): Promise<void> {
     if (this.#worker.state !== 'ready') return Promise.resolve();
     return new Promise((resolve) => {

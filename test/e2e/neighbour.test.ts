@@ -2,17 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { readServiceRecord } from '../../src/service/service-record.js';
 import { serviceFiles } from '../../src/service/service-files.js';
+import { openRoot } from '../helpers/open-root.js';
 import { scrubbedEnv } from '../helpers/processes.js';
 import { openWaybill, type WaybillBed } from '../helpers/waybill.js';
 
-const NEIGHBOUR = fileURLToPath(new URL('lib/neighbour.js', import.meta.url));
 /** No user of this system. */
 const OTHER_USER = 61_234;
 
+const root = openRoot();
 let bed: WaybillBed;
 
 beforeAll(async () => {
@@ -23,7 +23,10 @@ beforeAll(async () => {
   expect(exitCode).toBe(0);
 }, 120_000);
 
-afterAll(() => bed.close());
+afterAll(async () => {
+  await bed.close();
+  root.close();
+});
 
 describe('rule 1: another user of the host', () => {
   it('finds no file of the service that others may read', () => {
@@ -46,8 +49,9 @@ describe('rule 1: another user of the host', () => {
     mkdirSync(shared);
     chmodSync(shared, 0o777);
     const destination = join(shared, 'stolen');
+    const neighbour = root.path('dist/test/e2e/lib/neighbour.js');
     const words = JSON.stringify({ stateDir: bed.stateDir, address, destination });
-    const { stdout } = await promisify(execFile)(process.execPath, [NEIGHBOUR, words], {
+    const { stdout } = await promisify(execFile)(process.execPath, [neighbour, words], {
       uid: OTHER_USER,
       gid: OTHER_USER,
       cwd: '/',

@@ -26,8 +26,6 @@ export interface RunOptions {
   readonly stateDir?: string;
   /** Ends the command, and fails, after so long; 5 minutes by default. */
   readonly timeoutMs?: number;
-  /** Runs as this user id, and the group of the same number. */
-  readonly userId?: number;
   /** What runs the command, as `env` does: a program and its arguments. */
   readonly runner?: readonly string[];
   /** The script of another Waybill's command (releases.ts). */
@@ -109,7 +107,7 @@ export async function runWaybill(
 
 /** Starts a command. Settings of whoever runs the tests do not reach it. */
 export function startWaybill(args: readonly string[], options: RunOptions = {}): RunningWaybill {
-  const { userId, stateDir, timeoutMs = 300_000 } = options;
+  const { stateDir, timeoutMs = 300_000 } = options;
   const [program = '', ...words] = [
     ...(options.runner ?? []),
     process.execPath,
@@ -119,7 +117,6 @@ export function startWaybill(args: readonly string[], options: RunOptions = {}):
   const child = spawn(program, words, {
     env: scrubbedEnv({ ...placesOf(stateDir), ...options.env }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(userId === undefined ? {} : { uid: userId, gid: userId }),
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const said = { out: '', error: '' };
@@ -195,7 +192,8 @@ function placesOf(stateDir: string | undefined): Record<string, string> {
 function shellsOwn(): Record<string, string> {
   const { settings, secrets } = NETWORK_VARIABLES;
   const names = ['HOME', ...settings, ...secrets];
-  const found = names.map((name) => [name, process.env[name]] as const);
+  const own = scrubbedEnv();
+  const found = names.map((name) => [name, own[name]] as const);
   return Object.fromEntries(found.flatMap(([name, value]) => (value ? [[name, value]] : [])));
 }
 

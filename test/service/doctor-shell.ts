@@ -11,14 +11,13 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { DoctorCheck } from '../../src/service/doctor.js';
 import { cachedTemporalCliPath, ensureTemporalCli } from '../../src/service/temporal-cli.js';
 import { cacheFolder } from '../helpers/cache.js';
 import { checkJsonOutput } from '../helpers/json-output.js';
+import { openRoot } from '../helpers/open-root.js';
 import { scratchFolder } from '../helpers/processes.js';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const WELL_WITHIN_MS = 90_000;
 
 export type Environment = Readonly<Record<string, string>>;
@@ -68,6 +67,7 @@ class RealShell implements Shell {
   readonly stateDir: string;
   readonly cacheDir: string;
   cliPath = '';
+  readonly #root = openRoot();
   readonly #serving: ReturnType<typeof spawn>[] = [];
 
   constructor(readonly base: string) {
@@ -84,7 +84,8 @@ class RealShell implements Shell {
     mkdirSync(join(this.base, 'home'));
     giveCli(cli.path, this.cacheDir);
     const waybill = join(this.base, 'bin', 'waybill');
-    writeFileSync(waybill, `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`);
+    const main = this.#root.path('dist/src/cli/main.js');
+    writeFileSync(waybill, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
     chmodSync(waybill, 0o755);
   }
 
@@ -168,6 +169,7 @@ class RealShell implements Shell {
       if (child.kill('SIGKILL')) await ended;
     }
     await this.run('waybill down --force');
+    this.#root.close();
     rmSync(this.base, { recursive: true, force: true });
   }
 }
