@@ -50,6 +50,8 @@ describe('doctor', () => {
     const record = bed.record();
     process.kill(record.service.pid, 'SIGKILL');
     await lost;
+    // Its socket goes a moment before the process does.
+    await until('it is gone', () => !isRunning(record.service));
     const left = finding(await examine(), 'records');
     expect(left?.result).toBe('warning');
     expect(left?.finding).toContain(String(record.temporal?.pid));
