@@ -8,10 +8,9 @@ import type { WaybillClient } from './client.js';
 import type { ClientOptions } from './client/types.js';
 import type { PullRequest } from './model/pull.js';
 import { onlyThisPull } from './here-engine.js';
-import { readWaybillVersion } from './service/version.js';
-import { StoreRegistry } from './stores/registry.js';
+import { isAlive } from './service/process-identity.js';
 import type { ConnectionSecrets } from './stores/store.js';
-import { createTransferEngine } from './transfer/engine.js';
+import { createWorkerEngine } from './worker-engine.js';
 import { startWorkerQueues } from './worker-queues.js';
 
 /** What is served. */
@@ -48,15 +47,6 @@ function pidOf(identity: string): number {
   return Number(identity.split('/').at(-2));
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
 /** The terminal belongs to the pull: what the SDK has to say about polling is not for whoever waits for a file. */
 function quietRuntime(): void {
   Runtime.install({
@@ -77,18 +67,7 @@ export async function serveHere(options: HereOptions): Promise<HereWorker> {
   const engineId = await client.engineId();
   const { reach, guard } = onlyThisPull(request, secrets);
   quietRuntime();
-  const engine = createTransferEngine({
-    sources: new StoreRegistry(),
-    reach,
-    engineId,
-    ask: async (owner) => {
-      if (owner.engineId !== engineId) return 'unknown';
-      return (await client.isRunOpen(owner.pullId, owner.runId)) ? 'open' : 'closed';
-    },
-    threadEntry: new URL('./thread.js', import.meta.url),
-    version: readWaybillVersion(),
-    now: () => new Date().toISOString(),
-  });
+  const engine = createWorkerEngine({ client, engineId, reach });
   const queues = await startWorkerQueues({
     ...connection,
     identity: identityOf(process.pid),

@@ -19,12 +19,10 @@ import { connectControl } from './service/control-client.js';
 import { UNEXPECTED } from './service/log-file.js';
 import { readOrMakeKey } from './service/private-key.js';
 import { serviceFiles } from './service/service-files.js';
-import { readWaybillVersion } from './service/version.js';
 import { parseServiceMessage, type WorkerMessage } from './service/worker-ipc.js';
 import { PullCare } from './pull-care.js';
-import { StoreRegistry } from './stores/registry.js';
-import { createTransferEngine } from './transfer/engine.js';
 import { openReach } from './transfer/reach.js';
+import { createWorkerEngine } from './worker-engine.js';
 import { startWorkerQueues } from './worker-queues.js';
 import { clusterReach } from './worker-reach.js';
 
@@ -176,17 +174,10 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
   // The local database may be lost and made anew; the state folder stays the same.
   const engineId =
     local === undefined ? await client.engineId() : `${hostname()}:${local.stateDir}`;
-  const engine = createTransferEngine({
-    sources: new StoreRegistry(),
-    reach: local === undefined ? clusterReach(readConfig(), site) : openReach(secretsFrom(local)),
+  const engine = createWorkerEngine({
+    client,
     engineId,
-    ask: async (owner) => {
-      if (owner.engineId !== engineId) return 'unknown';
-      return (await client.isRunOpen(owner.pullId, owner.runId)) ? 'open' : 'closed';
-    },
-    threadEntry: new URL('./thread.js', import.meta.url),
-    version: readWaybillVersion(),
-    now: () => new Date().toISOString(),
+    reach: local === undefined ? clusterReach(readConfig(), site) : openReach(secretsFrom(local)),
   });
   const queues = await startWorkerQueues({
     ...connection,

@@ -1,6 +1,7 @@
 import { link, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isErrno } from './errno.js';
+import { isAlive } from './process-identity.js';
 
 /** A lock whose holder has said nothing for so long belongs to a process of another host or container. */
 const STALE_AFTER_MS = 30 * 60_000;
@@ -74,15 +75,5 @@ async function readHolder(path: string): Promise<{ pid: number; isStale: boolean
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return isErrno(error, 'EPERM');
   }
 }

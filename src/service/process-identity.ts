@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { WaybillError } from '../model/errors.js';
+import { isErrno } from './errno.js';
 
 export const processIdentitySchema = z.strictObject({
   pid: z.number().int().positive(),
@@ -29,6 +30,17 @@ export function identifyProcess(pid: number): ProcessIdentity | undefined {
 export function isRunning(identity: ProcessIdentity): boolean {
   const found = identifyProcess(identity.pid);
   return found?.startTime === identity.startTime && found.bootId === identity.bootId;
+}
+
+/** Whether a process has this number now, be it another by then; for what was never recorded with more. */
+export function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return isErrno(error, 'EPERM');
+  }
 }
 
 /** Whether a signal (SIGSTOP, a Ctrl-Z) made a process stand still: it cannot answer, and goes on with SIGCONT. */

@@ -4,8 +4,9 @@
  */
 import { constants, type BigIntStats } from 'node:fs';
 import { access, mkdir, open, readlink, realpath, type FileHandle } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import { WaybillError } from '../model/errors.js';
+import { isInside } from '../model/is-inside.js';
 import { RECORD_FOLDER } from '../model/object-path.js';
 import { errnoOf } from './destination-error.js';
 import { lookAt } from './take-name.js';
@@ -156,10 +157,6 @@ async function made(
 async function shown(path: string): Promise<string> {
   const [, fd, rest = ''] = /^\/proc\/self\/fd\/(\d+)(\/.*)?$/.exec(path) ?? [];
   return fd === undefined ? path : `${await readlink(`/proc/self/fd/${fd}`)}${rest}`;
-}
-
-function isInside(realRoot: string, path: string): boolean {
-  return path === realRoot || path.startsWith(realRoot === sep ? sep : realRoot + sep);
 }
 
 function leadsOut(link: string): WaybillError {

@@ -1,8 +1,9 @@
 /** A pull of a local folder must not bring its own destination along, or write over what it reads. */
 import { statSync } from 'node:fs';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WaybillError } from '../../model/errors.js';
+import { isInside } from '../../model/is-inside.js';
 import type { PullRequest } from '../../model/pull.js';
 import { realPathOf } from './destination.js';
 
@@ -48,8 +49,7 @@ export function refuseOverlap(
   const isNamed = !isTree && destination.isFolder && localName !== undefined;
   const lands = isNamed ? join(destination.path, localName) : destination.path;
   if (lands === source) throw refusal(`the destination is the source itself, ${source}`);
-  const below = source === sep ? sep : source + sep;
-  if (isTree && lands.startsWith(below)) {
+  if (isTree && isInside(source, lands)) {
     throw refusal(`the destination ${lands} lies inside of the source ${source}`);
   }
 }

@@ -2,6 +2,7 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isInside } from '../../model/is-inside.js';
 import { errorOfFileSystem, localError, type LocalPlace } from './errors.js';
 
 /** Something that exists below the root. */
@@ -43,9 +44,4 @@ export async function resolveInside(
   } catch (error) {
     throw errorOfFileSystem(error, place);
   }
-}
-
-/** Whether one real path is another or lies below it. */
-export function isInside(root: string, path: string): boolean {
-  return path === root || path.startsWith(root === '/' ? '/' : `${root}/`);
 }

@@ -3,13 +3,13 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WaybillError } from '../../model/errors.js';
+import { isInside } from '../../model/is-inside.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { MAX_DEPTH } from '../../model/object-path.js';
 import { nameOfBytes } from '../lib/byte-names.js';
 import { walkOrder } from '../lib/path-order.js';
 import { entryOf, type LocalPins } from './entry.js';
 import { errorOfFileSystem, localError } from './errors.js';
-import { isInside } from './resolve-inside.js';
 
 /** What a walk keeps from folder to folder. */
 export interface Walk {

@@ -1,7 +1,8 @@
 /** Whether the folder of a path is one at the destination, looked at once for each folder of a plan (rule 21). */
 import { lstat, realpath, stat } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { join } from 'node:path';
 import { WaybillError } from '../../model/errors.js';
+import { isInside } from '../../model/is-inside.js';
 import { errnoOf, toDestinationError } from '../destination-error.js';
 import { isSame, recordOf } from '../held-folder.js';
 
@@ -58,8 +59,7 @@ export class Parents {
     const root = await this.realRoot;
     try {
       const target = await realpath(link);
-      const isInside = target === root || target.startsWith(root === sep ? sep : root + sep);
-      if (!isInside) return 'outside';
+      if (!isInside(root, target)) return 'outside';
       return (await stat(target)).isDirectory() ? 'folder' : 'not a folder';
     } catch (error) {
       if (['ENOENT', 'ELOOP'].includes(errnoOf(error) ?? '')) return 'not a folder';
