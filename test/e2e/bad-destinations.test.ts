@@ -43,10 +43,12 @@ describe('a destination that cannot be written', () => {
   it(
     'that lies below a file is exit 9',
     async () => {
-      const run = await bed.run(['pull', tree, join(tree, 'a.txt', 'deeper'), '--json']);
+      const file = join(bed.dir, 'in-the-way');
+      writeFileSync(file, 'mine');
+      const run = await bed.run(['pull', tree, join(file, 'deeper'), '--json']);
       expect({ exitCode: run.exitCode, ...run.result }).toMatchObject({ exitCode: 9 });
-      expect(run.result['message']).toContain('a.txt');
-      expect(readFileSync(join(tree, 'a.txt'), 'utf8')).toBe('a');
+      expect(run.result['message']).toContain('in-the-way');
+      expect(readFileSync(file, 'utf8')).toBe('mine');
     },
     LONG_MS,
   );
