@@ -48,7 +48,7 @@ export default [
     rules: { ...everywhere, 'import-x/no-default-export': 'off', 'no-console': 'off' },
   },
   {
-    files: ['src/**/*.ts', 'test/**/*.ts'],
+    files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
     plugins: { '@typescript-eslint': tseslint.plugin, 'import-x': importX, rooms },
     languageOptions: {
       parser: tseslint.parser,

@@ -40,7 +40,7 @@ everything_is_current() {
   inputs='src tsconfig.json tsconfig.build.json package-lock.json scripts/bundle-workflows.mjs'
   if [ "$want" = all ]; then
     # shellcheck disable=SC2086
-    build_is_current all $inputs test
+    build_is_current all $inputs test bench
   else
     # shellcheck disable=SC2086
     build_is_current src $inputs
@@ -79,7 +79,7 @@ fi
 touch "$lock/stamp"
 node scripts/sweep-dist.mjs
 if [ "$want" = all ]; then
-  say "building dist from src and test (about 10 s)"
+  say "building dist from src, test and bench (about 10 s)"
   npm run --silent build:all >&2
   cp -p "$lock/stamp" dist/.built-all
 else

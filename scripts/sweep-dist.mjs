@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const compiled = /(?:\.d\.ts|\.js|\.js\.map|\.d\.ts\.map)$/u;
 
-for (const room of ['src', 'test']) {
+for (const room of ['src', 'test', 'bench']) {
   const folder = join(root, 'dist', room);
   if (!existsSync(folder)) continue;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {

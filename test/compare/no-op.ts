@@ -4,11 +4,12 @@
  * processor's time of the worker. docs/what-is-there.md has figures.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { startMinio } from '../helpers/minio.js';
 import { startNginx } from '../helpers/nginx.js';
+import { cpuSeconds } from '../helpers/process-usage.js';
 import { openWaybill, type WaybillBed } from '../helpers/waybill.js';
 
 const FOLDERS = 100;
@@ -35,13 +36,6 @@ function writeFiles(root: string): void {
 async function workerPid(bed: WaybillBed): Promise<number> {
   const { result } = await bed.run(['doctor', '--json']);
   return (result as { processes: { worker: number } }).processes.worker;
-}
-
-/** Seconds of user and system time so far, at the kernel's usual 100 ticks a second. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const [, , , , , , , , , , , user, system] = stat.slice(stat.lastIndexOf(')') + 1).split(' ');
-  return (Number(user) + Number(system)) / 100;
 }
 
 async function measure(bed: WaybillBed, { name, uri, env }: Source): Promise<string> {

@@ -2,14 +2,11 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MLFLOW_VERSION, ensureMlflowVenv } from '../../src/demo/mlflow-venv.js';
-import { goInstall } from '../../src/service/go-install.js';
 import { ensureAwscli } from '../helpers/awscli.js';
 import { cacheFolder } from '../helpers/cache.js';
-import { ensureDebianProgram } from '../helpers/debian.js';
-import { existsSync } from 'node:fs';
+import { RCLONE_VERSION, ensureAria2, ensureRclone } from '../helpers/peers.js';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
-const RCLONE_VERSION = 'v1.75.1';
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** What is asked of a tool: one file, `name` below `base`, into `folder`. */
@@ -43,15 +40,8 @@ const waybill = (protocol: Peer['protocol'], uri: (wanted: Wanted) => string): P
 /** Every tool, got where it is not there. */
 export async function findPeers(): Promise<readonly Peer[]> {
   const [aria2, rclone, aws, mlflow] = await Promise.all([
-    ensureDebianProgram(
-      {
-        name: 'aria2',
-        binary: '/usr/bin/aria2c',
-        packages: ['aria2', 'libaria2-0', 'libc-ares2', 'libssh2-1'],
-      },
-      say,
-    ),
-    ensureRclone(),
+    ensureAria2(say),
+    ensureRclone(say),
     ensureAwscli(say),
     ensureMlflowVenv({ cacheDir: cacheFolder(), onProgress: say }),
   ]);
@@ -119,18 +109,4 @@ export async function findPeers(): Promise<readonly Peer[]> {
       env: ({ base }) => ({ MLFLOW_TRACKING_URI: base, MLFLOW_HTTP_REQUEST_MAX_RETRIES: '1' }),
     },
   ];
-}
-
-async function ensureRclone(): Promise<string> {
-  const target = join(cacheFolder(), 'bin', `rclone-${RCLONE_VERSION}`);
-  if (!existsSync(target)) {
-    await goInstall({
-      package: `github.com/rclone/rclone@${RCLONE_VERSION}`,
-      target,
-      name: 'rclone',
-      packageCount: 900,
-      onProgress: say,
-    });
-  }
-  return target;
 }

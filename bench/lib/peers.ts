@@ -1,0 +1,107 @@
+/** The tools to race, as contenders. One that cannot be had is a contender with a reason, and the rest runs. */
+import { join } from 'node:path';
+import { MLFLOW_VERSION, ensureMlflowVenv } from '../../src/demo/mlflow-venv.js';
+import { ensureAwscli } from '../../test/helpers/awscli.js';
+import { cacheFolder } from '../../test/helpers/cache.js';
+import { RCLONE_VERSION, ensureAria2, ensureCurl, ensureRclone } from '../../test/helpers/peers.js';
+import { scrubbedEnv } from '../../test/helpers/processes.js';
+import type { Contender, Target } from './case.js';
+
+type Env = Readonly<Record<string, string>>;
+
+/** How a peer is asked; `env` is added to a clean environment. */
+export interface PeerRun extends Pick<Contender, 'brings' | 'before' | 'after'> {
+  /** Added to the peer's name in the table. */
+  readonly suffix?: string;
+  readonly env?: Env;
+  readonly args: (target: Target) => readonly string[];
+}
+
+export interface Peers {
+  rclone(run: PeerRun): Promise<Contender>;
+  aria2(run: PeerRun): Promise<Contender>;
+  curl(run: PeerRun): Promise<Contender>;
+  aws(run: PeerRun): Promise<Contender>;
+  mlflow(run: PeerRun): Promise<Contender>;
+}
+
+interface Program {
+  readonly argv: readonly string[];
+  readonly env?: Env;
+}
+
+/** Nothing is installed before it is asked for. */
+export function openPeers(say: (line: string) => void): Peers {
+  const peer =
+    (name: string, ensure: () => Promise<Program>) =>
+    async ({ suffix, env, args, ...rest }: PeerRun): Promise<Contender> => {
+      const shared = {
+        name: suffix === undefined ? name : `${name} ${suffix}`,
+        isUnverified: true,
+        ...rest,
+      };
+      try {
+        const program = await ensure();
+        return {
+          ...shared,
+          command: (target) => ({
+            argv: [...program.argv, ...args(target)],
+            env: scrubbedEnv({ ...program.env, ...env }),
+          }),
+        };
+      } catch (error) {
+        const missing = (error instanceof Error ? error.message : String(error)).split('\n')[0];
+        return { ...shared, missing: missing ?? '', command: () => ({ argv: [], env: {} }) };
+      }
+    };
+  return {
+    rclone: peer(`rclone ${RCLONE_VERSION}`, async () => ({
+      argv: [await ensureRclone(say), '--config', '/dev/null'],
+    })),
+    aria2: peer('aria2c', async () => {
+      const { path, env } = await ensureAria2(say);
+      return { argv: [path], env };
+    }),
+    curl: peer('curl', async () => {
+      const { path, env } = await ensureCurl(say);
+      return { argv: [path], env };
+    }),
+    aws: peer('aws s3 cp', async () => ({
+      argv: [(await ensureAwscli(say)).python, '-m', 'awscli', 's3', 'cp'],
+    })),
+    mlflow: peer(`mlflow artifacts download ${MLFLOW_VERSION}`, async () => {
+      const { python } = await ensureMlflowVenv({ cacheDir: cacheFolder(), onProgress: say });
+      return { argv: [python, '-m', 'mlflow', 'artifacts', 'download'] };
+    }),
+  };
+}
+
+/** rclone's name for what lies at an S3 endpoint; the keys come from the environment. */
+export function rcloneS3(endpoint: string, path: string): string {
+  return `:s3,provider=Minio,env_auth=true,endpoint="${endpoint}",region=us-east-1:${path}`;
+}
+
+/** One file of a web server, for the tools that take URLs: `waybill` is not among them. */
+export async function httpPeers(
+  peers: Peers,
+  url: string,
+  rest: Pick<PeerRun, 'brings' | 'before' | 'after'> = {},
+): Promise<readonly Contender[]> {
+  const name = url.slice(url.lastIndexOf('/') + 1);
+  return Promise.all([
+    peers.curl({
+      args: ({ folder }) => ['-fsS', '--retry', '3', '-o', join(folder, name), url],
+      ...rest,
+    }),
+    peers.aria2({
+      suffix: '-x4',
+      args: ({ folder }) => ['-q', '-c', '-x4', '-s4', '--file-allocation=none', '-d', folder, url],
+      ...rest,
+    }),
+    peers.rclone({
+      suffix: 'copyurl',
+      args: ({ folder }) => ['copyurl', url, join(folder, name)],
+      ...rest,
+    }),
+  ]);
+}
