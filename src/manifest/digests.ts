@@ -96,10 +96,13 @@ export class RecordWriter {
     this.#manifest = newSha256();
   }
 
-  /** Takes the next file, in ascending byte order of the path, stale ones among the others. */
-  add(entry: ManifestEntry): RecordLines {
+  /**
+   * Takes the next file, in ascending byte order of the path, stale ones among the others.
+   * @param line its manifest line, where that was made before
+   */
+  add(entry: ManifestEntry, line?: string): RecordLines {
     this.#last = inOrder(this.#last, entry.path);
-    const manifest = encodeManifestLine(entry);
+    const manifest = line ?? encodeManifestLine(entry);
     this.#manifest.update(manifest);
     if (entry.isStale === true) {
       this.#staleFiles += 1;

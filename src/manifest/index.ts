@@ -18,6 +18,7 @@ export {
 export type { LocalStamp, ManifestEntry } from './manifest.js';
 export {
   RECORD_FILES,
+  MAX_NAMES_IN_RECEIPT,
   capNames,
   decodeReceipt,
   decodeSeal,

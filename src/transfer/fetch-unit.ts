@@ -5,7 +5,7 @@ import type { CallContext, UnitRef, UnitResult } from './api.js';
 import { fetchLarge, type LargeFile } from './fetch-large.js';
 import { fetchSmall } from './fetch-small.js';
 import { dropPartial } from './partial.js';
-import { isDone, isRefused } from './in-place.js';
+import { doneBytes, isRefused } from './in-place.js';
 import type { PlanEntry } from './plan/page.js';
 import { LARGE_FROM_BYTES } from './plan/units.js';
 import { prove, type Arrived } from './prove.js';
@@ -25,6 +25,8 @@ interface Tally {
   /** The error that concerns more than a file. */
   wide: WaybillError | undefined;
   bytesFetched: number;
+  /** Bytes of the files that are in place, whoever brought them. */
+  bytesInPlace: number;
 }
 
 /** Runs a unit; see TransferEngine.fetchUnit. */
@@ -40,22 +42,30 @@ export async function fetchUnit(
     throw new WaybillError('WB_UNEXPECTED', `no unit ${unit.unit} in the plan`);
   const indices = unit.entry === undefined ? planned.entries : [unit.entry];
   const wanted = indices.flatMap((index) => {
-    const entry = page.entries[index];
-    return entry?.action === 'fetch' ? [{ index, entry }] : [];
+    const entry = page.entry(index);
+    return entry.action === 'fetch' ? [{ index, entry }] : [];
   });
   const { progress } = context;
   progress.phase = 'fetching';
   progress.filesTotal = wanted.length;
   progress.bytesTotal = wanted.reduce((total, { entry }) => total + (entry.sizeBytes ?? 0), 0);
   progress.name = wanted[0]?.entry.path ?? '';
+  const tally: Tally = {
+    ready: [],
+    failed: new Map(),
+    wide: undefined,
+    bytesFetched: 0,
+    bytesInPlace: 0,
+  };
   const missing: typeof wanted = [];
   for (const file of wanted) {
-    if (await isDone(pull, file.entry)) {
+    const bytes = await doneBytes(pull, file.entry);
+    if (bytes !== undefined) {
       progress.filesDone += 1;
-      progress.bytesDone += file.entry.sizeBytes ?? 0;
-    } else if (!isRefused(pull, file.entry)) missing.push(file);
+      progress.bytesDone += bytes;
+      tally.bytesInPlace += bytes;
+    } else if (!(await isRefused(pull, file.entry))) missing.push(file);
   }
-  const tally: Tally = { ready: [], failed: new Map(), wide: undefined, bytesFetched: 0 };
   const isLarge = ({ entry }: { entry: PlanEntry }): boolean =>
     (entry.sizeBytes ?? 0) >= LARGE_FROM_BYTES;
   await fetchWhole(
@@ -72,16 +82,12 @@ export async function fetchUnit(
   if (pull.record.request.reread) await readBackReady(pull, wanted, tally, context);
   await publishReady(pull, wanted, tally, context);
   if ([...tally.failed.values()].some(hasWrongBytes)) pull.startNewRound();
-  return resultOf(pull, wanted, tally);
+  return resultOf(wanted, tally);
 }
 
 /** Bytes that a damaged cache or proxy behind this connection may give again. */
 function hasWrongBytes({ code }: WaybillError): boolean {
   return code === 'WB_DIGEST_MISMATCH' || code === 'WB_SIZE_MISMATCH';
-}
-
-function sizeOf(pull: PullContext, entry: PlanEntry): number {
-  return pull.journal.fetched(entry.path)?.entry.sizeBytes ?? entry.sizeBytes ?? 0;
 }
 
 type Wanted = readonly { readonly index: number; readonly entry: PlanEntry }[];
@@ -252,7 +258,9 @@ async function publishReady(
   const refused = await publish(pull.publishing, tally.ready);
   context.progress.phase = phase;
   for (const { partialPath, entry } of tally.ready) {
-    if (!refused.has(entry.path)) await rm(`${partialPath}.parts`, { force: true });
+    if (refused.has(entry.path)) continue;
+    tally.bytesInPlace += entry.sizeBytes;
+    await rm(`${partialPath}.parts`, { force: true });
   }
   for (const { index, entry } of wanted) {
     const error = refused.get(entry.path);
@@ -261,14 +269,14 @@ async function publishReady(
   context.signal.throwIfAborted();
 }
 
-function resultOf(pull: PullContext, wanted: Wanted, tally: Tally): UnitResult {
+function resultOf(wanted: Wanted, tally: Tally): UnitResult {
   if (tally.wide !== undefined) throw tally.wide;
   const [first] = tally.failed.values();
   if (first !== undefined && (wanted.length === 1 || tally.failed.size > MAX_EXPELLED)) throw first;
   const done = wanted.filter(({ index }) => !tally.failed.has(index));
   return {
     files: done.length,
-    bytes: done.reduce((total, { entry }) => total + sizeOf(pull, entry), 0),
+    bytes: tally.bytesInPlace,
     bytesFetched: tally.bytesFetched,
     expelled: [...tally.failed.keys()],
   };

@@ -1,10 +1,13 @@
 /** What a pull has brought: plan and journal held together, and what an earlier pull left that is in neither. */
 import { join } from 'node:path';
-import type { ManifestEntry } from '../manifest/index.js';
+import { encodeManifestLine, type ManifestEntry } from '../manifest/index.js';
 import type { Failure } from '../model/pull.js';
 import type { CallContext } from './api.js';
+import { Capped } from './capped.js';
 import { isOfPlan } from './journal.js';
 import { lastManifest, type LastManifest } from './last-manifest.js';
+import { RECORD_NAMES } from './layout.js';
+import { SortedLines } from './lines/sorted-lines.js';
 import { filterOf, isFiltered } from './plan/filters.js';
 import { AS_RECORDED, planDirOf, readPages, type PlanEntry } from './plan/page.js';
 import { hashFile } from './plan-pull.js';
@@ -12,19 +15,30 @@ import { pruneFile, type PruneContext } from './prune.js';
 import type { PullContext } from './pull-context.js';
 import { fileOf, lookAt } from './take-name.js';
 
-/** What the plan and the journal say together. */
+/** In the place of a manifest line: the one of the last manifest stands as it is. */
+export const UNCHANGED = '';
+
+/** What the plan and the journal say together. The lines lie on disk where they are many. */
 export interface Outcome {
-  /** Files in place, in the order of the plan. */
-  readonly entries: ManifestEntry[];
-  readonly failures: Failure[];
-  readonly filesFetched: number;
-  readonly bytesFetched: number;
-  readonly filesKept: number;
+  /** Manifest lines of the files in place, and of what is left of earlier pulls; `UNCHANGED` for those of the last manifest. */
+  readonly lines: SortedLines;
+  /** Files in place. */
+  files: number;
+  /** Of these, those of level `digest`. */
+  digestFiles: number;
+  /** Lines that are `UNCHANGED`, and all lines. */
+  unchangedLines: number;
+  allLines: number;
+  readonly failures: Capped<Failure>;
+  filesFetched: number;
+  bytesFetched: number;
+  filesKept: number;
   /** Files that were left alone (`--if-exists skip`). */
-  readonly skipped: readonly string[];
+  readonly skipped: Capped<string>;
   /** Planned, and not come to; only of a pull that was ended. */
-  readonly filesLeft: number;
-  readonly planned: ReadonlySet<string>;
+  filesLeft: number;
+  /** Of the files in place, those that were read back. */
+  readonly readBack: { disk: number; cache: number };
   /** What the pull before this one left. */
   readonly last: LastManifest;
 }
@@ -32,54 +46,93 @@ export interface Outcome {
 /** Files looked at at once; more only queue up in Node's four file system threads. */
 const BATCH = 64;
 
+function startOutcome(pull: PullContext, last: LastManifest): Outcome {
+  return {
+    lines: new SortedLines(join(pull.ref.recordDir, RECORD_NAMES.sorting)),
+    failures: new Capped(),
+    skipped: new Capped(),
+    readBack: { disk: 0, cache: 0 },
+    last,
+    ...{ files: 0, digestFiles: 0, unchangedLines: 0, allLines: 0 },
+    ...{ filesFetched: 0, bytesFetched: 0, filesKept: 0, filesLeft: 0 },
+  };
+}
+
 /**
  * Joins plan and journal. Whatever is planned and neither in place nor failed is a failure too, unless the pull was ended
- * before it was through: then the plan may be incomplete as well.
+ * before it was through: then the plan may be incomplete as well. The caller drops `lines`, also after a failure.
  */
 export async function gather(
   pull: PullContext,
   context: CallContext,
   { isEnded }: { readonly isEnded: boolean } = { isEnded: false },
 ): Promise<Outcome> {
-  const entries: ManifestEntry[] = [];
-  const failures: Failure[] = [];
-  const planned = new Set<string>();
-  const skipped: string[] = [];
-  const counts = { filesFetched: 0, bytesFetched: 0, filesKept: 0, filesLeft: 0 };
-  const planDir = planDirOf(pull.ref.recordDir, pull.planId);
   const last = await lastManifest(pull.ref.recordDir, pull.last);
+  last.forgetNotes();
+  const outcome = startOutcome(pull, last);
+  const planDir = planDirOf(pull.ref.recordDir, pull.planId);
   for await (const page of readPages(planDir, { mayBeCut: isEnded })) {
-    const files = page.entries.filter(({ kind }) => kind === 'file');
-    for (let from = 0; from < files.length; from += BATCH) {
-      const batch = files.slice(from, from + BATCH);
+    let batch: PlanEntry[] = [];
+    for (let index = 0; index < page.size; index += 1) {
+      const entry = page.entry(index);
+      if (entry.kind === 'file') batch.push(entry);
+      if (batch.length < BATCH && index + 1 < page.size) continue;
       context.progress.name = batch[0]?.path ?? '';
-      const found = await Promise.all(batch.map((entry) => settle(pull, last, entry)));
-      for (const [index, one] of found.entries()) {
-        const { path, action } = batch[index] ?? { path: '', action: 'fetch' };
-        planned.add(path);
-        if (action === 'skip') skipped.push(path);
-        if (isEnded && one?.isMissing === true) counts.filesLeft += 1;
-        else if (one?.failure !== undefined) failures.push(one.failure);
-        if (one?.entry === undefined) continue;
-        entries.push(one.entry);
-        if (action === 'keep') counts.filesKept += 1;
-        else {
-          counts.filesFetched += 1;
-          counts.bytesFetched += one.bytesFetched ?? 0;
-        }
+      const found = await Promise.all(batch.map((one) => settle(pull, last, one)));
+      for (const [position, one] of batch.entries()) {
+        await take(outcome, pull, one, found[position], isEnded);
       }
+      batch = [];
     }
   }
-  for (const { path, code, message } of pull.journal.failures(pull.planId)) {
-    failures.push({ path, code, message });
+  for await (const { path, code, message } of pull.journal.failures(pull.planId)) {
+    outcome.failures.add({ path, code, message });
   }
-  return { entries, failures, ...counts, skipped, planned, last };
+  return outcome;
+}
+
+async function take(
+  outcome: Outcome,
+  pull: PullContext,
+  { path, action }: PlanEntry,
+  found: Settled | undefined,
+  isEnded: boolean,
+): Promise<void> {
+  const entry = found?.entry;
+  outcome.last.note(path, entry !== undefined);
+  pull.journal.note(path, entry !== undefined);
+  if (action === 'skip') outcome.skipped.add(path);
+  if (isEnded && found?.isMissing === true) outcome.filesLeft += 1;
+  else if (found?.failure !== undefined) outcome.failures.add(found.failure);
+  if (entry === undefined) return;
+  await addLine(outcome, entry, found?.isUnchanged === true);
+  outcome.files += 1;
+  if (entry.level === 'digest') outcome.digestFiles += 1;
+  if (entry.readBack !== undefined) outcome.readBack[entry.readBack] += 1;
+  if (action === 'keep') outcome.filesKept += 1;
+  else {
+    outcome.filesFetched += 1;
+    outcome.bytesFetched += found?.bytesFetched ?? 0;
+  }
+}
+
+async function addLine(
+  outcome: Outcome,
+  entry: ManifestEntry,
+  isUnchanged: boolean,
+): Promise<void> {
+  outcome.allLines += 1;
+  if (isUnchanged) outcome.unchangedLines += 1;
+  const line = isUnchanged ? UNCHANGED : encodeManifestLine(entry).trimEnd();
+  await outcome.lines.add(entry.path, line);
 }
 
 interface Settled {
   readonly entry?: ManifestEntry;
   readonly bytesFetched?: number;
   readonly failure?: Failure;
+  /** The entry is that of the last manifest. */
+  readonly isUnchanged?: boolean;
   /** It was never fetched. */
   readonly isMissing?: true;
 }
@@ -89,15 +142,16 @@ async function settle(
   last: LastManifest,
   entry: PlanEntry,
 ): Promise<Settled | undefined> {
-  if (pull.journal.failed(entry.path)?.planId === pull.planId) return undefined;
+  if ((await pull.journal.failed(entry.path))?.planId === pull.planId) return undefined;
   if (entry.action === 'keep' && entry.kept !== undefined) {
-    const kept = entry.kept === AS_RECORDED ? last.entries.get(entry.path) : entry.kept;
-    if (kept !== undefined) return inPlace(pull, kept, 0);
+    const isUnchanged = entry.kept === AS_RECORDED;
+    const kept = entry.kept === AS_RECORDED ? await last.get(entry.path) : entry.kept;
+    if (kept !== undefined) return { ...(await inPlace(pull, kept, 0)), isUnchanged };
     const message = `the record of ${entry.path} was removed while the pull ran`;
     return { failure: { path: entry.path, code: 'WB_LOCAL_DAMAGE', message } };
   }
   if (entry.action !== 'fetch') return undefined;
-  const line = pull.journal.fetched(entry.path);
+  const line = await pull.journal.fetched(entry.path);
   if (line === undefined || !isOfPlan(line, { ...entry, planId: pull.planId })) {
     const message = 'it was never fetched';
     return { failure: { path: entry.path, code: 'WB_UNEXPECTED', message }, isMissing: true };
@@ -118,16 +172,14 @@ async function inPlace(
 
 /** What is left of earlier pulls. */
 export interface Leftovers {
-  /** Lines for the manifest, marked: Waybill wrote these files, and this pull has not brought them. */
-  readonly lines: ManifestEntry[];
   /** Those that the source no longer has. */
-  readonly stale: string[];
-  readonly pruned: string[];
+  readonly stale: Capped<string>;
+  readonly pruned: Capped<string>;
 }
 
 /**
- * Files that an earlier pull wrote and that this one has not brought. Those that the source no longer has are stale, and
- * `--prune` removes them after a complete, unfiltered listing.
+ * Files that an earlier pull wrote and that this one has not brought: their lines go to the others, marked. Those that the
+ * source no longer has are stale, and `--prune` removes them after a complete, unfiltered listing.
  */
 export async function leftoversOf(
   pull: PullContext,
@@ -137,36 +189,34 @@ export async function leftoversOf(
 ): Promise<Leftovers> {
   const { request } = pull.record;
   const mayPrune =
-    !isEnded && request.prune && !isFiltered(request.filters) && outcome.failures.length === 0;
+    !isEnded && request.prune && !isFiltered(request.filters) && outcome.failures.count === 0;
   const pruning: PruneContext = {
     filesRoot: pull.layout.filesRoot,
     partialDir: pull.partialDir,
     hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
   };
   const isWanted = filterOf(request.filters);
-  const brought = new Set(outcome.entries.map(({ path }) => path));
-  const lines: ManifestEntry[] = [];
-  const stale: string[] = [];
-  const pruned: string[] = [];
-  for (const entry of writtenBefore(pull, outcome.last)) {
+  const stale = new Capped<string>();
+  const pruned = new Capped<string>();
+  for await (const { entry, isPlanned, isRecorded } of writtenBefore(pull, outcome.last)) {
     const { path } = entry;
-    if (brought.has(path)) continue;
     // Neither a listing that was cut nor one that was filtered tells what the source no longer has.
-    const isStale = !isEnded && !outcome.planned.has(path) && isWanted(path);
+    const isStale = !isEnded && !isPlanned && isWanted(path);
     if (mayPrune && isStale) {
       context.signal.throwIfAborted();
       context.progress.name = path;
       if (await pruneFile(pruning, entry)) {
-        pruned.push(path);
+        pruned.add(path);
         continue;
       }
     }
     const isThere = await lookAt(join(pull.layout.filesRoot, path)).catch(() => undefined);
     if (fileOf(isThere) === undefined) continue;
-    lines.push(markedLine(entry, isStale));
-    if (isStale) stale.push(path);
+    const marked = markedLine(entry, isStale);
+    await addLine(outcome, marked, isRecorded && marked === entry);
+    if (isStale) stale.add(path);
   }
-  return { lines, stale, pruned };
+  return { stale, pruned };
 }
 
 /** The line of a file that is in no count; the very one that was there, where it says so already. */
@@ -176,9 +226,19 @@ function markedLine(entry: ManifestEntry, isStale: boolean): ManifestEntry {
   return { ...rest, isStale: true, ...(isStale ? {} : { isLeft: true as const }) };
 }
 
-/** The last manifest, and what interrupted pulls since have brought. */
-function writtenBefore(pull: PullContext, last: LastManifest): Iterable<ManifestEntry> {
-  const written = new Map(last.entries);
-  for (const { entry } of pull.journal.allFetched()) written.set(entry.path, entry);
-  return written.values();
+interface Written {
+  readonly entry: ManifestEntry;
+  readonly isPlanned: boolean;
+  /** It is the line of the last manifest, not that of a pull that was interrupted since. */
+  readonly isRecorded: boolean;
+}
+
+/** What the last manifest, and interrupted pulls since, have of files that this pull has not brought. */
+async function* writtenBefore(pull: PullContext, last: LastManifest): AsyncGenerator<Written> {
+  for await (const { entry, isPlanned } of last.beside()) {
+    const line = await pull.journal.fetched(entry.path);
+    pull.journal.note(entry.path, true);
+    yield { entry: line?.entry ?? entry, isPlanned, isRecorded: line === undefined };
+  }
+  for await (const written of pull.journal.fetchedBeside()) yield { ...written, isRecorded: false };
 }

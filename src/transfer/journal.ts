@@ -4,17 +4,28 @@
  * only on the same host since the same boot, else the file that it names is hashed first.
  */
 import { randomBytes } from 'node:crypto';
-import { open, readdir, readFile, type FileHandle } from 'node:fs/promises';
+import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { isErrorCode, type ErrorCode } from '../model/errors.js';
 import { samePin, type Pin } from '../model/object-entry.js';
-import { SPECIAL_KINDS, type SpecialKind } from '../model/special.js';
-import { manifestEntrySchema, type ManifestEntry } from '../manifest/manifest.js';
+import type { SpecialKind } from '../model/special.js';
+import type { ManifestEntry } from '../manifest/manifest.js';
 import { toDestinationError } from './destination-error.js';
 import { fsyncDir, makeFolderInside } from './durable-file.js';
+import {
+  keysOf,
+  parseLine,
+  type FailedLine,
+  type FetchedLine,
+  type Line,
+  type LineKeys,
+  type PublishingLine,
+  type SpecialLine,
+} from './journal-lines.js';
 import type { Replaceable } from './take-name.js';
-import { checkedLine, readCheckedLines } from './thread/checked-lines.js';
+import { checkedLine, checkedText } from './thread/checked-lines.js';
+import { LineFiles } from './lines/line-files.js';
+import { MARKS, PathIndex } from './lines/path-index.js';
+import { scanLines } from './lines/scan-lines.js';
 
 /** Who writes: enough to tell a dead writer from a living one. */
 export interface WriterIdentity {
@@ -25,73 +36,7 @@ export interface WriterIdentity {
   readonly startTicks: string;
 }
 
-const headSchema = z.object({
-  kind: z.literal('head'),
-  host: z.string(),
-  bootId: z.string(),
-  pid: z.number(),
-  startTicks: z.string(),
-});
-const fetchedSchema = z.object({
-  kind: z.literal('fetched'),
-  planId: z.string(),
-  entry: manifestEntrySchema,
-  bytesFetched: z.number().default(0),
-});
-const publishingSchema = z.object({
-  kind: z.literal('publishing'),
-  planId: z.string(),
-  entry: manifestEntrySchema,
-  /** The partial that gets the name; after a kill in between it may have both. */
-  partialName: z.string().exactOptional(),
-});
-const failedSchema = z.object({
-  kind: z.literal('failed'),
-  planId: z.string(),
-  path: z.string(),
-  code: z.custom<ErrorCode>(isErrorCode),
-  message: z.string(),
-});
-const warningSchema = z.object({
-  kind: z.literal('warning'),
-  planId: z.string(),
-  message: z.string(),
-});
-const recordSchema = z.object({
-  kind: z.literal('skipped record'),
-  planId: z.string(),
-  path: z.string(),
-});
-const specialSchema = z.object({
-  kind: z.literal('skipped special'),
-  planId: z.string(),
-  path: z.string(),
-  special: z.enum(SPECIAL_KINDS),
-});
-const durableSchema = z.object({ kind: z.literal('durable') });
-const lineSchema = z.discriminatedUnion('kind', [
-  headSchema,
-  fetchedSchema,
-  publishingSchema,
-  failedSchema,
-  warningSchema,
-  recordSchema,
-  specialSchema,
-  durableSchema,
-]);
-
-/** A file that is in place. */
-export type FetchedLine = z.infer<typeof fetchedSchema>;
-/**
- * A file that is flushed and about to get its name. After a kill between the two, the file under that name is
- * recognised by inode, time and size as ours, and not taken for somebody else's.
- */
-export type PublishingLine = z.infer<typeof publishingSchema>;
-/** A file that finally failed. */
-export type FailedLine = z.infer<typeof failedSchema>;
-/** What a plan left out, for it is neither file nor folder. */
-type SpecialLine = z.infer<typeof specialSchema>;
-type Line = z.infer<typeof lineSchema>;
+export type { FailedLine, FetchedLine, PublishingLine } from './journal-lines.js';
 
 /** A fetched line as it was found. */
 export interface JournalEntry extends FetchedLine {
@@ -130,62 +75,138 @@ export function isPublishedFile(entry: ManifestEntry, found: Replaceable): boole
   );
 }
 
+/** The file that this process writes. */
+interface OwnFile {
+  readonly handle: FileHandle;
+  readonly number: number;
+  sizeBytes: number;
+}
+
+/** A fetched line, and where it lies. */
+type Fetched = Omit<LineKeys, 'kind'> & { readonly place: number };
+
+/** A file of another process, and how far it is read. */
+interface JournalFile {
+  readonly number: number;
+  readBytes: number;
+  isSameBoot: boolean;
+  /** Fetched lines after the last mark. */
+  readonly pending: Fetched[];
+}
+
+const newJournalFile = (number: number): JournalFile => ({
+  number,
+  readBytes: 0,
+  isSameBoot: false,
+  pending: [],
+});
+
+/** A receipt names no more. */
+const MAX_WARNINGS = 1_000;
+
 /** All journals of a record folder, read; and the one that this process appends to. */
 export class Journal {
-  private readonly fetchedByPath = new Map<string, JournalEntry>();
-  private readonly publishingByPath = new Map<string, PublishingLine>();
-  private readonly failedByPath = new Map<string, FailedLine>();
+  private readonly files = new LineFiles();
+  /** The last line of each file in place. */
+  private readonly fetchedLines = new PathIndex();
+  private readonly failedLines = new PathIndex();
+  /** Gone again as soon as the file is in place: as many as are being published, or were when a process died. */
+  private readonly publishingByPath = new Map<string, PublishingLine | string>();
   private readonly warningTexts = new Set<string>();
   private readonly skippedRecordPaths = new Set<string>();
   private readonly specialsByPath = new Map<string, SpecialLine>();
+  private readonly ownNames = new Set<string>();
+  private readonly others = new Map<string, JournalFile>();
+  private landedBytes = 0;
   private appending: Promise<unknown> = Promise.resolve();
-  private file: FileHandle | undefined;
+  private reading: Promise<unknown> = Promise.resolve();
+  private own: OwnFile | undefined;
 
   private constructor(
     private readonly folder: string,
     private readonly writer: WriterIdentity,
+    private readonly planId: string | undefined,
   ) {}
 
-  /** Reads what is there. Throws WB_DESTINATION_FAILED and its kin. */
-  static async open(folder: string, writer: WriterIdentity): Promise<Journal> {
-    const journal = new Journal(folder, writer);
-    try {
-      await makeFolderInside(folder);
-      const names = (await readdir(folder)).filter((name) => name.endsWith('.journal')).sort();
-      for (const name of names) journal.read(await readFile(join(folder, name), 'utf8'));
-    } catch (error) {
-      throw toDestinationError(error, 'read the journal', folder);
-    }
+  /**
+   * Reads what is there. Throws WB_DESTINATION_FAILED and its kin.
+   * @param planId whose lines `bytesOfPlan` counts
+   */
+  static async open(folder: string, writer: WriterIdentity, planId?: string): Promise<Journal> {
+    const journal = new Journal(folder, writer, planId);
+    await makeFolderInside(folder);
+    await journal.refresh();
     return journal;
   }
 
-  /** The same journals as they are now: other processes write to theirs. */
-  reread(): Promise<Journal> {
-    return Journal.open(this.folder, this.writer);
+  /** Reads what other processes have written since. */
+  refresh(): Promise<void> {
+    const read = async (): Promise<void> => {
+      try {
+        await this.readOthers();
+      } catch (error) {
+        throw toDestinationError(error, 'read the journal', this.folder);
+      }
+    };
+    const done = this.reading.then(read, read);
+    this.reading = done;
+    return done;
   }
 
-  fetched(path: string): JournalEntry | undefined {
-    return this.fetchedByPath.get(path);
+  /** The last line of a file in place; undefined where there is none. */
+  async fetched(path: string): Promise<JournalEntry | undefined> {
+    const slot = this.fetchedLines.find(path);
+    if (slot === undefined) return undefined;
+    const isTrusted = this.fetchedLines.isMarked(slot, MARKS.trusted);
+    const line = await this.lineAt(this.fetchedLines.placeAt(slot));
+    return line?.kind === 'fetched' && line.entry.path === path
+      ? { ...line, isTrusted }
+      : undefined;
   }
 
-  /** Every file that some run has brought, the last line of each. */
-  allFetched(): Iterable<JournalEntry> {
-    return this.fetchedByPath.values();
+  /** Bytes of the files that the plan at hand has brought so far. */
+  get bytesOfPlan(): number {
+    return this.landedBytes;
+  }
+
+  /** Notes that a file is planned, and whether it is in place as planned: `fetchedBeside` leaves out the latter. */
+  note(path: string, isBrought: boolean): void {
+    this.fetchedLines.markPath(path, isBrought ? MARKS.planned | MARKS.brought : MARKS.planned);
+  }
+
+  /** Every file that some run has brought and that was not noted as brought; `isPlanned`: it was noted. */
+  async *fetchedBeside(): AsyncGenerator<{ entry: ManifestEntry; isPlanned: boolean }> {
+    for (const place of this.fetchedLines.placesWithout(MARKS.brought)) {
+      const line = await this.lineAt(place);
+      if (line?.kind !== 'fetched') continue;
+      const slot = this.fetchedLines.find(line.entry.path);
+      const isPlanned = slot !== undefined && this.fetchedLines.isMarked(slot, MARKS.planned);
+      yield { entry: line.entry, isPlanned };
+    }
   }
 
   /** What was about to be published under a path, when no line says that it was. */
   publishing(path: string): PublishingLine | undefined {
-    return this.publishingByPath.get(path);
+    const line = this.publishingByPath.get(path);
+    if (typeof line !== 'string') return line;
+    const parsed = parseLine(line);
+    return parsed?.kind === 'publishing' ? parsed : undefined;
   }
 
   /** The final failure of a file, unless a later attempt brought it. */
-  failed(path: string): FailedLine | undefined {
-    return this.failedByPath.get(path);
+  async failed(path: string): Promise<FailedLine | undefined> {
+    const slot = this.failedLines.find(path);
+    if (slot === undefined) return undefined;
+    const line = await this.lineAt(this.failedLines.placeAt(slot));
+    return line?.kind === 'failed' && line.path === path ? line : undefined;
   }
 
   /** Failures of one plan that no later success has made void. */
-  failures(planId: string): FailedLine[] {
-    return [...this.failedByPath.values()].filter((line) => line.planId === planId);
+  async *failures(planId: string): AsyncGenerator<FailedLine> {
+    for (const place of this.failedLines.placesWithout(0)) {
+      const line = await this.lineAt(place);
+      if (line?.kind === 'failed' && line.planId === planId) yield line;
+    }
   }
 
   /** Warnings for the receipt. */
@@ -195,23 +216,25 @@ export class Journal {
 
   /** Records files in place. When this resolves, the lines survive a power cut. */
   async addFetched(lines: readonly FetchedLine[]): Promise<void> {
-    await this.append([...lines, { kind: 'durable' }]);
-    for (const line of lines) this.take(line, true);
+    const places = await this.append([...lines, { kind: 'durable' }]);
+    for (const [index, { planId, entry }] of lines.entries()) {
+      this.takeFetched({ ...entry, planId, place: places[index] ?? -1 }, true);
+    }
   }
 
   /** Announces files that get their names next. When this resolves, the lines survive a power cut. */
   async addPublishing(lines: readonly PublishingLine[]): Promise<void> {
     await this.append(lines);
-    for (const line of lines) this.take(line, true);
+    for (const line of lines) this.publishingByPath.set(line.entry.path, line);
   }
 
   async addFailed(line: FailedLine): Promise<void> {
-    await this.append([line]);
-    this.take(line, true);
+    const [place = -1] = await this.append([line]);
+    this.failedLines.set(line.path, place);
   }
 
   async addWarning(planId: string, message: string): Promise<void> {
-    if (this.warningTexts.has(message)) return;
+    if (this.warningTexts.has(message) || this.warningTexts.size >= MAX_WARNINGS) return;
     this.warningTexts.add(message);
     await this.append([{ kind: 'warning', planId, message }]);
   }
@@ -251,17 +274,28 @@ export class Journal {
   }
 
   private async drop(): Promise<void> {
-    const { file } = this;
-    this.file = undefined;
-    await file?.close().catch(() => undefined);
+    const { own } = this;
+    this.own = undefined;
+    await own?.handle.close().catch(() => undefined);
   }
 
-  private append(lines: readonly Line[]): Promise<void> {
-    const write = async (): Promise<void> => {
+  /** Answers the places of the lines. */
+  private append(lines: readonly Line[]): Promise<number[]> {
+    const write = async (): Promise<number[]> => {
       try {
-        this.file ??= await this.create();
-        await this.file.write(lines.map((line) => checkedLine(JSON.stringify(line))).join(''));
-        await this.file.datasync();
+        this.own ??= await this.create();
+        const { handle, number, sizeBytes } = this.own;
+        const texts = lines.map((line) => checkedLine(JSON.stringify(line)));
+        const places: number[] = [];
+        let offset = sizeBytes;
+        for (const text of texts) {
+          places.push(this.files.placeOf(number, offset));
+          offset += Buffer.byteLength(text);
+        }
+        await handle.write(texts.join(''));
+        await handle.datasync();
+        this.own.sizeBytes = offset;
+        return places;
       } catch (error) {
         // Nobody knows what the disk has of this file (rule 14): what comes next goes into a new one.
         await this.drop();
@@ -274,52 +308,91 @@ export class Journal {
     return done;
   }
 
-  private async create(): Promise<FileHandle> {
+  private async create(): Promise<OwnFile> {
     const { host, pid, startTicks } = this.writer;
     // After a reboot another process may have the same number and the same start; it must not go on behind a torn tail.
-    const name = `${host}-${pid}-${startTicks}-${randomBytes(4).toString('hex')}.journal`;
-    const path = join(this.folder, name.replace(/[^A-Za-z0-9.-]/g, '_'));
-    const file = await open(path, 'ax', 0o600);
+    const tail = `${host}-${pid}-${startTicks}-${randomBytes(4).toString('hex')}.journal`;
+    const name = tail.replace(/[^A-Za-z0-9.-]/g, '_');
+    const path = join(this.folder, name);
+    this.ownNames.add(name);
+    const handle = await open(path, 'ax', 0o600);
     try {
-      await file.write(checkedLine(JSON.stringify({ kind: 'head', ...this.writer })));
+      const head = checkedLine(JSON.stringify({ kind: 'head', ...this.writer }));
+      await handle.write(head);
       // A line is as durable as the name of its file.
       await fsyncDir(this.folder);
-      return file;
+      const number = this.files.add([path]);
+      return { handle, number, sizeBytes: Buffer.byteLength(head) };
     } catch (error) {
-      await file.close().catch(() => undefined);
+      await handle.close().catch(() => undefined);
       throw error;
     }
   }
 
-  private read(content: string): void {
-    const pending: FetchedLine[] = [];
-    let isSameBoot = false;
-    const settle = (isTrusted: boolean): void => {
-      for (const line of pending.splice(0)) this.take(line, isTrusted);
-    };
-    for (const text of readCheckedLines(content)) {
-      const parsed = lineSchema.safeParse(JSON.parse(text));
-      if (!parsed.success) continue;
-      const line = parsed.data;
-      if (line.kind === 'head') {
-        settle(isSameBoot);
-        isSameBoot = line.host === this.writer.host && line.bootId === this.writer.bootId;
-      } else if (line.kind === 'durable') settle(true);
-      else if (line.kind === 'fetched') pending.push(line);
-      else this.take(line, true);
+  private async readOthers(): Promise<void> {
+    const names = (await readdir(this.folder)).filter((name) => name.endsWith('.journal')).sort();
+    for (const name of names) {
+      if (this.ownNames.has(name)) continue;
+      const path = join(this.folder, name);
+      const file = this.others.get(name) ?? newJournalFile(this.files.add([path]));
+      this.others.set(name, file);
+      await this.read(path, file);
     }
-    settle(isSameBoot);
   }
 
-  private take(line: Line, isTrusted: boolean): void {
-    if (line.kind === 'fetched') {
-      this.fetchedByPath.set(line.entry.path, { ...line, isTrusted });
-      this.failedByPath.delete(line.entry.path);
-      this.publishingByPath.delete(line.entry.path);
-    } else if (line.kind === 'publishing') this.publishingByPath.set(line.entry.path, line);
-    else if (line.kind === 'failed') {
-      this.failedByPath.set(line.path, line);
-    } else if (line.kind === 'warning') this.warningTexts.add(line.message);
+  private async read(path: string, file: JournalFile): Promise<void> {
+    for await (const lines of scanLines(path, { fromBytes: file.readBytes })) {
+      for (const { bytes, offsetBytes } of lines) {
+        file.readBytes = offsetBytes + bytes.length + 1;
+        const text = checkedText(bytes);
+        if (text !== undefined) {
+          this.readLine(text, file, this.files.placeOf(file.number, offsetBytes));
+        }
+      }
+    }
+    // A mark may still come for them.
+    for (const line of file.pending) this.takeFetched(line, file.isSameBoot);
+  }
+
+  private readLine(text: string, file: JournalFile, place: number): void {
+    const keys = keysOf(text);
+    if (keys !== undefined) {
+      if (keys.kind === 'fetched') file.pending.push({ ...keys, place });
+      else this.publishingByPath.set(keys.path, text);
+      return;
+    }
+    const line = parseLine(text);
+    if (line?.kind === 'head') {
+      this.settle(file, file.isSameBoot);
+      file.isSameBoot = line.host === this.writer.host && line.bootId === this.writer.bootId;
+    } else if (line?.kind === 'durable') this.settle(file, true);
+    else if (line?.kind === 'fetched') {
+      file.pending.push({ ...line.entry, planId: line.planId, place });
+    } else if (line !== undefined) this.take(line, place);
+  }
+
+  private settle(file: JournalFile, isTrusted: boolean): void {
+    for (const line of file.pending.splice(0)) this.takeFetched(line, isTrusted);
+  }
+
+  private async lineAt(place: number): Promise<Line | undefined> {
+    const text = checkedText(await this.files.lineAt(place));
+    return text === undefined ? undefined : parseLine(text);
+  }
+
+  private takeFetched({ planId, path, sizeBytes, place }: Fetched, isTrusted: boolean): void {
+    const isOfPlan = planId === this.planId;
+    const marks = (isTrusted ? MARKS.trusted : 0) | (isOfPlan ? MARKS.ofPlan : 0);
+    const before = this.fetchedLines.set(path, place, marks) ?? 0;
+    if (isOfPlan && (before & MARKS.ofPlan) === 0) this.landedBytes += sizeBytes;
+    this.failedLines.drop(path);
+    this.publishingByPath.delete(path);
+  }
+
+  private take(line: Line, place: number): void {
+    if (line.kind === 'publishing') this.publishingByPath.set(line.entry.path, line);
+    else if (line.kind === 'failed') this.failedLines.set(line.path, place);
+    else if (line.kind === 'warning') this.warningTexts.add(line.message);
     else if (line.kind === 'skipped record') this.skippedRecordPaths.add(line.path);
     else if (line.kind === 'skipped special') this.specialsByPath.set(line.path, line);
   }

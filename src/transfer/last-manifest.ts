@@ -1,16 +1,21 @@
 /** What an earlier pull left at a destination. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeManifest,
+  decodeManifestLine,
   decodeReceipt,
   type ManifestEntry,
   type Receipt,
 } from '../manifest/index.js';
 import { readTextIfThere } from './durable-file.js';
 import { RECORD_NAMES } from './layout.js';
+import { LineFiles } from './lines/line-files.js';
+import { MARKS, PathIndex } from './lines/path-index.js';
+import { scanLines } from './lines/scan-lines.js';
+import { digestOf } from './read-record.js';
 import { lookAt } from './take-name.js';
 
 /** Where a record may lie: in place, or set aside before new bytes came (rule 19). */
@@ -19,17 +24,87 @@ const places = (recordDir: string): readonly string[] => [
   join(recordDir, RECORD_NAMES.previous),
 ];
 
-/** Larger ones are read line by line, and each line is checked. */
-const MAX_WHOLE_BYTES = 64 * 1024 * 1024;
+/** The manifest of the pull before this one: an index in memory, the lines where they lie. */
+export class LastManifest {
+  private readonly files = new LineFiles();
 
-/** The manifest of the pull before this one. */
-export interface LastManifest {
-  /** By path, stale ones too; empty where there is none. */
-  readonly entries: ReadonlyMap<string, ManifestEntry>;
-  /** The receipt in place that names exactly these lists; absent where there is none, or where they were touched. */
-  readonly receipt?: Receipt;
-  /** What the files of the record in place looked like before they were read; absent where it is not whole. */
-  readonly stamp?: string;
+  private constructor(
+    private readonly index: PathIndex,
+    /** Waybill wrote each line: the receipt beside it names just these bytes. */
+    private readonly isProven: boolean,
+    paths: readonly string[],
+    inode: bigint | undefined,
+    /** The receipt in place that names exactly these lists; absent where there is none, or where they were touched. */
+    readonly receipt?: Receipt,
+    /** What the files of the record in place looked like before they were read; absent where it is not whole. */
+    readonly stamp?: string,
+  ) {
+    if (paths.length > 0) this.files.add(paths, inode);
+  }
+
+  /** There is none. */
+  static none(): LastManifest {
+    return new LastManifest(new PathIndex(), false, [], undefined);
+  }
+
+  /** Reads the one that lies in one of two places (rule 19). Throws WB_LOCAL_DAMAGE; ENOENT where it is not there. */
+  static async read(
+    recordDir: string,
+    place: string,
+    stamp: string | undefined,
+  ): Promise<LastManifest> {
+    const path = join(place, RECORD_NAMES.manifest);
+    const { ino } = await stat(path, { bigint: true });
+    const paths = places(recordDir).map((one) => join(one, RECORD_NAMES.manifest));
+    const receipt = await receiptThere(place);
+    const { index, digest } = await indexManifest(path);
+    const isProven = receipt !== undefined && receipt.manifestDigest === digest;
+    if (!isProven) await checkLines(path);
+    const isWhole = isProven && place === recordDir && (await hasSums(place, receipt));
+    return isWhole
+      ? new LastManifest(index, isProven, paths, ino, receipt, stamp)
+      : new LastManifest(index, isProven, paths, ino);
+  }
+
+  /** How many files it names, stale ones too. */
+  get size(): number {
+    return this.index.size;
+  }
+
+  /** Its line of a file; undefined where it has none. */
+  async get(path: string): Promise<ManifestEntry | undefined> {
+    const slot = this.index.find(path);
+    if (slot === undefined) return undefined;
+    const entry = await this.lineAt(this.index.placeAt(slot));
+    return entry.path === path ? entry : undefined;
+  }
+
+  /** Forgets what was noted. */
+  forgetNotes(): void {
+    this.index.unmark(MARKS.planned | MARKS.brought);
+  }
+
+  /** Notes that a file is planned, and whether it is in place as planned: `beside` leaves out the latter. */
+  note(path: string, isBrought: boolean): void {
+    this.index.markPath(path, isBrought ? MARKS.planned | MARKS.brought : MARKS.planned);
+  }
+
+  /** Every file that was not noted as brought, in the order of the manifest; `isPlanned`: it was noted. */
+  async *beside(): AsyncGenerator<{ entry: ManifestEntry; isPlanned: boolean }> {
+    for (const place of this.index.placesWithout(MARKS.brought)) {
+      const entry = await this.lineAt(place);
+      const slot = this.index.find(entry.path);
+      const isPlanned = slot !== undefined && this.index.isMarked(slot, MARKS.planned);
+      yield { entry, isPlanned };
+    }
+  }
+
+  private async lineAt(place: number): Promise<ManifestEntry> {
+    const text = (await this.files.lineAt(place)).toString('utf8');
+    // The schema of a line that Waybill wrote would take longer than all the rest.
+    if (this.isProven) return JSON.parse(text) as ManifestEntry;
+    return decodeManifestLine(text, RECORD_NAMES.manifest, 0);
+  }
 }
 
 /** Reads the last manifest anew, unless the one that was read before still lies there untouched. Throws WB_LOCAL_DAMAGE. */
@@ -56,26 +131,24 @@ async function stampOf(recordDir: string): Promise<string | undefined> {
 export async function readLastManifest(recordDir: string): Promise<LastManifest> {
   const stamp = await stampOf(recordDir);
   for (const place of places(recordDir)) {
-    const path = join(place, RECORD_NAMES.manifest);
     try {
-      const receipt = await receiptThere(place);
-      const proven = receipt === undefined ? undefined : await readProven(path, receipt);
-      if (proven !== undefined) {
-        const isInPlace = receipt !== undefined && place === recordDir;
-        const isWhole = isInPlace && (await hasSums(place, receipt));
-        if (!isWhole) return { entries: proven };
-        return { entries: proven, receipt, ...(stamp === undefined ? {} : { stamp }) };
-      }
-      const entries = new Map<string, ManifestEntry>();
-      for await (const entry of decodeManifest(createReadStream(path, 'utf8'), { name: path })) {
-        entries.set(entry.path, entry);
-      }
-      return { entries };
+      return await LastManifest.read(recordDir, place, stamp);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
-  return { entries: new Map() };
+  return LastManifest.none();
+}
+
+/** Whether an earlier pull left a manifest that names a file. */
+export async function hasLastManifest(recordDir: string): Promise<boolean> {
+  const sizes = places(recordDir).map((place) =>
+    stat(join(place, RECORD_NAMES.manifest)).then(
+      ({ size }) => size,
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).some((size) => size > 0);
 }
 
 /** One that cannot be read proves nothing; whoever needs it says so. */
@@ -83,30 +156,29 @@ async function receiptThere(place: string): Promise<Receipt | undefined> {
   return readReceipt(place).catch(() => undefined);
 }
 
-/** The lines of a manifest that is the one that a receipt names: Waybill wrote each of them. Undefined: it is not. */
-async function readProven(
-  path: string,
-  { manifestDigest }: Receipt,
-): Promise<Map<string, ManifestEntry> | undefined> {
-  if ((await stat(path)).size > MAX_WHOLE_BYTES) return undefined;
-  const bytes = await readFile(path);
-  if (sha256(bytes) !== manifestDigest) return undefined;
-  const entries = new Map<string, ManifestEntry>();
-  for (const line of bytes.toString('utf8').split('\n')) {
-    if (line === '') continue;
-    const entry = JSON.parse(line) as ManifestEntry;
-    entries.set(entry.path, entry);
+const PATH = /^\{"path":("(?:[^"\\]|\\.)+")/;
+
+/** Where each line lies, and the SHA-256 of all of them. A line that begins otherwise is found by no path. */
+async function indexManifest(path: string): Promise<{ index: PathIndex; digest: string }> {
+  const index = new PathIndex();
+  const hash = createHash('sha256');
+  for await (const lines of scanLines(path, { onChunk: (chunk) => hash.update(chunk) })) {
+    for (const { bytes, offsetBytes } of lines) {
+      const [, quoted] = PATH.exec(bytes.toString('utf8')) ?? [];
+      if (quoted !== undefined) index.set(JSON.parse(quoted) as string, offsetBytes);
+    }
   }
-  return entries;
+  return { index, digest: hash.digest('hex') };
+}
+
+/** Whether every line is one. Throws WB_LOCAL_DAMAGE. */
+async function checkLines(path: string): Promise<void> {
+  for await (const entry of decodeManifest(createReadStream(path, 'utf8'), { name: path }))
+    void entry;
 }
 
 async function hasSums(place: string, { treeDigest }: Receipt): Promise<boolean> {
-  const bytes = await readFile(join(place, RECORD_NAMES.sums)).catch(() => undefined);
-  return bytes !== undefined && sha256(bytes) === treeDigest;
-}
-
-function sha256(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return (await digestOf(join(place, RECORD_NAMES.sums)).catch(() => undefined)) === treeDigest;
 }
 
 /** The receipt in place; undefined if the destination is not complete. */

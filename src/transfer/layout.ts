@@ -46,4 +46,6 @@ export const RECORD_NAMES = {
   plan: 'plan',
   journal: 'journal',
   partial: 'partial',
+  /** Lines of the record, while they are sorted. */
+  sorting: 'sorting',
 } as const;

@@ -96,7 +96,7 @@ async function startPlanning(
         planId: pull.planId,
         parents: new Parents(pull.layout.filesRoot),
         journal: pull.journal,
-        last: last.entries,
+        last,
         hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
         ...(request.reread ? { readBack: keptReader(pull, live) } : {}),
         ...pinAsker(store, live.signal, live),

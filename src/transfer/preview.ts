@@ -15,6 +15,7 @@ import type { ExistingContext } from './plan/existing.js';
 import { pinAsker } from './plan/ask-pin.js';
 import { readExpectations } from './plan/expectations.js';
 import { Parents } from './plan/parents.js';
+import { PlannedPaths } from './plan/planned-paths.js';
 import { planEntries, type Planned } from './plan/planner.js';
 import { EXACT_NAMES } from './plan/probe-names.js';
 import { thisProcess } from './process-identity.js';
@@ -42,7 +43,7 @@ export interface Preview {
 }
 
 const NO_JOURNAL: ExistingContext['journal'] = {
-  fetched: () => undefined,
+  fetched: () => Promise.resolve(undefined),
   publishing: () => undefined,
 };
 
@@ -115,14 +116,14 @@ export async function previewPull(input: PreviewInput, context: CallContext): Pr
       // Probing would write; a clash of names is found by the pull itself.
       namesThere: EXACT_NAMES,
       singleName: layout.singleName,
-      planned: new Set(),
+      planned: new PlannedPaths(),
       existing: {
         request,
         filesRoot: layout.filesRoot,
         planId: 'preview',
         parents: new Parents(layout.filesRoot),
         journal,
-        last: last.entries,
+        last,
         hashFile,
         ...pinAsker(store, signal),
       },

@@ -151,7 +151,7 @@ async function mayReplace(
   if (context.overwrites) return 'any file';
   const allowed = replaces === undefined ? [] : [replaces];
   // What this pull has published before a reboot, and could not vouch for, is fetched again.
-  const line = context.journal.fetched(entry.path);
+  const line = await context.journal.fetched(entry.path);
   if (line === undefined || line.isTrusted) return allowed;
   const found = fileOf(await lookAt(target));
   return found !== undefined && isPublishedFile(line.entry, found) ? [...allowed, found] : allowed;
@@ -165,8 +165,9 @@ async function publishedByOther(
 ): Promise<ManifestEntry | undefined> {
   const found = fileOf(await lookAt(target));
   if (found === undefined) return undefined;
-  const journal = await context.journal.reread();
-  const lines = [journal.fetched(path), journal.publishing(path)];
+  const { journal } = context;
+  await journal.refresh();
+  const lines = [await journal.fetched(path), journal.publishing(path)];
   const line = lines.find(
     (one) => one?.planId === context.planId && isPublishedFile(one.entry, found),
   );

@@ -19,8 +19,8 @@ import type { PublishContext } from './publish.js';
 import { readPullRecord, type PullRecord } from './pull-record.js';
 import { fileOf, lookAt, type Replaceable } from './take-name.js';
 
-/** Pages that are kept parsed. */
-const KEPT_PAGES = 4;
+/** Pages that are kept: each shard works on its own, and takes some twenty units from it. About 1.5 MiB each. */
+const KEPT_PAGES = 12;
 
 /** Opens sources; the registry of the stores is one. */
 export interface StoreOpener {
@@ -70,7 +70,11 @@ export class PullContext {
       );
     }
     const layout = layoutOf(record.request, record.resolved);
-    const journal = await Journal.open(join(ref.recordDir, RECORD_NAMES.journal), thisProcess());
+    const journal = await Journal.open(
+      join(ref.recordDir, RECORD_NAMES.journal),
+      thisProcess(),
+      record.runId,
+    );
     const limits = new LiveLimits(ref.recordDir, record.request);
     await limits.refresh();
     const address = await addressOf(record);

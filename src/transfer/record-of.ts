@@ -1,41 +1,144 @@
-/** The record of what a pull has brought: new lines, or those that are there because nothing is different. */
+/** The record of what a pull has brought: new lists, or those that are there because nothing is different. */
 import { createHash } from 'node:crypto';
-import {
-  RecordWriter,
-  type ManifestEntry,
-  type RecordLines,
-  type RecordTotals,
-} from '../manifest/index.js';
-import { compareByBytes } from '../model/object-path.js';
-import type { Outcome } from './gather.js';
+import { dirname, join } from 'node:path';
+import { RecordWriter, type ManifestEntry, type RecordTotals } from '../manifest/index.js';
+import { asWaybillError, WaybillError } from '../model/errors.js';
+import type { CallContext } from './api.js';
+import { fsyncDir } from './durable-file.js';
+import { FileSpool } from './file-spool.js';
+import { UNCHANGED, type Outcome } from './gather.js';
+import { RECORD_NAMES } from './layout.js';
 
-/** What the lists of a pull say. */
-export interface PullRecordLines {
-  /** To be written; absent where the lists in place say just that. */
-  readonly lines?: readonly RecordLines[];
+/** The lists of a pull, written beside those that are there. */
+export interface PullRecordLists {
   readonly totals: Omit<RecordTotals, 'staleFiles'>;
+  /** There is nothing to write: the lists in place say just that. */
+  readonly isUnchanged: boolean;
+  /** Why the lists could not be written, where that is no reason to fail. */
+  readonly failure?: WaybillError;
+  /** Gives them their names: SHA256SUMS, then the manifest. */
+  commit(): Promise<void>;
+  drop(): Promise<void>;
+}
+
+/** How lists are made. */
+export interface RecordOptions {
+  readonly recordDir: string;
+  /** Every folder of every file below this one is flushed on the way; absent: none is. */
+  readonly flushBelow?: string;
+  /** A disk that takes no lists is told of, no more. */
+  readonly mayFail: boolean;
 }
 
 /**
- * The lists of a pull. Where each line of the last manifest stands, and none comes to it, the receipt in place has proven
- * to name that manifest, and its totals are those of this pull.
+ * Merges the lines of a pull into lists, beside those that are there. Where each line of the last manifest stands, and none
+ * comes to it, the receipt in place has proven to name that manifest, and its totals are those of this pull.
  */
-export function recordOf(outcome: Outcome, leftovers: readonly ManifestEntry[]): PullRecordLines {
-  const { entries, receipt } = outcome.last;
-  const isAsRecorded = (entry: ManifestEntry): boolean => entries.get(entry.path) === entry;
-  if (
-    receipt !== undefined &&
-    outcome.entries.length + leftovers.length === entries.size &&
-    outcome.entries.every(isAsRecorded) &&
-    leftovers.every(isAsRecorded)
-  ) {
-    const { treeDigest, omsDigest, manifestDigest, bytes, levels, counts } = receipt;
-    return {
-      totals: { treeDigest, omsDigest, manifestDigest, bytes, levels, files: counts.files },
-    };
+export async function writeLists(
+  outcome: Outcome,
+  context: CallContext,
+  options: RecordOptions,
+): Promise<PullRecordLists> {
+  const { last, allLines, unchangedLines } = outcome;
+  if (last.receipt !== undefined && allLines === last.size && unchangedLines === allLines) {
+    const { treeDigest, omsDigest, manifestDigest, bytes, levels, counts } = last.receipt;
+    const nothing = (): Promise<void> => Promise.resolve();
+    const totals = { treeDigest, omsDigest, manifestDigest, bytes, levels, files: counts.files };
+    return { totals, isUnchanged: true, commit: nothing, drop: nothing };
   }
-  const all = [...outcome.entries, ...leftovers].sort((a, b) => compareByBytes(a.path, b.path));
+  const { recordDir } = options;
+  const sums = new FileSpool(join(recordDir, RECORD_NAMES.sums));
+  const manifest = new FileSpool(join(recordDir, RECORD_NAMES.manifest));
+  const drop = async (): Promise<void> => {
+    await sums.drop();
+    await manifest.drop();
+  };
   const writer = new RecordWriter(() => createHash('sha256'));
-  const lines = all.map((entry) => writer.add(entry));
-  return { lines, totals: writer.result() };
+  const folders = new FolderFlush(options.flushBelow);
+  let failure: WaybillError | undefined;
+  try {
+    for await (const [entry, line] of entriesOf(outcome)) {
+      context.progress.name = entry.path;
+      await folders.pass(entry);
+      const lines = writer.add(entry, line);
+      if (failure !== undefined) continue;
+      try {
+        if (lines.sums !== '') await sums.write(lines.sums);
+        await manifest.write(lines.manifest);
+      } catch (error) {
+        if (!options.mayFail) throw error;
+        failure = asWaybillError(error);
+      }
+    }
+    await folders.end();
+  } catch (error) {
+    await drop();
+    throw error;
+  }
+  const commit = async (): Promise<void> => {
+    if (failure !== undefined) throw failure;
+    await sums.commit();
+    await manifest.commit();
+  };
+  return {
+    totals: writer.result(),
+    isUnchanged: false,
+    ...(failure === undefined ? {} : { failure }),
+    commit,
+    drop,
+  };
+}
+
+/** Each file once, in the byte order of the paths, with its manifest line where that is known. */
+async function* entriesOf({
+  lines,
+  last,
+}: Outcome): AsyncGenerator<[entry: ManifestEntry, line: string | undefined]> {
+  let before: string | undefined;
+  for await (const { path, text } of lines.sorted()) {
+    // A listing may have named it twice.
+    if (path === before) continue;
+    before = path;
+    if (text !== UNCHANGED) {
+      yield [JSON.parse(text) as ManifestEntry, `${text}\n`];
+      continue;
+    }
+    const entry = await last.get(path);
+    if (entry === undefined) {
+      const message = `the record of ${path} was removed while the pull was sealed`;
+      throw new WaybillError('WB_LOCAL_DAMAGE', message, { operation: 'seal', path });
+    }
+    yield [entry, undefined];
+  }
+}
+
+/**
+ * Flushes every folder of the files that go by, up to the root: a receipt is as durable as the names that it speaks of, and
+ * whoever made or filled one of them may have died before its flush. In byte order what is below a folder comes in one piece.
+ */
+class FolderFlush {
+  private open: string[] = [];
+
+  constructor(private readonly root: string | undefined) {}
+
+  async pass({ path, isStale }: ManifestEntry): Promise<void> {
+    if (this.root === undefined || isStale === true) return;
+    const folders = dirname(path) === '.' ? [] : dirname(path).split('/');
+    let shared = 0;
+    while (shared < folders.length && folders[shared] === this.open[shared]) shared += 1;
+    await this.leave(shared);
+    this.open = folders;
+  }
+
+  async end(): Promise<void> {
+    await this.leave(0);
+    if (this.root !== undefined) await fsyncDir(this.root);
+  }
+
+  private async leave(depth: number): Promise<void> {
+    while (this.root !== undefined && this.open.length > depth) {
+      await fsyncDir(join(this.root, ...this.open));
+      this.open.pop();
+    }
+  }
 }

@@ -2,7 +2,7 @@
 import { readdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { PullRef } from './api.js';
-import { readLastManifest } from './last-manifest.js';
+import { hasLastManifest } from './last-manifest.js';
 import { RECORD_NAMES } from './layout.js';
 import { checkPlace, releaseOwner } from './owner.js';
 import { readPullRecord } from './pull-record.js';
@@ -16,7 +16,7 @@ export async function releasePull(ref: PullRef): Promise<void> {
   if (!(await isHere(ref))) return;
   const record = await readPullRecord(ref.recordDir);
   const hasTraces = await hasAny(ref.recordDir, [RECORD_NAMES.journal, RECORD_NAMES.partial]);
-  const hasPast = (await readLastManifest(ref.recordDir)).entries.size > 0;
+  const hasPast = await hasLastManifest(ref.recordDir);
   await releaseOwner(ref);
   if (hasTraces || hasPast) return;
   const left: string[] = await readdir(ref.recordDir).catch(() => []);

@@ -1,23 +1,23 @@
 /** Ending a pull: plan and journal become SHA256SUMS, manifest and receipt (rule 20). */
 import { readdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import {
   capNames,
   decodeReceipt,
   encodeReceipt,
   howToCheck,
   recordFolderBeside,
-  type ManifestEntry,
   type Receipt,
 } from '../manifest/index.js';
 import { asWaybillError } from '../model/errors.js';
 import { RECORD_FOLDER } from '../model/object-path.js';
-import type { Failure, PullEnd, PullResult } from '../model/pull.js';
+import type { PullEnd, PullResult } from '../model/pull.js';
 import { countSpecials } from '../model/special.js';
 import { startProgress, type CallContext, type PullRef } from './api.js';
 import { toNameError } from './destination-error.js';
 import { fsyncDir, readTextIfThere, remove, writeFileDurably } from './durable-file.js';
-import { gather, leftoversOf, type Outcome } from './gather.js';
+import type { Capped } from './capped.js';
+import { gather, leftoversOf, type Leftovers, type Outcome } from './gather.js';
 import { HeldFolder } from './held-folder.js';
 import { readReceipt } from './last-manifest.js';
 import { RECORD_NAMES } from './layout.js';
@@ -26,7 +26,7 @@ import { isFiltered } from './plan/filters.js';
 import { planDirOf, readPages } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
 import { resultOf } from './receipt-result.js';
-import { recordOf } from './record-of.js';
+import { writeLists, type PullRecordLists } from './record-of.js';
 
 /**
  * Writes receipt.partial.json and the lists of what is in place, for a pull that ends before it is through. Undefined
@@ -43,33 +43,74 @@ export async function leavePartialRecord(
     progress: startProgress('sealing'),
     attempt: 1,
   };
-  const { entries } = await gather(pull, context, { isEnded: true });
-  return entries.length === 0 ? undefined : sealPull(pull, context, version, now, end);
+  await checkOwnership(pull.ref);
+  const outcome = await gather(pull, context, { isEnded: true });
+  try {
+    if (outcome.files === 0) return undefined;
+    return await sealOutcome(pull, outcome, context, { version, now, end });
+  } finally {
+    await outcome.lines.drop();
+  }
 }
 
-/**
- * Seals a pull; see TransferEngine.seal. `version` is Waybill's own. With `end` it writes down what is in place of a
- * pull that ends before it is through.
- */
+/** Seals a pull; see TransferEngine.seal. `version` is Waybill's own. */
 export async function sealPull(
   pull: PullContext,
   context: CallContext,
   version: string,
   now: () => string,
-  end?: PullEnd,
 ): Promise<PullResult> {
-  const isEnded = end !== undefined;
   context.progress.phase = 'sealing';
   await checkOwnership(pull.ref);
-  const outcome = await gather(pull, context, { isEnded });
+  const outcome = await gather(pull, context);
+  try {
+    return await sealOutcome(pull, outcome, context, { version, now });
+  } finally {
+    await outcome.lines.drop();
+  }
+}
+
+interface Sealing {
+  readonly version: string;
+  readonly now: () => string;
+  /** What is in place of a pull that ends before it is through is written down. */
+  readonly end?: PullEnd;
+}
+
+async function sealOutcome(
+  pull: PullContext,
+  outcome: Outcome,
+  context: CallContext,
+  sealing: Sealing,
+): Promise<PullResult> {
+  const isEnded = sealing.end !== undefined;
   const leftovers = await leftoversOf(pull, outcome, context, { isEnded });
-  const { lines, totals } = recordOf(outcome, leftovers.lines);
-  if (!isEnded) checkTreeDigest(pull, outcome, totals.treeDigest);
-  if (!isEnded && outcome.failures.length === 0)
-    outcome.failures.push(...(await makeFolders(pull)));
+  const isWell = !isEnded && outcome.failures.count === 0;
+  const lists = await writeLists(outcome, context, {
+    recordDir: pull.ref.recordDir,
+    mayFail: isEnded,
+    ...(isWell ? { flushBelow: pull.layout.filesRoot } : {}),
+  });
+  try {
+    if (!isEnded) checkTreeDigest(pull, outcome, lists.totals.treeDigest);
+    if (!isEnded && outcome.failures.count === 0) await makeFolders(pull, outcome);
+    const receipt = receiptOf(pull, outcome, leftovers, lists, sealing);
+    return await writeRecord(pull, receipt, lists);
+  } finally {
+    await lists.drop();
+  }
+}
+
+function receiptOf(
+  pull: PullContext,
+  outcome: Outcome,
+  leftovers: Leftovers,
+  { totals }: PullRecordLists,
+  { version, now, end }: Sealing,
+): Receipt {
   const { request, resolved } = pull.record;
-  const codes = outcome.failures.map((failure) => failure.code);
-  const receipt: Receipt = {
+  const { failures, skipped } = outcome;
+  return {
     v: 1,
     howToCheck: howToCheck(
       pull.layout.singleName === undefined
@@ -82,8 +123,8 @@ export async function sealPull(
       files: totals.files,
       filesFetched: outcome.filesFetched,
       filesKept: outcome.filesKept,
-      ...(codes.length === 0 ? {} : { filesFailed: codes.length }),
-      ...(isEnded ? { filesLeft: outcome.filesLeft } : {}),
+      ...(failures.count === 0 ? {} : { filesFailed: failures.count }),
+      ...(end === undefined ? {} : { filesLeft: outcome.filesLeft }),
     },
     bytes: totals.bytes,
     bytesFetched: outcome.bytesFetched,
@@ -102,27 +143,42 @@ export async function sealPull(
     requireLevel: request.requireLevel,
     levels: totals.levels,
     // A line may still tell of a pull before this one.
-    ...(request.reread ? readBackOf(outcome.entries) : {}),
-    stale: capNames(leftovers.stale),
-    ...(leftovers.pruned.length === 0 ? {} : { pruned: capNames(leftovers.pruned) }),
+    ...(request.reread && outcome.readBack.disk + outcome.readBack.cache > 0
+      ? { readBack: { ...outcome.readBack } }
+      : {}),
+    stale: namesOf(leftovers.stale),
+    ...(leftovers.pruned.count === 0 ? {} : { pruned: namesOf(leftovers.pruned) }),
     skipped: {
       records: capNames(pull.journal.skippedRecords()),
       special: specialsOf(pull),
-      ...(outcome.skipped.length === 0 ? {} : { existing: capNames(outcome.skipped) }),
+      ...(skipped.count === 0 ? {} : { existing: namesOf(skipped) }),
     },
     ...(end === undefined ? {} : { ended: end }),
-    ...(codes.length === 0 ? {} : { failures: outcome.failures.slice(0, 1_000) }),
+    ...(failures.count === 0 ? {} : { failures: [...failures.first] }),
     warnings: pull.journal.warnings().slice(0, 1_000),
     pull: { workflowId: pull.record.pullId, runId: pull.record.runId },
     startedAt: pull.record.startedAt,
     endedAt: now(),
   };
+}
+
+function namesOf({ count, first }: Capped<string>): Receipt['stale'] {
+  return { count, first: [...first] };
+}
+
+/** Lists, then the receipt; a pull that is not through leaves a receipt.partial.json and no more. */
+async function writeRecord(
+  pull: PullContext,
+  receipt: Receipt,
+  lists: PullRecordLists,
+): Promise<PullResult> {
   const result = resultOf(receipt);
   const { recordDir } = pull.ref;
-  if (codes.length > 0 || isEnded) {
+  const isEnded = receipt.ended !== undefined;
+  if (receipt.failures !== undefined || isEnded) {
     try {
       // While a receipt is there no byte is new, and its lists are the truth.
-      if ((await readReceipt(recordDir)) === undefined) await writeLists(recordDir, lines ?? []);
+      if ((await readReceipt(recordDir)) === undefined) await lists.commit();
       const path = join(recordDir, RECORD_NAMES.partialReceipt);
       await writeFileDurably(path, encodeReceipt(receipt));
     } catch (error) {
@@ -135,39 +191,20 @@ export async function sealPull(
     return result;
   }
   // The lists of a pull that found everything in place stay as they are; the receipt tells of this pull.
-  if (lines !== undefined) {
-    await flushFolders(pull, outcome.entries);
-    await writeLists(recordDir, lines);
-  }
+  await lists.commit();
   await writeFileDurably(join(recordDir, RECORD_NAMES.receipt), encodeReceipt(receipt));
   await pull.journal.close();
   await dropScaffolding(pull.ref);
   return result;
 }
 
-/** What SHA256SUMS and the manifest say of the files in place. */
-async function writeLists(
-  recordDir: string,
-  lines: readonly { readonly sums: string; readonly manifest: string }[],
-): Promise<void> {
-  await writeFileDurably(
-    join(recordDir, RECORD_NAMES.sums),
-    lines.map((line) => line.sums),
-  );
-  await writeFileDurably(
-    join(recordDir, RECORD_NAMES.manifest),
-    lines.map((line) => line.manifest),
-  );
-}
-
 function checkTreeDigest(pull: PullContext, outcome: Outcome, actual: string): void {
   const { request, resolved } = pull.record;
   if (request.expect?.kind !== 'digest' || resolved.kind !== 'tree') return;
-  if (request.expect.sha256 === actual || outcome.failures.length > 0) return;
+  if (request.expect.sha256 === actual || outcome.failures.count > 0) return;
   // A seal with the caller's digest has proven each file on its own; filters only left some of them out.
-  const { entries } = outcome;
-  if (entries.length > 0 && entries.every(({ level }) => level === 'digest')) return;
-  outcome.failures.push({
+  if (outcome.files > 0 && outcome.digestFiles === outcome.files) return;
+  outcome.failures.add({
     path: '',
     code: 'WB_DIGEST_MISMATCH',
     message: `the tree should have the digest ${request.expect.sha256} and has ${actual}`,
@@ -182,13 +219,6 @@ function specialsOf(pull: PullContext): Receipt['skipped']['special'] {
   return { ...names, kinds: countSpecials(specials.map(({ special }) => special)) };
 }
 
-function readBackOf(entries: readonly ManifestEntry[]): Pick<Receipt, 'readBack'> {
-  const read = entries.filter((entry) => entry.readBack !== undefined);
-  if (read.length === 0) return {};
-  const disk = read.filter((entry) => entry.readBack === 'disk').length;
-  return { readBack: { disk, cache: read.length - disk } };
-}
-
 function filtersOf(pull: PullContext): Pick<Receipt, 'filters'> {
   const { filters } = pull.record.request;
   if (!isFiltered(filters)) return {};
@@ -201,13 +231,11 @@ function filtersOf(pull: PullContext): Pick<Receipt, 'filters'> {
   };
 }
 
-/** Folders that the source has, empty ones above all. Answers those whose name cannot be had. */
-async function makeFolders(pull: PullContext): Promise<Failure[]> {
+/** Folders that the source has, empty ones above all. Those whose name cannot be had are failures. */
+async function makeFolders(pull: PullContext, outcome: Outcome): Promise<void> {
   const { filesRoot } = pull.layout;
-  const refused: Failure[] = [];
   for await (const page of readPages(planDirOf(pull.ref.recordDir, pull.planId))) {
-    for (const entry of page.entries) {
-      if (entry.action !== 'make') continue;
+    for (const entry of page.folders()) {
       try {
         const made = await HeldFolder.open(filesRoot, entry.path, {
           makes: true,
@@ -217,26 +245,11 @@ async function makeFolders(pull: PullContext): Promise<Failure[]> {
       } catch (error) {
         const known = toNameError(error, 'make', join(filesRoot, entry.path));
         if (known.scope !== 'file') throw known;
-        refused.push({ path: entry.path, code: known.code, message: known.message });
+        outcome.failures.add({ path: entry.path, code: known.code, message: known.message });
       }
     }
   }
   await fsyncDir(filesRoot);
-  return refused;
-}
-
-/**
- * Every folder of every file, up to the root's own: a receipt is as durable as the names that it speaks of, and whoever
- * made or filled one of them may have died before its flush.
- */
-async function flushFolders(pull: PullContext, entries: readonly ManifestEntry[]): Promise<void> {
-  const folders = new Set(['.']);
-  for (const { path } of entries) {
-    for (let folder = dirname(path); !folders.has(folder); folder = dirname(folder)) {
-      folders.add(folder);
-    }
-  }
-  for (const folder of folders) await fsyncDir(join(pull.layout.filesRoot, folder));
 }
 
 /**
@@ -253,6 +266,7 @@ export async function dropScaffolding(ref: PullRef): Promise<void> {
     RECORD_NAMES.plan,
     RECORD_NAMES.journal,
     RECORD_NAMES.partial,
+    RECORD_NAMES.sorting,
     RECORD_NAMES.previous,
     RECORD_NAMES.tuning,
   ];

@@ -3,7 +3,7 @@ import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WaybillError } from '../model/errors.js';
 import { toDestinationError } from './destination-error.js';
-import { plannedBytes, planDirOf } from './plan/page.js';
+import { plannedBytes, planDirOf, type PlannedSoFar } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
 
 /** A pull that waits for room of another's asks again after so long. */
@@ -18,6 +18,8 @@ export type OpenOthers = (than: PullContext) => Promise<readonly PullContext[]>;
 /** Deals out free space. One question at a time: two pulls that plan at once must not both get the last bytes. */
 export class Space {
   private last: Promise<unknown> = Promise.resolve();
+  /** What other pulls have planned, as far as it was read: a sealed page never changes. */
+  private readonly planned = new WeakMap<PullContext, PlannedSoFar>();
 
   constructor(private readonly others: OpenOthers) {}
 
@@ -36,59 +38,88 @@ export class Space {
   }
 
   private async check(pull: PullContext, bytesToFetch: number): Promise<void> {
+    const others = await this.others(pull);
+    const free = await freeOf(pull);
+    // What lies in partials only makes it less: where there is room without, nobody need look at thousands of them.
+    const most = await this.demand(pull, others, bytesToFetch, free.device, () => 0);
+    if (most.needBytes + most.promisedBytes <= free.freeBytes) return;
+    const { needBytes, promisedBytes, owners } = await this.demand(
+      pull,
+      others,
+      bytesToFetch,
+      free.device,
+      (one) => allocatedIn(one.partialDir),
+    );
     const { filesRoot } = pull.layout;
-    const own = await stateOf(pull);
-    const needBytes = Math.max(0, bytesToFetch - own.landedBytes);
-    if (needBytes > own.freeBytes) {
-      const message = `${filesRoot} has ${own.freeBytes} bytes free, the pull needs ${needBytes} so far`;
+    if (needBytes > free.freeBytes) {
+      const message = `${filesRoot} has ${free.freeBytes} bytes free, the pull needs ${needBytes} so far`;
       throw new WaybillError('WB_NO_SPACE', message, { operation: 'plan' });
     }
-    let promisedBytes = 0;
-    const owners: string[] = [];
-    for (const other of await this.others(pull)) {
-      const wanted = await wantedOf(other, own.device);
-      promisedBytes += wanted;
-      if (wanted > 0) owners.push(other.layout.destination);
-    }
-    if (needBytes + promisedBytes <= own.freeBytes) return;
+    if (needBytes + promisedBytes <= free.freeBytes) return;
     throw new WaybillError(
       'WB_NO_SPACE',
-      `${filesRoot} has ${own.freeBytes} bytes free, ${promisedBytes} of them promised to the pull into ` +
+      `${filesRoot} has ${free.freeBytes} bytes free, ${promisedBytes} of them promised to the pull into ` +
         `${owners.join(' and ')}; this one needs ${needBytes} so far`,
       { operation: 'plan', retryAfterMs: ASK_AGAIN_MS },
     );
   }
-}
 
-/** What another pull still wants of a file system; nothing where it lies on another, or cannot be asked now. */
-async function wantedOf(pull: PullContext, device: number): Promise<number> {
-  try {
-    const { device: own, landedBytes } = await stateOf(pull);
-    if (own !== device) return 0;
-    const planned = await plannedBytes(planDirOf(pull.ref.recordDir, pull.planId));
-    return Math.max(0, planned - landedBytes);
-  } catch {
-    return 0;
+  private async demand(
+    pull: PullContext,
+    others: readonly PullContext[],
+    bytesToFetch: number,
+    device: number,
+    partialBytesOf: (pull: PullContext) => number | Promise<number>,
+  ): Promise<Demand> {
+    const landed = pull.journal.bytesOfPlan + (await partialBytesOf(pull));
+    let promisedBytes = 0;
+    const owners: string[] = [];
+    for (const other of others) {
+      const wanted = await this.wantedOf(other, device, partialBytesOf);
+      promisedBytes += wanted;
+      if (wanted > 0) owners.push(other.layout.destination);
+    }
+    return { needBytes: Math.max(0, bytesToFetch - landed), promisedBytes, owners };
+  }
+
+  /** What another pull still wants of a file system; nothing where it lies on another, or cannot be asked now. */
+  private async wantedOf(
+    pull: PullContext,
+    device: number,
+    partialBytesOf: (pull: PullContext) => number | Promise<number>,
+  ): Promise<number> {
+    try {
+      if ((await stat(pull.ref.recordDir)).dev !== device) return 0;
+      const planDir = planDirOf(pull.ref.recordDir, pull.planId);
+      const planned = await plannedBytes(planDir, this.planned.get(pull));
+      this.planned.set(pull, planned);
+      const landed = pull.journal.bytesOfPlan + (await partialBytesOf(pull));
+      return Math.max(0, planned.bytes - landed);
+    } catch {
+      return 0;
+    }
   }
 }
 
-async function stateOf(
-  pull: PullContext,
-): Promise<{ device: number; freeBytes: number; landedBytes: number }> {
-  const { recordDir } = pull.ref;
+interface Demand {
+  readonly needBytes: number;
+  readonly promisedBytes: number;
+  /** The destinations of the pulls that were promised something. */
+  readonly owners: readonly string[];
+}
+
+async function freeOf({
+  ref,
+  layout,
+}: PullContext): Promise<{ device: number; freeBytes: number }> {
   try {
-    const [{ dev }, { bavail, bsize }, partials] = await Promise.all([
-      stat(recordDir),
-      statfs(recordDir),
-      allocatedIn(pull.partialDir),
+    const [{ dev }, { bavail, bsize }] = await Promise.all([
+      stat(ref.recordDir),
+      statfs(ref.recordDir),
     ]);
-    let landedBytes = partials;
-    for (const { planId, entry } of pull.journal.allFetched()) {
-      if (planId === pull.planId) landedBytes += entry.sizeBytes;
-    }
-    return { device: dev, freeBytes: bavail * bsize, landedBytes };
+    return { device: dev, freeBytes: bavail * bsize };
   } catch (error) {
-    throw toDestinationError(error, 'measure the free space of', pull.layout.filesRoot);
+    throw toDestinationError(error, 'measure the free space of', layout.filesRoot);
   }
 }
 

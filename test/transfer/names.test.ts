@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { TransferEngine } from '../../src/transfer/api.js';
 import { NameTable, type Clash } from '../../src/transfer/plan/names.js';
+import { PlannedPaths } from '../../src/transfer/plan/planned-paths.js';
 import { planEntries, type PlanInput } from '../../src/transfer/plan/planner.js';
 import { EXACT_NAMES, probeNames } from '../../src/transfer/plan/probe-names.js';
 import { serveFile, startCutServer, type CutServer } from '../helpers/cut-server.js';
@@ -67,7 +68,7 @@ it('rule 24: a listing without end ends with a clear error', async () => {
     store: endless,
     expectations: { required: new Map(), of: () => undefined },
     namesThere: EXACT_NAMES,
-    planned: new Set(),
+    planned: new PlannedPaths(),
     maxEntries: 1_000,
   } as unknown as PlanInput;
   await expect(planEntries(input, contextOf()).next()).rejects.toMatchObject({

@@ -6,8 +6,15 @@ import { sameStrongPin, type ObjectEntry, type Pin } from '../../model/object-en
 import type { PullRequest } from '../../model/pull.js';
 import { errnoOf, toDestinationError } from '../destination-error.js';
 import { recordError } from '../held-folder.js';
-import { isOfPlan, isPublishedFile, type Journal } from '../journal.js';
+import {
+  isOfPlan,
+  isPublishedFile,
+  type Journal,
+  type JournalEntry,
+  type PublishingLine,
+} from '../journal.js';
 import { fileOf, lookAt, type Replaceable } from '../take-name.js';
+import type { LastManifest } from '../last-manifest.js';
 import type { Expected } from './expectations.js';
 import type { PlanEntry } from './page.js';
 import { folderOf, outsideError, type Parents } from './parents.js';
@@ -16,6 +23,8 @@ import { folderOf, outsideError, type Parents } from './parents.js';
 export type Decision = Pick<PlanEntry, 'action' | 'reason'> & {
   readonly kept?: ManifestEntry;
   readonly replaces?: Replaceable;
+  /** `kept` is the line of the last manifest as it is. */
+  readonly isAsRecorded?: true;
 };
 
 /** What decisions are made from. */
@@ -25,8 +34,8 @@ export interface ExistingContext {
   readonly planId: string;
   readonly parents: Parents;
   readonly journal: Pick<Journal, 'fetched' | 'publishing'>;
-  /** The last manifest of this destination, by path. */
-  readonly last: ReadonlyMap<string, ManifestEntry>;
+  /** The last manifest of this destination. */
+  readonly last: Pick<LastManifest, 'get'>;
   /** SHA-256 of a whole local file. */
   readonly hashFile: (path: string, sizeBytes: number) => Promise<string | undefined>;
   /** `--reread`: the entry with what the disk itself says of the file in it; undefined: the disk has other bytes. */
@@ -66,11 +75,15 @@ export async function decide(
   if (ifExists === 'overwrite' && !checksum) {
     return { action: 'fetch', reason: '--if-exists overwrite' };
   }
-  const known = await knownOf(context, path, found, absolute);
-  const kept = await keepable(context, path, entry, expected, found, known, absolute);
+  const past = await pastOf(context, path);
+  const known = await knownOf(context, found, past, absolute);
+  const kept = await keepable(context, entry, expected, found, known, past, absolute);
   if (kept !== undefined && reaches(kept.level, context.request.requireLevel)) {
     const proven = context.readBack === undefined ? kept : await context.readBack(absolute, kept);
-    if (proven !== undefined) return { action: 'keep', reason: 'in place already', kept: proven };
+    const isAsRecorded = proven === past.recorded ? { isAsRecorded: true as const } : {};
+    if (proven !== undefined) {
+      return { action: 'keep', reason: 'in place already', kept: proven, ...isAsRecorded };
+    }
   }
   if (ifExists === 'overwrite') {
     return { action: 'fetch', reason: 'its bytes are not the wanted ones' };
@@ -81,7 +94,7 @@ export async function decide(
     return { action: 'fetch', reason, replaces: found };
   }
   if (ifExists === 'fail') return conflict('it is there, and --if-exists fail was given');
-  return conflict(whyNotOurs(context, path));
+  return conflict(whyNotOurs(past));
 }
 
 /** Waybill brought it; a file that was there already, with the right bytes, is known too but is somebody else's. */
@@ -89,8 +102,22 @@ function isWritten(entry: ManifestEntry): boolean {
   return entry.attempts > 0;
 }
 
-function whyNotOurs(context: ExistingContext, path: string): string {
-  const earlier = context.last.get(path) ?? context.journal.fetched(path)?.entry;
+/** What Waybill has written down of a path, whatever lies there now. */
+interface Past {
+  readonly path: string;
+  readonly line: JournalEntry | undefined;
+  readonly publishing: PublishingLine | undefined;
+  /** The line of the last manifest. */
+  readonly recorded: ManifestEntry | undefined;
+}
+
+async function pastOf({ journal, last }: ExistingContext, path: string): Promise<Past> {
+  const publishing = journal.publishing(path);
+  return { path, publishing, line: await journal.fetched(path), recorded: await last.get(path) };
+}
+
+function whyNotOurs({ line, recorded }: Past): string {
+  const earlier = recorded ?? line?.entry;
   return earlier !== undefined && isWritten(earlier) ? TOUCHED : 'Waybill did not write it';
 }
 
@@ -108,12 +135,11 @@ async function look(absolute: string): Promise<Found | 'other' | undefined> {
 /** What Waybill knows about the file that is there, if nobody touched it since. */
 async function knownOf(
   context: ExistingContext,
-  path: string,
   found: Found,
+  { line, recorded, publishing: announced }: Past,
   absolute: string,
 ): Promise<ManifestEntry | undefined> {
-  const line = context.journal.fetched(path);
-  const candidates = [line?.entry, context.last.get(path)];
+  const candidates = [line?.entry, recorded];
   for (const candidate of candidates) {
     if (candidate?.sizeBytes !== found.sizeBytes) continue;
     const mustHash = context.request.checksum || (candidate === line?.entry && !line.isTrusted);
@@ -123,7 +149,7 @@ async function knownOf(
       }
     } else if (sameLocalStamp(candidate.local, found.stamp)) return asFound(candidate, found);
   }
-  const publishing = context.journal.publishing(path)?.entry;
+  const publishing = announced?.entry;
   if (publishing === undefined || !isPublishedFile(publishing, found)) return undefined;
   return asFound(publishing, found);
 }
@@ -141,11 +167,11 @@ function asFound(entry: ManifestEntry, found: Found): ManifestEntry {
 /** The manifest entry under which the file can stay; undefined if nothing proves that it is the wanted version. */
 async function keepable(
   context: ExistingContext,
-  path: string,
   entry: ObjectEntry,
   expected: Expected | undefined,
   found: Found,
   known: ManifestEntry | undefined,
+  past: Past,
   absolute: string,
 ): Promise<ManifestEntry | undefined> {
   if (entry.sizeBytes !== undefined && entry.sizeBytes !== found.sizeBytes) return undefined;
@@ -154,7 +180,7 @@ async function keepable(
     const actual = known?.sha256 ?? (await context.hashFile(absolute, found.sizeBytes));
     if (actual !== wanted) return undefined;
     const entryNow: ManifestEntry = {
-      ...(known ?? { path, sizeBytes: found.sizeBytes, sha256: wanted, attempts: 0 }),
+      ...(known ?? { path: past.path, sizeBytes: found.sizeBytes, sha256: wanted, attempts: 0 }),
       level: expected?.from === 'caller' ? 'digest' : 'published',
       expectedFrom: expected?.from ?? 'sha256 of the store',
       comparedDigests: ['sha256'],
@@ -164,7 +190,7 @@ async function keepable(
     return known !== undefined && isProvenAlike(known, entryNow) ? known : entryNow;
   }
   if (known === undefined) return undefined;
-  const line = context.journal.fetched(path) ?? context.journal.publishing(path);
+  const line = past.line ?? past.publishing;
   const planned = {
     planId: context.planId,
     ...(entry.pin === undefined ? {} : { pin: entry.pin }),

@@ -60,11 +60,47 @@ export type PlanUnit = z.infer<typeof unitSchema>;
 
 const sealSchema = z.object({ units: z.array(unitSchema), summary: z.custom<PlannedPage>() });
 
-/** A sealed page, read. */
-export interface PlanPage {
+/** What a page is sealed from. */
+export interface PageContent {
   readonly entries: readonly PlanEntry[];
   readonly units: readonly PlanUnit[];
   readonly summary: PlannedPage;
+}
+
+/** A sealed page, read. Its lines are checked; each is parsed when it is asked for: a unit needs a few of thousands. */
+export class PlanPage {
+  constructor(
+    private readonly lines: readonly string[],
+    readonly units: readonly PlanUnit[],
+    readonly summary: PlannedPage,
+  ) {}
+
+  /** How many entries it has. */
+  get size(): number {
+    return this.lines.length;
+  }
+
+  /** Throws WB_LOCAL_DAMAGE where there is none, or none that this version understands. */
+  entry(index: number): PlanEntry {
+    const entry = parseEntry(this.lines[index] ?? 'null');
+    if (entry !== undefined) return entry;
+    const message = `entry ${index} of page ${this.summary.page} of the plan is damaged`;
+    throw new WaybillError('WB_LOCAL_DAMAGE', message, { operation: 'read' });
+  }
+
+  /** All entries, in the order of the listing. */
+  *entries(): Generator<PlanEntry> {
+    for (let index = 0; index < this.size; index += 1) yield this.entry(index);
+  }
+
+  /** The folders to make. */
+  *folders(): Generator<PlanEntry> {
+    for (const [index, line] of this.lines.entries()) {
+      if (!line.includes('"action":"make"')) continue;
+      const entry = this.entry(index);
+      if (entry.action === 'make') yield entry;
+    }
+  }
 }
 
 /** The folder of one plan. */
@@ -76,7 +112,7 @@ const fileOf = (planDir: string, page: number): string =>
   join(planDir, `${String(page).padStart(6, '0')}.page`);
 
 /** Seals a page: entries first, the units and the summary as its last line. */
-export async function writePage(planDir: string, page: PlanPage): Promise<void> {
+export async function writePage(planDir: string, page: PageContent): Promise<void> {
   const lines = page.entries.map((entry) => checkedLine(JSON.stringify(entry)));
   lines.push(checkedLine(JSON.stringify({ units: page.units, summary: page.summary })));
   await makeFolderInside(dirname(planDir));
@@ -92,12 +128,11 @@ export async function readPage(planDir: string, page: number): Promise<PlanPage 
   const lines = [...readCheckedLines(text)];
   const last = lines.pop();
   const seal = last === undefined ? undefined : sealSchema.safeParse(JSON.parse(last));
-  const entries = lines.map(parseEntry).filter((entry) => entry !== undefined);
-  const isWhole = entries.length === lines.length && text.split('\n').length === lines.length + 2;
+  const isWhole = text.split('\n').length === lines.length + 2;
   if (seal?.success !== true || !isWhole) {
     throw new WaybillError('WB_LOCAL_DAMAGE', `the plan ${path} is damaged`, { operation: 'read' });
   }
-  return { entries, units: seal.data.units, summary: seal.data.summary };
+  return new PlanPage(lines, seal.data.units, seal.data.summary);
 }
 
 function parseEntry(line: string): PlanEntry | undefined {
@@ -123,17 +158,26 @@ function isRecorded(value: unknown): value is PlanEntry {
 /** A seal is shorter than this: a few numbers for each unit. */
 const SEAL_BYTES = 512 * 1024;
 
-/** Bytes to fetch in the pages that are sealed so far, from the last line of each. */
-export async function plannedBytes(planDir: string): Promise<number> {
-  let total = 0;
-  for (let page = 0; ; page += 1) {
+/** What the first pages of a plan fetch. */
+export interface PlannedSoFar {
+  readonly pages: number;
+  readonly bytes: number;
+}
+
+/** Bytes to fetch in the pages that are sealed so far, from the last line of each; those before are not read again. */
+export async function plannedBytes(
+  planDir: string,
+  before: PlannedSoFar = { pages: 0, bytes: 0 },
+): Promise<PlannedSoFar> {
+  let { bytes } = before;
+  for (let page = before.pages; ; page += 1) {
     const tail = await readTail(fileOf(planDir, page));
-    if (tail === undefined) return total;
+    if (tail === undefined) return { pages: page, bytes };
     const last = [...readCheckedLines(tail.slice(tail.lastIndexOf('\n', tail.length - 2) + 1))].at(
       -1,
     );
     const seal = last === undefined ? undefined : sealSchema.safeParse(JSON.parse(last));
-    total += seal?.data?.summary.bytes ?? 0;
+    bytes += seal?.data?.summary.bytes ?? 0;
   }
 }
 
@@ -177,7 +221,7 @@ export async function* readPages(
 
 /** The label of a unit, for people. */
 export function labelOf(page: PlanPage, unit: PlanUnit): UnitLabel {
-  const first = page.entries[unit.entries[0] ?? 0]?.path ?? '';
+  const first = page.entry(unit.entries[0] ?? 0).path;
   const files = unit.entries.length;
   const label = unit.kind === 'file' || files === 1 ? first : `${files} files from ${first}`;
   const cut = label.length > 118 ? `…${label.slice(-117)}` : label;

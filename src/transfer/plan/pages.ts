@@ -1,12 +1,14 @@
 /** Planning page by page: each is sealed on disk, only counts go back to the caller. */
 import { WaybillError } from '../../model/errors.js';
+import { compareByBytes } from '../../model/object-path.js';
 import type { Failure } from '../../model/pull.js';
 import type { CallContext, PlannedPage } from '../api.js';
 import type { Journal } from '../journal.js';
 import type { LiveListing } from './live-listing.js';
-import { planDirOf, readPage, writePage, type PlanEntry } from './page.js';
+import { planDirOf, readPages, writePage, type PlanEntry } from './page.js';
 import { TOUCHED } from './existing.js';
 import type { Planned } from './planner.js';
+import { PlannedPaths } from './planned-paths.js';
 import { cutUnits } from './units.js';
 
 /** Entries of the first page, so that the first bytes flow early, and of every other one. */
@@ -35,7 +37,7 @@ export interface PagesInput {
   readonly reserve: (bytesToFetch: number, seal: () => Promise<void>) => Promise<void>;
   /** Bytes to fetch and conflicts in the sealed pages. */
   readonly bytesSoFar: number;
-  readonly conflictsSoFar: readonly string[];
+  readonly conflictsSoFar: Conflicts;
 }
 
 /** What the next page will hold. */
@@ -50,7 +52,7 @@ interface Gathered {
 export class PageWriter {
   private nextPage: number;
   private bytesToFetch: number;
-  private readonly conflicts: string[];
+  private readonly conflicts: Conflicts;
   private gathered: Gathered | undefined;
   /** The page at hand, while an attempt has failed in the middle of it, and the decision that is waited for. */
   private page: { entries: PlanEntry[]; failures: Failure[]; failedFiles: number } | undefined;
@@ -59,7 +61,7 @@ export class PageWriter {
   constructor(private readonly input: PagesInput) {
     this.nextPage = input.sealedPages;
     this.bytesToFetch = input.bytesSoFar;
-    this.conflicts = [...input.conflictsSoFar];
+    this.conflicts = input.conflictsSoFar;
   }
 
   /** The number of the page that `write` makes next. */
@@ -139,7 +141,7 @@ export class PageWriter {
   private take(entry: PlanEntry, entries: PlanEntry[]): void {
     entries.push(entry);
     if (entry.action === 'fetch') this.bytesToFetch += entry.sizeBytes ?? 0;
-    if (entry.action === 'conflict') this.conflicts.push(`${entry.path} (${entry.reason})`);
+    this.conflicts.take(entry);
   }
 
   private async refuse(refused: Extract<Planned, { kind: 'refused' }>): Promise<Failure> {
@@ -160,21 +162,35 @@ export class PageWriter {
   }
 
   private refuseConflicts(): void {
-    if (this.conflicts.length === 0) return;
-    const shown = this.conflicts.slice(0, SHOWN_CONFLICTS).join('\n  ');
-    const more = this.conflicts.length - SHOWN_CONFLICTS;
-    const isTouched = this.conflicts.some((conflict) => conflict.endsWith(`(${TOUCHED})`));
+    const { count, shown, isTouched } = this.conflicts;
+    if (count === 0) return;
+    const more = count - shown.length;
     const hint =
       isTouched && !this.input.comparesBytes
         ? ' If only the times have changed, --checksum finds that out.'
         : '';
     throw new WaybillError(
       'WB_CONFLICT',
-      `${this.conflicts.length} files at the destination are in the way, and nothing was touched:\n  ${shown}` +
+      `${count} files at the destination are in the way, and nothing was touched:\n  ${shown.join('\n  ')}` +
         (more > 0 ? `\n  and ${more} more` : '') +
         `\nUse --if-exists overwrite or skip, or another destination.${hint}`,
       { operation: 'plan' },
     );
+  }
+}
+
+/** What is in the way of a plan: how much, and the first names. */
+export class Conflicts {
+  count = 0;
+  readonly shown: string[] = [];
+  /** Some of it Waybill has written once. */
+  isTouched = false;
+
+  take({ action, path, reason }: PlanEntry): void {
+    if (action !== 'conflict') return;
+    this.count += 1;
+    if (this.shown.length < SHOWN_CONFLICTS) this.shown.push(`${path} (${reason})`);
+    if (reason === TOUCHED) this.isTouched = true;
   }
 }
 
@@ -186,26 +202,39 @@ function sum(entries: readonly PlanEntry[]): number {
 export interface SealedSoFar {
   readonly pages: number;
   readonly isComplete: boolean;
-  readonly planned: ReadonlySet<string>;
+  readonly planned: PlannedPaths;
   readonly bytes: number;
-  readonly conflicts: readonly string[];
+  readonly conflicts: Conflicts;
 }
 
 /** Reads the sealed pages of a plan, to go on behind them. */
 export async function readSealedSoFar(recordDir: string, planId: string): Promise<SealedSoFar> {
-  const planned = new Set<string>();
-  const conflicts: string[] = [];
+  const planDir = planDirOf(recordDir, planId);
+  const conflicts = new Conflicts();
+  let pages = 0;
   let bytes = 0;
-  for (let number = 0; ; number += 1) {
-    const page = await readPage(planDirOf(recordDir, planId), number);
-    if (page === undefined) return { pages: number, isComplete: false, planned, bytes, conflicts };
-    for (const entry of page.entries) {
-      planned.add(entry.kind === 'directory' ? `${entry.path}/` : entry.path);
+  let last: string | undefined;
+  let isInOrder = true;
+  let isComplete = false;
+  for await (const page of readPages(planDir, { mayBeCut: true })) {
+    pages += 1;
+    isComplete = page.summary.isLast;
+    for (const entry of page.entries()) {
+      conflicts.take(entry);
       if (entry.action === 'fetch') bytes += entry.sizeBytes ?? 0;
-      if (entry.action === 'conflict') conflicts.push(`${entry.path} (${entry.reason})`);
-    }
-    if (page.summary.isLast) {
-      return { pages: number + 1, isComplete: true, planned, bytes, conflicts };
+      if (entry.kind !== 'file') continue;
+      if (last !== undefined && compareByBytes(last, entry.path) >= 0) isInOrder = false;
+      last = entry.path;
     }
   }
+  const planned = new PlannedPaths(last, isInOrder ? undefined : await allPaths(planDir));
+  return { pages, isComplete, planned, bytes, conflicts };
+}
+
+async function allPaths(planDir: string): Promise<Set<string>> {
+  const all = new Set<string>();
+  for await (const page of readPages(planDir, { mayBeCut: true })) {
+    for (const { path, kind } of page.entries()) all.add(kind === 'directory' ? `${path}/` : path);
+  }
+  return all;
 }

@@ -14,9 +14,11 @@ import type { Expectations } from './expectations.js';
 import { filterOf, isFiltered } from './filters.js';
 import type { LiveListing } from './live-listing.js';
 import { mapInOrder } from './map-in-order.js';
-import { collision, NameTable, type Clash } from './names.js';
+import { collision, type Clash } from './names.js';
+import { namesOf, type Names } from './ordered-names.js';
 import { AS_RECORDED, type PlanEntry } from './page.js';
 import { outsideError } from './parents.js';
+import type { PlannedPaths } from './planned-paths.js';
 import type { NamesThere } from './probe-names.js';
 
 /** Entries that a listing may have before it counts as endless (rule 24). */
@@ -53,8 +55,8 @@ export interface PlanInput {
   readonly singleName: string | undefined;
   /** Keeps the listing alive over the attempts; absent: the first failure ends it. */
   readonly live?: Pick<LiveListing, 'again' | 'moved'>;
-  /** Paths at the source that an earlier, interrupted planning has sealed already. */
-  readonly planned: ReadonlySet<string>;
+  /** What an earlier, interrupted planning has sealed already. */
+  readonly planned: PlannedPaths;
   /** Entries that the listing may have; MAX_ENTRIES by default. */
   readonly maxEntries?: number;
 }
@@ -85,7 +87,9 @@ async function* candidates(
 ): AsyncGenerator<Planned | Candidate> {
   const { request, maxEntries = MAX_ENTRIES } = input;
   const isWanted = filterOf(request.filters);
-  const names = new NameTable(input.namesThere);
+  const names = namesOf(input.namesThere);
+  // Only of what somebody promised it matters whether it came.
+  const isPromised = promisedBy(input);
   const seen = new Set<string>();
   const specials = new Map<string, SpecialKind>();
   let files = 0;
@@ -109,7 +113,7 @@ async function* candidates(
     if (!isWanted(path)) continue;
     if (entry.kind === 'special') {
       const { special = 'other' } = entry;
-      specials.set(path, special);
+      if (isPromised(path)) specials.set(path, special);
       yield { kind: 'special', path: path.slice(0, 400), special };
       continue;
     }
@@ -118,7 +122,7 @@ async function* candidates(
       for (const refusal of refused) yield refusal;
       continue;
     }
-    seen.add(path);
+    if (isPromised(path)) seen.add(path);
     files += 1;
     bytes += entry.sizeBytes ?? 0;
     if (request.maxFiles !== undefined && files > request.maxFiles) {
@@ -129,12 +133,12 @@ async function* candidates(
     }
     context.progress.filesDone = files;
     context.progress.bytesDone = bytes;
-    if (input.planned.has(path)) continue;
+    if (input.planned.hasFile(path)) continue;
     yield { kind: 'file', path, entry };
   }
   const lacking = [...missing(input, isWanted, seen, specials)];
-  const isPromised = lacking.some(({ error }) => error.code === 'WB_MISSING_FILE');
-  if (files === 0 && isFiltered(request.filters) && !isPromised) {
+  const isMissing = lacking.some(({ error }) => error.code === 'WB_MISSING_FILE');
+  if (files === 0 && isFiltered(request.filters) && !isMissing) {
     throw new WaybillError(
       'WB_NOTHING_MATCHES',
       `no file of ${request.source.uri} matches the filters (${entries} entries were listed)`,
@@ -162,7 +166,7 @@ async function* listed(input: PlanInput, context: CallContext): AsyncGenerator<O
   }
 }
 
-function refusals(input: PlanInput, names: NameTable, path: string): Refused[] {
+function refusals(input: PlanInput, names: Names, path: string): Refused[] {
   try {
     guardPath(path, input.namesThere);
     guardLength(input, path);
@@ -186,7 +190,7 @@ function refusalOfClash(clash: Clash): Refused {
   return { kind: 'refused', path: clash.path, error: toPlainError(collision(clash)) };
 }
 
-async function planFolder(input: PlanInput, names: NameTable, path: string): Promise<Planned[]> {
+async function planFolder(input: PlanInput, names: Names, path: string): Promise<Planned[]> {
   if (path === '') return [];
   const entry = { path, kind: 'directory' as const };
   try {
@@ -194,7 +198,7 @@ async function planFolder(input: PlanInput, names: NameTable, path: string): Pro
     guardLength(input, path);
     const clashes = names.addFolder(path);
     if (clashes.length > 0) return clashes.map(refusalOfClash);
-    if (input.planned.has(`${path}/`)) return [];
+    if (input.planned.hasFolder(path)) return [];
     const found = await input.existing.parents.kindOf(path);
     if (found === 'outside') throw outsideError(path);
     if (found === 'record') throw recordError(path);
@@ -227,15 +231,16 @@ async function plannedFile(input: PlanInput, path: string, entry: ObjectEntry): 
 async function planFile(input: PlanInput, path: string, entry: ObjectEntry): Promise<PlanEntry> {
   const expected = input.expectations.of(path);
   const decision = await decide(input.existing, path, entry, expected);
-  const { kept, action, reason } = decision;
-  if (kept !== undefined && kept === input.existing.last.get(path)) {
+  const { isAsRecorded, ...rest } = decision;
+  const { kept, action, reason } = rest;
+  if (kept !== undefined && isAsRecorded === true) {
     return { path, kind: 'file', action, reason, sizeBytes: kept.sizeBytes, kept: AS_RECORDED };
   }
   return {
     path,
     ...(entry.path === path ? {} : { sourcePath: entry.path }),
     kind: 'file',
-    ...decision,
+    ...rest,
     ...(entry.sizeBytes === undefined ? {} : { sizeBytes: entry.sizeBytes }),
     ...(entry.pin === undefined ? {} : { pin: entry.pin }),
     ...(entry.modifiedAt === undefined ? {} : { modifiedAt: entry.modifiedAt }),
@@ -243,6 +248,11 @@ async function planFile(input: PlanInput, path: string, entry: ObjectEntry): Pro
     ...(entry.digests === undefined ? {} : { digests: { ...entry.digests } }),
     ...(expected === undefined ? {} : { expected }),
   };
+}
+
+function promisedBy({ expectations, request }: PlanInput): (path: string) => boolean {
+  const files = new Set(request.filters.files);
+  return (path) => expectations.required.has(path) || files.has(path);
 }
 
 /** Files that somebody promised and the source does not have. */

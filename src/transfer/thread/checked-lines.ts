@@ -14,3 +14,10 @@ export function* readCheckedLines(content: string): Generator<string> {
     if (crc32(text).toString(16).padStart(8, '0') === line.slice(0, 8)) yield text;
   }
 }
+
+/** The text of one checked line, as bytes; undefined where it is damaged. */
+export function checkedText(line: Buffer): string | undefined {
+  if (line.length < 10 || line[8] !== 0x20) return undefined;
+  const sum = crc32(line.subarray(9)).toString(16).padStart(8, '0');
+  return sum === line.toString('latin1', 0, 8) ? line.toString('utf8', 9) : undefined;
+}
