@@ -20,6 +20,7 @@ import type { PullLimits, PullRequest, PullResult, PullStatus } from './model/pu
 import { resultOf } from './client/ended.js';
 import { findPull, listPulls } from './client/find.js';
 import { handBackWork } from './client/hand-back.js';
+import { isWorkerPolling, pollersOf } from './client/pollers.js';
 import { Ratchet } from './client/ratchet.js';
 import { Retries } from './client/retries.js';
 import { queuesOf, replacePull, startPull } from './client/start.js';
@@ -56,18 +57,6 @@ export type {
 } from './model/pull.js';
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
-
-/** A worker asks for work at least this often: its long polls last a minute. */
-const POLLER_IS_ALIVE_FOR_MS = 65_000;
-
-/** Temporal's numbers for the two kinds of task queue. */
-const WORKFLOW_QUEUE = 1;
-const ACTIVITY_QUEUE = 2;
-
-/** What Temporal tells of a worker that asks for work. */
-type Poller = NonNullable<
-  Awaited<ReturnType<Client['workflowService']['describeTaskQueue']>>['pollers']
->[number];
 
 /** A connection to one namespace of one Temporal. */
 export class WaybillClient {
@@ -242,38 +231,19 @@ export class WaybillClient {
   }
 
   /** Whether a worker asked for work of this queue within about a minute. */
-  async isWorkerPolling(taskQueue: string): Promise<boolean> {
-    const oldest = Date.now() - POLLER_IS_ALIVE_FOR_MS;
-    return (await this.pollers(taskQueue)).some(
-      (poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1_000 >= oldest,
-    );
+  isWorkerPolling(taskQueue: string): Promise<boolean> {
+    return isWorkerPolling(this.client, taskQueue);
   }
 
   /** The identities of the workers that asked for work of this queue within some minutes; some may be gone. */
-  async pollersOf(taskQueue: string): Promise<string[]> {
-    const found = await this.pollers(taskQueue);
-    return [...new Set(found.flatMap(({ identity }) => identity ?? []))];
+  pollersOf(taskQueue: string): Promise<string[]> {
+    return pollersOf(this.client, taskQueue);
   }
 
   /** Closes the connection. May be called twice. */
   async close(): Promise<void> {
     await this.retries.end();
     await this.connection.close();
-  }
-
-  private async pollers(taskQueue: string): Promise<Poller[]> {
-    const answers = await reach('ask who serves the task queue', () =>
-      Promise.all(
-        [WORKFLOW_QUEUE, ACTIVITY_QUEUE].map((taskQueueType) =>
-          this.client.workflowService.describeTaskQueue({
-            namespace: this.client.options.namespace,
-            taskQueue: { name: taskQueue },
-            taskQueueType,
-          }),
-        ),
-      ),
-    );
-    return answers.flatMap((answer) => answer.pollers ?? []);
   }
 
   private signal(

@@ -1,5 +1,10 @@
 /** The two Temporal workers of one process: one for the workflows, one for the bytes. */
-import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import {
+  NativeConnection,
+  Worker,
+  type WorkerOptions,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
 import type { AttemptDeps } from './activities/attempt.js';
 import { createActivities } from './activities/activities.js';
@@ -8,6 +13,7 @@ import { translate } from './client/translate.js';
 import { SigningCodec } from './codec/signing-codec.js';
 import { WaybillError } from './model/errors.js';
 import type { TransferEngine } from './transfer/api.js';
+import { UnitSlots } from './unit-slots.js';
 
 /** The prebuilt bundle: a worker starts in a quarter of a second with it. */
 const BUNDLE = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
@@ -18,6 +24,9 @@ const CONTACT_EVERY_MS = 5_000;
 
 /** Units at once. Each is parallel in itself, and the engine bounds connections and threads. */
 const UNITS_AT_ONCE = 24;
+
+/** Where other workers serve the same queue. */
+const UNITS_OF_ONE = { usual: 6, most: UNITS_AT_ONCE, patienceMs: 10_000 };
 
 /** What a worker is made of. */
 export interface WorkerQueuesOptions {
@@ -64,6 +73,19 @@ async function connect(options: WorkerQueuesOptions): Promise<NativeConnection> 
       await new Promise((resolve) => setTimeout(resolve, CONNECT_EVERY_MS));
     }
   }
+}
+
+/** The other kinds of tasks have the SDK's own numbers; this worker gets none of them. */
+function sharedSlots(): Pick<WorkerOptions, 'tuner'> {
+  const few = { type: 'fixed-size', numSlots: 2 } as const;
+  return {
+    tuner: {
+      workflowTaskSlotSupplier: few,
+      activityTaskSlotSupplier: new UnitSlots(UNITS_OF_ONE),
+      localActivityTaskSlotSupplier: few,
+      nexusTaskSlotSupplier: few,
+    },
+  };
 }
 
 /** Asks Temporal now and then, so that attempts can tell whether they are alone (rule 13). */
@@ -131,7 +153,7 @@ export async function startWorkerQueues(options: WorkerQueuesOptions): Promise<W
         taskQueue,
         activities: { ...activities },
         ...(payloadKey === undefined ? {} : { interceptors: { activity: [refuseUnsigned] } }),
-        maxConcurrentActivityTaskExecutions: UNITS_AT_ONCE,
+        ...(isLocal ? { maxConcurrentActivityTaskExecutions: UNITS_AT_ONCE } : sharedSlots()),
         // Cancelling and pausing are noticed at a heartbeat.
         maxHeartbeatThrottleInterval: isLocal ? '1s' : '5s',
         defaultHeartbeatThrottleInterval: isLocal ? '1s' : '5s',

@@ -19,6 +19,7 @@ import {
   workFingerprint,
   type Place,
 } from './identity.js';
+import { pollersOf } from './pollers.js';
 import { memoOf, queryTrusted, isOwn, isSigning, signalWord } from './trust.js';
 import { reach, translate } from './translate.js';
 import type { StartOptions, StartedPull } from './types.js';
@@ -196,6 +197,24 @@ async function meet(
   );
 }
 
+/** On a cluster units wait at the task queue, so that every worker always finds the next one there. */
+const CLUSTER_WINDOW = 48;
+const UNITS_A_WORKER = 12;
+const WIDEST_WINDOW = 192;
+
+/** The numbers of a pull: the workflow's own for the local service, whose one worker has no other to share with. */
+async function tuningOf(
+  client: Client,
+  queue: string,
+  options: StartOptions,
+): Promise<Pick<PullInput, 'tuning'>> {
+  if (isSigning(client)) return options.tuning === undefined ? {} : { tuning: options.tuning };
+  const workers = (await pollersOf(client, queue)).length;
+  const window = Math.min(WIDEST_WINDOW, Math.max(CLUSTER_WINDOW, UNITS_A_WORKER * workers));
+  // Two, so that one fills the queue while the other drains.
+  return { tuning: { window, openShards: 2, ...options.tuning } };
+}
+
 async function startNew(
   client: Client,
   pullId: string,
@@ -210,7 +229,7 @@ async function startNew(
     request,
     transferQueue: queues.transfer,
     ...(isSigning(client) ? { isSigned: true } : {}),
-    ...(options.tuning === undefined ? {} : { tuning: options.tuning }),
+    ...(await tuningOf(client, queues.transfer, options)),
   };
   const memo: PullMemo = {
     source,
@@ -225,6 +244,8 @@ async function startNew(
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     workflowIdConflictPolicy: conflict,
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+    // Shards and units inherit it: a server that knows fairness gives every pull its turn.
+    priority: { fairnessKey: pullId },
     memo: { ...memo },
     staticSummary: cutSummary(`${source} → ${request.destination.path}`),
     staticDetails: detailsOf(request),

@@ -32,6 +32,8 @@ export interface NginxOptions {
   /** More lines for the `location /` block; `autoindex on;` is there unless `autoindex` says other. */
   readonly location?: string;
   readonly autoindex?: boolean;
+  /** What runs it, as `nsenter` does: a program and its arguments. */
+  readonly runner?: readonly string[];
   /** TLS with this certificate and key (PEM files); `url` is https then. */
   readonly tls?: {
     readonly certFile: string;
@@ -68,10 +70,11 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   const host = options.host ?? '127.0.0.1';
   const logFile = join(dir, 'access.log');
   await writeFile(join(dir, 'nginx.conf'), configOf(options, dir, `${host}:${port}`));
+  const [command = '', ...before] = [...(options.runner ?? []), program.path];
   const server = await startProcess({
     name: 'nginx',
-    command: program.path,
-    args: ['-p', dir, '-c', join(dir, 'nginx.conf'), '-e', join(dir, 'error.log')],
+    command,
+    args: [...before, '-p', dir, '-c', join(dir, 'nginx.conf'), '-e', join(dir, 'error.log')],
     dir,
     env: program.env,
     isReady: () => acceptsConnections(port, host.replace(/^\[|\]$/g, '')),

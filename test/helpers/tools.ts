@@ -3,6 +3,8 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MLFLOW_VERSION, ensureMlflowVenv } from '../../src/demo/mlflow-venv.js';
 import { ensureTemporalCli, findTemporalCli } from '../../src/service/temporal-cli.js';
+import { ensurePostgres, POSTGRES_BINARY } from '../cluster/postgres.js';
+import { ensureTemporalServer, hasTemporalServer } from '../cluster/temporal-server.js';
 import { ensureApache } from './apache.js';
 import { AWSCLI_FOLDER, ensureAwscli } from './awscli.js';
 import { cacheFolder } from './cache.js';
@@ -51,6 +53,12 @@ const LANES: readonly (readonly Tool[])[] = [
       ensure: ensureMinio,
     },
     {
+      name: 'Temporal server',
+      cost: 'built with Go, 150 MB to fetch, 2 to 4 minutes',
+      isThere: hasTemporalServer,
+      ensure: ensureTemporalServer,
+    },
+    {
       name: 'Toxiproxy',
       cost: 'built with Go, 10 MB to fetch, half a minute',
       isThere: () => isThere(toxiproxyPath()),
@@ -69,6 +77,13 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'Debian packages, 2 MB, seconds',
       isThere: async () => (await isThere('/usr/sbin/nginx')) || inCache('debian-nginx/complete'),
       ensure: ensureNginx,
+    },
+    {
+      name: 'PostgreSQL',
+      cost: 'Debian packages, 35 MB, seconds',
+      isThere: async () =>
+        (await isThere(POSTGRES_BINARY)) || inCache('debian-postgresql/complete'),
+      ensure: ensurePostgres,
     },
     {
       name: 'strace',
@@ -177,7 +192,7 @@ export async function ensureTools(
   );
   const wanted = missing.flat();
   if (wanted.length === 0) return;
-  onProgress(`to get once, into ${cacheFolder()} (about 6 minutes if it is all on 2 cores):`);
+  onProgress(`to get once, into ${cacheFolder()} (about 9 minutes if it is all on 2 cores):`);
   for (const tool of wanted) onProgress(`  ${tool.name}: ${tool.cost}`);
   const failures: unknown[] = [];
   const runLane = async (lane: readonly Tool[]): Promise<void> => {

@@ -1,0 +1,82 @@
+/** How many units a worker of a cluster takes: few, so that the others find work too, and more behind units that take long. */
+import type { ActivitySlotInfo, CustomSlotSupplier, SlotPermit } from '@temporalio/worker';
+
+/** What bounds them. */
+export interface UnitSlotsOptions {
+  /** Units at once; as many as fill a link, for each is parallel in itself. */
+  readonly usual: number;
+  /** Never more. */
+  readonly most: number;
+  /** So long nothing may end before one more is taken: no small pull waits for the large files of another. */
+  readonly patienceMs: number;
+}
+
+interface Waiting {
+  readonly give: () => void;
+}
+
+/** A unit that is not taken here goes to another worker: what counts is that the units of a pull spread evenly. */
+export class UnitSlots implements CustomSlotSupplier<ActivitySlotInfo> {
+  readonly type = 'custom';
+  private limit: number;
+  private taken = 0;
+  private used = 0;
+  private readonly waiting: Waiting[] = [];
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: UnitSlotsOptions) {
+    this.limit = options.usual;
+  }
+
+  reserveSlot(_context: unknown, signal: AbortSignal): Promise<SlotPermit> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason as Error);
+      const own: Waiting = {
+        give: () => {
+          signal.removeEventListener('abort', stop);
+          this.taken += 1;
+          resolve({});
+        },
+      };
+      const stop = (): void => {
+        this.waiting.splice(this.waiting.indexOf(own), 1);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', stop, { once: true });
+      this.waiting.push(own);
+      this.give();
+    });
+  }
+
+  tryReserveSlot(): SlotPermit | null {
+    if (this.taken >= this.limit) return null;
+    this.taken += 1;
+    return {};
+  }
+
+  markSlotUsed(): void {
+    this.used += 1;
+    this.give();
+  }
+
+  releaseSlot({ slotInfo }: { readonly slotInfo?: ActivitySlotInfo }): void {
+    this.taken -= 1;
+    if (slotInfo !== undefined) {
+      this.used -= 1;
+      this.limit = Math.max(this.options.usual, this.limit - 1);
+    }
+    this.give();
+  }
+
+  private give(): void {
+    while (this.taken < this.limit && this.waiting.length > 0) this.waiting.shift()?.give();
+    clearTimeout(this.timer);
+    const isFull = this.used >= this.limit && this.waiting.length > 0;
+    if (!isFull || this.limit >= this.options.most) return;
+    this.timer = setTimeout(() => {
+      this.limit += 1;
+      this.give();
+    }, this.options.patienceMs);
+    this.timer.unref();
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * `npm run cluster`: brings up PostgreSQL, a Temporal server on it, hosts with a worker each and a folder that all of them
+ * see, shows how it is used, and takes all of it down at Ctrl-C. `npm run cluster -- --hosts 4 --link 200`.
+ */
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import { startCluster } from './cluster.js';
+
+const options = {
+  hosts: { type: 'string', default: '2' },
+  link: { type: 'string', default: '200' },
+} as const;
+
+function wholeNumber(name: string, text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+  process.stderr.write(`--${name} takes a whole number, such as --${name} 4; not "${text}"\n`);
+  return process.exit(2);
+}
+
+const { values } = parseArgs({ options });
+const hosts = wholeNumber('hosts', values.hosts);
+const megabitsPerSecond = wholeNumber('link', values.link);
+if (process.getuid?.() !== 0) {
+  process.stderr.write('npm run cluster makes network namespaces, for which it has to be root\n');
+  process.exit(2);
+}
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const stopped = Promise.race(['SIGINT', 'SIGTERM'].map((name) => once(process, name)));
+say(
+  'starting PostgreSQL and Temporal on it (their programs are built first, once, about 3 minutes)',
+);
+const cluster = await startCluster();
+try {
+  for (let index = 1; index <= hosts; index += 1) {
+    const host = await cluster.addHost(`host${index}`, { megabitsPerSecond });
+    const site = { site: `site${index}`, root: cluster.dir };
+    await cluster.startWorker(host);
+    await cluster.startWorker(host, site);
+    say(
+      `${host.name}: ${host.address}, ${megabitsPerSecond} Mbit/s, serves any: and ${site.site}:`,
+    );
+  }
+  say(`
+Temporal     ${cluster.temporal.address}, namespace default, on PostgreSQL
+every host   sees ${cluster.shared}
+use it       export TEMPORAL_ADDRESS=${cluster.temporal.address}
+             waybill pull SOURCE any:${cluster.shared}/NAME
+             waybill pull SOURCE site1:${cluster.dir}/NAME
+Ctrl-C takes all of it down.`);
+  await stopped;
+  say('taking it down');
+} finally {
+  await cluster.stop();
+}

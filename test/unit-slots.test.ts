@@ -1,0 +1,70 @@
+import { describe, expect, it } from '@jest/globals';
+import { UnitSlots } from '../src/unit-slots.js';
+
+const never = new AbortController().signal;
+const unit = { slotInfo: { type: 'activity', activityType: 'fetchFile' } } as const;
+
+/** Takes a slot and works on it, and says so. */
+function poller(slots: UnitSlots, signal = never): { readonly hasIt: boolean } {
+  const state = { hasIt: false };
+  slots.reserveSlot({}, signal).then(
+    () => {
+      state.hasIt = true;
+      slots.markSlotUsed();
+    },
+    () => undefined,
+  );
+  return state;
+}
+
+const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+
+async function untilHas(one: { readonly hasIt: boolean }): Promise<void> {
+  while (!one.hasIt) await settle();
+}
+
+describe('the units of a worker of a cluster', () => {
+  it('are few, so that the others find work: the next comes when one has ended', async () => {
+    const slots = new UnitSlots({ usual: 2, most: 8, patienceMs: 3_600_000 });
+    const [first, second, third] = [poller(slots), poller(slots), poller(slots)];
+    await settle();
+    expect([first.hasIt, second.hasIt, third.hasIt]).toEqual([true, true, false]);
+    expect(slots.tryReserveSlot()).toBeNull();
+    slots.releaseSlot(unit);
+    await untilHas(third);
+  });
+
+  it('are one more when none has ended for a while, up to the most, and fewer again afterwards', async () => {
+    const slots = new UnitSlots({ usual: 1, most: 3, patienceMs: 10 });
+    const all = Array.from({ length: 5 }, () => poller(slots));
+    for (const one of all.slice(0, 3)) await untilHas(one);
+    // Long after what the fourth would have waited for.
+    for (let tries = 0; tries < 10; tries += 1) await settle();
+    expect(all.map(({ hasIt }) => hasIt)).toEqual([true, true, true, false, false]);
+    slots.releaseSlot(unit);
+    slots.releaseSlot(unit);
+    slots.releaseSlot(unit);
+    await untilHas(all[3] ?? { hasIt: true });
+  });
+
+  it('are no more for a poller that waits for work that is not there', async () => {
+    const slots = new UnitSlots({ usual: 1, most: 3, patienceMs: 1 });
+    await slots.reserveSlot({}, never);
+    const second = poller(slots);
+    for (let tries = 0; tries < 5; tries += 1) await settle();
+    expect(second.hasIt).toBe(false);
+    slots.releaseSlot({});
+    await untilHas(second);
+  });
+
+  it('are not kept for a poller that has gone', async () => {
+    const slots = new UnitSlots({ usual: 1, most: 1, patienceMs: 1 });
+    const going = new AbortController();
+    const [first, second, third] = [poller(slots), poller(slots, going.signal), poller(slots)];
+    await untilHas(first);
+    going.abort();
+    slots.releaseSlot(unit);
+    await untilHas(third);
+    expect(second.hasIt).toBe(false);
+  });
+});
