@@ -23,6 +23,8 @@ export interface HereOptions {
   readonly request: PullRequest;
   /** The secrets of its source; they stay in this process (rule 2). */
   readonly secrets: ConnectionSecrets;
+  /** The state folder of this host. */
+  readonly stateDir: string;
 }
 
 /** The queue is served. */
@@ -61,13 +63,13 @@ function quietRuntime(): void {
  * @throws WB_TEMPORAL_UNREACHABLE when Temporal does not answer for a minute
  */
 export async function serveHere(options: HereOptions): Promise<HereWorker> {
-  const { client, connection, site, request, secrets } = options;
+  const { client, connection, site, request, secrets, stateDir } = options;
   const { transfer } = client.queues(site);
   const others = pollersHere(await client.pollersOf(transfer));
   const engineId = await client.engineId();
   const { reach, guard } = onlyThisPull(request, secrets);
   quietRuntime();
-  const engine = createWorkerEngine({ client, engineId, reach });
+  const engine = createWorkerEngine({ client, engineId, reach, stateDir });
   const queues = await startWorkerQueues({
     ...connection,
     identity: identityOf(process.pid),

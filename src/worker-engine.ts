@@ -1,5 +1,6 @@
 /** The engine of a process that serves work, wherever its bytes may come from: the worker's, and that of `pull --here`. */
 import type { WaybillClient } from './client.js';
+import { serviceFiles } from './service/service-files.js';
 import { readWaybillVersion } from './service/version.js';
 import { StoreRegistry } from './stores/registry.js';
 import type { TransferEngine } from './transfer/api.js';
@@ -11,6 +12,8 @@ export interface WorkerEngineOptions {
   /** Names the Temporal, or the local service, whose pulls this engine may ask about (rule 6). */
   readonly engineId: string;
   readonly reach: EngineDeps['reach'];
+  /** The state folder of this host. */
+  readonly stateDir: string;
 }
 
 /** Makes the engine; close it when the last unit has ended. */
@@ -18,6 +21,7 @@ export function createWorkerEngine({
   client,
   engineId,
   reach,
+  stateDir,
 }: WorkerEngineOptions): TransferEngine {
   return createTransferEngine({
     sources: new StoreRegistry(),
@@ -30,5 +34,6 @@ export function createWorkerEngine({
     threadEntry: new URL('./thread.js', import.meta.url),
     version: readWaybillVersion(),
     now: () => new Date().toISOString(),
+    mountsFile: serviceFiles(stateDir).mounts,
   });
 }

@@ -22,7 +22,7 @@ import { serviceFiles } from './service/service-files.js';
 import { parseServiceMessage, type WorkerMessage } from './service/worker-ipc.js';
 import { PullCare } from './pull-care.js';
 import { openReach } from './transfer/reach.js';
-import { createWorkerEngine } from './worker-engine.js';
+import { createWorkerEngine, type WorkerEngineOptions } from './worker-engine.js';
 import { startWorkerQueues } from './worker-queues.js';
 import { clusterReach } from './worker-reach.js';
 
@@ -96,17 +96,33 @@ function clusterConfig(text: (name: string) => string | undefined): WorkerConfig
   };
 }
 
-/** Keeps trying: the local Temporal is started beside the worker, not before it. */
-async function connectPatiently(options: ClientOptions): Promise<WaybillClient> {
-  const until = performance.now() + 60_000;
-  for (;;) {
+/** A worker waits so long for its Temporal, and says meanwhile that it does. */
+const PATIENCE_MS = 60_000;
+const SAY_EVERY_MS = 10_000;
+
+/** Keeps trying: the local Temporal is started beside the worker, not before it. Undefined: it was stopped meanwhile. */
+async function connectPatiently(
+  options: ClientOptions,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<WaybillClient | undefined> {
+  const until = performance.now() + PATIENCE_MS;
+  let saysAt = 0;
+  while (!signal.aborted) {
     try {
       return await WaybillClient.connect({ ...options, connectTimeoutMs: 2_000 });
     } catch (error) {
-      if (performance.now() > until) throw error;
+      const now = performance.now();
+      if (now > until) throw error;
+      if (now > saysAt) {
+        const leftSeconds = Math.round((until - now) / 1_000);
+        log.warn({ leftSeconds }, `Temporal at ${options.address} does not answer yet; trying on`);
+        saysAt = now + SAY_EVERY_MS;
+      }
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
   }
+  return undefined;
 }
 
 type LocalConfig = NonNullable<WorkerConfig['local']>;
@@ -123,6 +139,17 @@ function secretsFrom(local: LocalConfig): Parameters<typeof openReach>[0] {
       control.close();
     }
   };
+}
+
+type Limits = Pick<WorkerEngineOptions, 'reach' | 'stateDir'>;
+
+function limitsOf(local: LocalConfig): Limits {
+  return { stateDir: local.stateDir, reach: openReach(secretsFrom(local)) };
+}
+
+function limitsOnCluster(site: string | undefined): Limits {
+  const config = readConfig();
+  return { stateDir: config.stateDir, reach: clusterReach(config, site) };
 }
 
 /** The service asks every few seconds; it does not idle out under open pulls. */
@@ -169,16 +196,14 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
     local === undefined
       ? reached
       : { ...reached, payloadKey: readOrMakeKey(serviceFiles(local.stateDir).payloadKey) };
-  const client = await connectPatiently({ ...connection, identity });
+  const client = await connectPatiently({ ...connection, identity }, log, signal);
+  if (client === undefined) return;
   const { workflows, transfer } = client.queues(site);
   // The local database may be lost and made anew; the state folder stays the same.
   const engineId =
     local === undefined ? await client.engineId() : `${hostname()}:${local.stateDir}`;
-  const engine = createWorkerEngine({
-    client,
-    engineId,
-    reach: local === undefined ? clusterReach(readConfig(), site) : openReach(secretsFrom(local)),
-  });
+  const limits = local === undefined ? limitsOnCluster(site) : limitsOf(local);
+  const engine = createWorkerEngine({ client, engineId, ...limits });
   const queues = await startWorkerQueues({
     ...connection,
     identity,

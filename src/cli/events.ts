@@ -66,15 +66,19 @@ const MAX_RETRIES_TOLD = 5;
 
 function retriesBetween(before: readonly InFlight[], after: readonly InFlight[]): PullEvent[] {
   const attempts = new Map(before.map((unit) => [unit.name, unit.attempt]));
-  return after
-    .filter((unit) => unit.attempt > 1 && unit.attempt > (attempts.get(unit.name) ?? 1))
-    .slice(0, MAX_RETRIES_TOLD)
-    .map(({ name, attempt, lastFailure }) => ({
-      type: 'retry',
-      name,
-      attempt,
-      reason: lastFailure ?? null,
-    }));
+  return (
+    after
+      // Without a failure it was handed back by a worker that went: it goes on, and nothing was in vain.
+      .filter((unit) => unit.lastFailure !== undefined)
+      .filter((unit) => unit.attempt > 1 && unit.attempt > (attempts.get(unit.name) ?? 1))
+      .slice(0, MAX_RETRIES_TOLD)
+      .map(({ name, attempt, lastFailure }) => ({
+        type: 'retry',
+        name,
+        attempt,
+        reason: lastFailure ?? null,
+      }))
+  );
 }
 
 /** What happened between two looks at a pull, without the progress itself. */

@@ -37,7 +37,7 @@ function addPullOptions(command: Command): Command {
     .option('--checksum', 'hash what is there instead of trusting size and times')
     .option('--prune', 'remove what the source no longer has and nobody changed')
     .option('--replace-source', 'another source may go into a sealed destination')
-    .option('--take-over', 'take a destination whose owner cannot be asked')
+    .option('--take-over', 'take a destination whose owner cannot be asked, or whose share is gone')
     .optionsGroup('Proof:')
     .addOption(
       new Option(

@@ -47,6 +47,6 @@ export async function serveThisHost(
     : asked;
   const connection = clusterOptions(temporal);
   const { client } = session;
-  const worker = await serveHere({ connection, client, site, request, secrets });
+  const worker = await serveHere({ connection, client, site, request, secrets, stateDir });
   return { request, worker };
 }

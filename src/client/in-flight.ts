@@ -25,6 +25,9 @@ type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivitie
 const STARTED = 2;
 const SCHEDULED = 1;
 
+/** What Temporal's worker says of an attempt that it ends because it is shut down. */
+const HANDED_BACK = 'Worker is shutting down';
+
 function numberOf(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) ? value : 0;
 }
@@ -52,7 +55,9 @@ function beatOf(payload: Payload | undefined): PendingUnit['beat'] {
 function failureText(pending: Pending): string | undefined {
   const failure = pending.lastFailure;
   if (!failure) return undefined;
-  return failure.message || failure.cause?.message || undefined;
+  const text = failure.message || failure.cause?.message || undefined;
+  // A worker that hands its work back has not failed (rule 28).
+  return text === HANDED_BACK ? undefined : text;
 }
 
 function unitOf(client: Client, workflowId: string, pending: Pending): PendingUnit {

@@ -1,6 +1,11 @@
 /** Puts the status of a pull together: the root's totals, the open shards, and the heartbeats of what is in flight. */
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import type { InFlight, PullProgress, PullStatus } from '../model/pull.js';
+import {
+  NO_WORKER_ANSWERS,
+  type InFlight,
+  type PullProgress,
+  type PullStatus,
+} from '../model/pull.js';
 import { MAX_SHOWN_FAILURES } from '../model/caps.js';
 import { WaybillError } from '../model/errors.js';
 import { QUERIES, type UnitTotals } from '../workflows/messages.js';
@@ -152,7 +157,7 @@ export async function readStatus(
     const seen = look.progress ?? {
       ...known,
       phase: 'waiting for a worker' as const,
-      reason: 'no worker answers',
+      reason: NO_WORKER_ANSWERS,
     };
     const live = look.progress === undefined ? seen : addLive(seen, look.units);
     const waiting: PullProgress = isWaiting(look.units)

@@ -133,6 +133,9 @@ export interface InFlight {
   readonly lastFailure?: string;
 }
 
+/** The reason of a look that no worker answered: what is known then is what was seen before, if anything was. */
+export const NO_WORKER_ANSWERS = 'no worker answers';
+
 /** Progress with what is in flight: what `status` and `watch` show. */
 export interface PullStatus {
   readonly pullId: string;

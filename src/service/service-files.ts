@@ -36,6 +36,8 @@ export interface ServiceFiles {
   readonly workerLog: string;
   /** The pulls that the worker has seen running, for the day on which the database is lost (rule 5). */
   readonly openPulls: string;
+  /** Which destinations lie on a mounted share (rule 7). */
+  readonly mounts: string;
   /** The key behind the fingerprints of credentials, mode 0600. */
   readonly fingerprintKey: string;
   /** The key behind the signatures of payloads (rule 1), mode 0600. */
@@ -61,6 +63,7 @@ export function serviceFiles(stateDir: string): ServiceFiles {
     temporalLog: join(folder, 'temporal.log'),
     workerLog: join(folder, 'worker.log'),
     openPulls: join(folder, 'pulls.json'),
+    mounts: join(folder, 'mounts.json'),
     fingerprintKey: join(folder, 'credentials.key'),
     payloadKey: join(folder, 'payloads.key'),
     database: (serverVersion) => `${base(serverVersion)}.db`,

@@ -33,6 +33,11 @@ export class StoreRegistry {
     });
   }
 
+  /** Whether a store reads URIs of this scheme. */
+  hasScheme(scheme: string): boolean {
+    return this.byScheme.has(scheme.toLowerCase());
+  }
+
   /** Whether a URI is a reference that has to be resolved before it can be opened. */
   isReference(uri: string): boolean {
     return this.factoryOf(uri).isReference?.(uri) ?? false;

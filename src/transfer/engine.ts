@@ -5,6 +5,7 @@ import type { CallContext, PullRef, ResolvedSource, TransferEngine } from './api
 import { claimDestination, dropLooseParts } from './claim.js';
 import { fetchUnit } from './fetch-unit.js';
 import { missingOf } from './in-place.js';
+import { KnownMounts } from './known-mounts.js';
 import { OpenPulls } from './open-pulls.js';
 import { releaseOwner, type AskOwner } from './owner.js';
 import { layoutOf } from './layout.js';
@@ -44,6 +45,8 @@ export interface EngineDeps {
   readonly version: string;
   /** ISO 8601. */
   readonly now: () => string;
+  /** Where this host remembers which destinations lie on a mounted share; absent: it does not. */
+  readonly mountsFile?: string;
 }
 
 /** Makes the engine. Threads start with the first byte. */
@@ -55,9 +58,11 @@ class Engine implements TransferEngine {
   private pool: ThreadPool | undefined;
   private readonly pulls: OpenPulls;
   private readonly space: Space;
+  private readonly mounts: KnownMounts;
 
   constructor(private readonly deps: EngineDeps) {
     this.pulls = new OpenPulls((ref) => this.open(ref));
+    this.mounts = new KnownMounts(deps.mountsFile);
     this.space = new Space((than) => this.pulls.others(than, (ref) => this.hasEnded(ref)));
   }
 
@@ -101,7 +106,10 @@ class Engine implements TransferEngine {
     const request = parseRequest(input.request);
     const { filesRoot, recordDir } = layoutOf(request, input.resolved);
     for (const folder of [filesRoot, recordDir]) await this.deps.reach.checkDestination(folder);
-    return claimDestination({ ...input, request, engineId, ask, now: now() });
+    await this.mounts.refuseAway(recordDir, request.takeOver);
+    const claim = await claimDestination({ ...input, request, engineId, ask, now: now() });
+    await this.mounts.remember(claim.ref);
+    return claim;
   }
 
   async planPage(

@@ -112,11 +112,16 @@ export async function refuseLiving(owner: Owner, input: ClaimInput): Promise<voi
 /** The random id of this place; made on the first claim. */
 export async function destinationIdOf(recordDir: string): Promise<string> {
   const path = join(recordDir, RECORD_NAMES.destination);
-  const found = await readJson(path, destinationSchema);
-  if (found !== undefined) return found.id;
+  const found = await destinationAt(recordDir);
+  if (found !== undefined) return found;
   const id = randomUUID();
   if (await createExclusively(path, `${JSON.stringify({ v: 1, id })}\n`)) return id;
-  return (await readJson(path, destinationSchema))?.id ?? id;
+  return (await destinationAt(recordDir)) ?? id;
+}
+
+/** The random id of the place that is there now; undefined where none was claimed. */
+export async function destinationAt(recordDir: string): Promise<string | undefined> {
+  return (await readJson(join(recordDir, RECORD_NAMES.destination), destinationSchema))?.id;
 }
 
 /** What an activity carries to prove that it may write. */
@@ -137,8 +142,7 @@ export async function checkPlace({
   destinationId,
   mount,
 }: OwnershipProof): Promise<void> {
-  const found = await readJson(join(recordDir, RECORD_NAMES.destination), destinationSchema);
-  if (found?.id === destinationId) return;
+  if ((await destinationAt(recordDir)) === destinationId) return;
   const isUnmounted = mount !== undefined && !(await isMountPoint(mount));
   throw new WaybillError(
     'WB_DESTINATION_NOT_HERE',

@@ -131,6 +131,22 @@ describe('the destination of a request', () => {
 
 describe('the source of a request', () => {
   it.each([
+    ['http//host/x', 'http://host/x'],
+    ['S3//bucket/x', 'S3://bucket/x'],
+  ])('%s has lost its colon, and is no path', (text, meant) => {
+    expect(() => build(text, 'out')).toThrow(
+      expect.objectContaining({ code: 'WB_USAGE', message: expect.stringContaining(meant) }),
+    );
+  });
+
+  it('may be a path that looks like that, where it is there or is written as one', () => {
+    mkdirSync(join(cwd, 'http/host'), { recursive: true });
+    for (const text of ['http//host', './https//host', 'nosuch//host']) {
+      expect(build(text, 'out').request.source.uri).toBe(join(cwd, text));
+    }
+  });
+
+  it.each([
     ['s3', 's3://bucket/x'],
     ['http', 'https://host/x'],
     ['mlflow', 'models:/churn/1'],

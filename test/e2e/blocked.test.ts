@@ -105,12 +105,15 @@ describe('a share that is unmounted in the middle', () => {
   );
 
   it(
-    'rule 7: that stays away ends the pull with 10 after three vain probes, and the same command goes on when it is back',
+    'rule 7: that stays away ends the pull with 10 after three vain probes; the same command makes no new place of the mount point, and goes on when it is back',
     async () => {
       const { share, to, pulling } = staysAway;
       const { exitCode, stderr } = await pulling.done;
       expect({ exitCode, stderr }).toMatchObject({ exitCode: 10 });
       expect(stderr).toContain(`the share under ${share.path} is not mounted`);
+      const vain = await bed.run(['pull', source, to, '--json']);
+      expect(vain.result).toMatchObject({ exitCode: 10, code: 'WB_DESTINATION_NOT_HERE' });
+      expect(vain.result['message']).toContain(`the share under ${share.path} is not mounted`);
       expect(readdirSync(share.path)).toEqual([]);
       share.back();
       const before = readdirSync(to).filter((name) => name.startsWith('part-')).length;

@@ -36,6 +36,7 @@ export function mountShare(options: { sizeBytes: number }): Share {
   mkdirSync(path);
   let isThere = false;
   const back = (): void => {
+    if (isThere) return;
     run('mount', ['--bind', server.path, path]);
     isThere = true;
   };

@@ -140,6 +140,11 @@ describe('a worker that is shut down', () => {
     await until('the fourth try runs', () => engine.callsOf('0/0') === 4 && engine.running === 1);
     await worker?.stop();
     expect(engine.running).toBe(0);
+    // It waits for the next worker, and nobody is told of a failure.
+    const { inFlight } = await bench.client.status(pullId);
+    expect(inFlight.map(({ lastFailure }) => lastFailure ?? '')).not.toContain(
+      expect.stringContaining('shutting down'),
+    );
     worker = await bench.startWorker(engine);
     expect(await bench.client.result(pullId)).toMatchObject({ ok: true, files: 1 });
     expect(engine.callsOf('0/0')).toBe(5);

@@ -1,5 +1,7 @@
 /** `waybill status [id]`: one pull in full. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WaybillError } from '../../model/errors.js';
+import { NO_WORKER_ANSWERS, type PullStatus } from '../../model/pull.js';
 import type { CommandContext } from '../context.js';
 import { findPull, pathMeant } from '../find-pull.js';
 import { failureLines, provenLine } from '../progress/summary.js';
@@ -7,6 +9,9 @@ import { readRecordAnswer, type RecordAnswer } from '../record-answer.js';
 import { openSession, type Session } from '../session.js';
 import { statusText } from '../status-text.js';
 import { formatColumns } from '../table.js';
+
+/** A worker that does not answer after so long does not answer. */
+const FRESH_WORKER_MS = 20_000;
 
 /**
  * When Temporal has forgotten a pull, the destination's record answers. Throws the error again where it is another one,
@@ -59,13 +64,24 @@ export function tellRecord({ output }: CommandContext, path: string, answer: Rec
   return 0;
 }
 
+/** The worker of a service that was just started has to load first: until then it answers nothing, and knows all. */
+async function answered(session: Session, pullId: string): Promise<PullStatus> {
+  const until = performance.now() + (session.isFresh ? FRESH_WORKER_MS : 0);
+  for (;;) {
+    const status = await session.client.status(pullId);
+    const isSilent = status.state === 'running' && status.progress.reason === NO_WORKER_ANSWERS;
+    if (!isSilent || performance.now() > until) return status;
+    await sleep(200);
+  }
+}
+
 async function tellStatus(
   { output }: CommandContext,
   session: Session,
   wanted: string | undefined,
 ): Promise<number> {
   const { pullId } = await findPull(session.client, wanted);
-  const status = await session.client.status(pullId);
+  const status = await answered(session, pullId);
   const page =
     session.uiAddress === undefined
       ? undefined

@@ -1,7 +1,8 @@
 /** What the worker needs to reach a source: its address and settings for the request, its secrets apart (rules 2, 3). */
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, resolve } from 'node:path';
-import { hasScheme, splitSecrets, type SplitUri } from '../../model/artifact-uri.js';
+import { hasScheme, redactUri, splitSecrets, type SplitUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
 import { chooseConnection, PATH_VARIABLE, readConnection } from '../../config/connection.js';
 import type { ConnectionTable } from '../../config/toml-file.js';
@@ -38,11 +39,24 @@ export interface CollectedSource {
 
 type Values = Record<string, string>;
 
-function absoluteUri(text: string, cwd: string): string {
+/** `http//host` is a path to the letter, and never what was meant unless there is such a folder. */
+function refuseLostColon(registry: StoreRegistry, text: string, path: string): void {
+  const [, scheme, rest = ''] = /^([a-z][a-z0-9+.-]*)(\/\/.*)$/i.exec(text) ?? [];
+  if (scheme === undefined || !registry.hasScheme(scheme) || existsSync(path)) return;
+  throw new WaybillError(
+    'WB_USAGE',
+    `${text} has no colon, so it is a path, and there is nothing: did you mean ${redactUri(`${scheme}:${rest}`)}?`,
+  );
+}
+
+function absoluteUri(registry: StoreRegistry, text: string, cwd: string): string {
   if (text === '')
     throw new WaybillError('WB_USAGE', 'the source is empty; is a variable not set?');
+  if (hasScheme(text)) return text;
   // The worker is another process with another working directory.
-  return hasScheme(text) ? text : resolve(cwd, text);
+  const path = resolve(cwd, text);
+  refuseLostColon(registry, text, path);
+  return path;
 }
 
 function factoryOf(registry: StoreRegistry, uri: string, text: string): StoreFactory {
@@ -90,7 +104,7 @@ export function collectSource(input: SourceInput): CollectedSource {
   const { registry, cwd } = input;
   // A URL copied from MLflow's page is a reference at the page's own server.
   const typed = registry.adoptUrl(input.text, {})?.uri ?? input.text;
-  const split = splitSecrets(absoluteUri(typed, cwd));
+  const split = splitSecrets(absoluteUri(registry, typed, cwd));
   const factory = factoryOf(registry, split.uri, input.text);
   const stores = storesOf(registry, factory, split.uri);
   const network =

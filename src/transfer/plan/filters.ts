@@ -10,7 +10,8 @@ export type PathFilter = (path: string) => boolean;
  * against the whole path.
  */
 function matcherOf(pattern: string): PathFilter {
-  const below = pattern.endsWith('/') ? `${pattern}**` : pattern;
+  // Not `dir/**`: picomatch takes that for a file called `dir` too.
+  const below = pattern.endsWith('/') ? `${pattern}**/*` : pattern;
   const rooted = below.startsWith('/') ? below.slice(1) : below;
   const hasSlash = below.includes('/');
   return picomatch(rooted, { dot: true, ...(hasSlash ? {} : { basename: true }) });

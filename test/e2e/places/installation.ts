@@ -118,6 +118,17 @@ export async function mustRun(
   throw new Error(`${program} ${args.join(' ')} ended with ${exitCode}:\n${stdout}\n${stderr}`);
 }
 
+/** What `go` needs to work in another home as in this one: its folder on the PATH, its caches, its proxy. */
+export async function ownGo(): Promise<Readonly<Record<string, string>>> {
+  const names = ['GOMODCACHE', 'GOCACHE', 'GOPROXY', 'GOSUMDB', 'GOROOT'];
+  const said = await mustRun('go', ['env', ...names], process.env as Record<string, string>, '/');
+  const values = said.split('\n');
+  const env = Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']));
+  const { GOROOT = '', ...rest } = env;
+  const path = [join(process.execPath, '..'), join(GOROOT, 'bin'), '/usr/bin', '/bin'];
+  return { ...rest, PATH: path.join(':') };
+}
+
 function linkOrCopy(from: string, to: string): void {
   try {
     linkSync(from, to);

@@ -16,7 +16,7 @@ import { startLonelyNetwork } from '../../helpers/lonely-network.js';
 import { startNginx, type Nginx } from '../../helpers/nginx.js';
 import { freePort } from '../../helpers/ports.js';
 import { scratchFolder } from '../../helpers/processes.js';
-import { installWaybill, mustRun, type Ended, type Installation } from './installation.js';
+import { installWaybill, mustRun, ownGo, type Ended, type Installation } from './installation.js';
 
 const LONG_MS = 400_000;
 /** An id that no system has a name for. */
@@ -134,6 +134,38 @@ describe('with an empty home', () => {
       expectDone(await run('verify', 'model'));
       expectDone(await run('down'));
       expect(readdirSync(HOME).sort()).toEqual(['.cache', '.local', 'model']);
+    },
+    LONG_MS,
+  );
+});
+
+describe('with an empty cache and no Temporal CLI anywhere', () => {
+  it(
+    'setup gets one, the second setup finds it, and a pull runs with it',
+    async () => {
+      const HOME = placeOf('bare');
+      // Go's own caches are the machine's, so that what was built once is not fetched and built again.
+      const env = { HOME, WAYBILL_TEMPORAL_CLI: '', WAYBILL_SERVICE: 'inline', ...(await ownGo()) };
+      const run = (...args: string[]): Promise<Ended> => installation.run(args, { env, cwd: HOME });
+      const before = await run('doctor', '--json');
+      expect(resultOf(before)).toMatchObject({ ok: true, processes: {} });
+      expect(existsSync(join(HOME, '.cache'))).toBe(false);
+      const path = join(HOME, '.cache/waybill/bin/temporal-v1.5.1');
+      const setup = await run('setup', '--json');
+      expectDone(setup);
+      expect(setup.stderr).toContain('Temporal CLI 1.5.1: not on this machine');
+      expect(resultOf(setup)['temporalCli']).toMatchObject({
+        path,
+        origin: expect.stringMatching(/^(download|go)$/),
+      });
+      const said = await mustRun(path, ['--version'], {}, HOME);
+      expect(said).toMatch(/^temporal version 1\.5\.1 \(Server 1\.29\.1/u);
+      const again = await run('setup', '--json');
+      expectDone(again);
+      expect(resultOf(again)['temporalCli']).toMatchObject({ path, origin: 'cache' });
+      expectDone(await run('pull', `${nginx.url}/`, 'model'));
+      expectWhole(join(HOME, 'model'));
+      expect(readdirSync(join(HOME, '.cache/waybill/bin'))).toEqual(['temporal-v1.5.1']);
     },
     LONG_MS,
   );
