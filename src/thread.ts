@@ -5,4 +5,6 @@ import { StoreRegistry } from './stores/registry.js';
 const registry = new StoreRegistry();
 
 /** The pool calls these by name. */
-export const { fetchFiles, fetchRange } = createThreadTasks((address) => registry.open(address));
+export const { fetchFiles, fetchRange, takeNames } = createThreadTasks((address) =>
+  registry.open(address),
+);

@@ -31,7 +31,7 @@ export function checkCertificates(): DoctorCheck {
       .filter(({ found }) => Object.keys(found).length > 0)
       .map(({ of, found }) => ({
         names: Object.keys(found),
-        read: () => void readTlsSettings(found, secrets, of),
+        read: () => void readTlsSettings(found, secrets, of).withIdentity.secureContext,
       })),
   );
 }

@@ -8,13 +8,8 @@ export {
 export type { Compared, Verdict } from './compare.js';
 export { RecordWriter, TreeDigester, digestTree } from './digests.js';
 export type { Hasher, NewSha256, RecordLines, RecordTotals, TreeDigests } from './digests.js';
-export {
-  decodeManifest,
-  decodeManifestLine,
-  encodeManifestLine,
-  localStampOf,
-  sameLocalStamp,
-} from './manifest.js';
+export { decodeManifest, decodeManifestLine, encodeManifestLine } from './manifest.js';
+export { localStampOf, sameLocalStamp } from './local-stamp.js';
 export type { LocalStamp, ManifestEntry } from './manifest.js';
 export {
   RECORD_FILES,

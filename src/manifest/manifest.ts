@@ -71,25 +71,6 @@ export const manifestEntrySchema = z.object({
 /** One file, as it arrived. */
 export type ManifestEntry = z.infer<typeof manifestEntrySchema>;
 
-/** The facts of a local file, from `stat` with big integers. */
-export function localStampOf(stats: {
-  readonly mtimeNs: bigint;
-  readonly ctimeNs: bigint;
-  readonly ino: bigint;
-}): LocalStamp {
-  return {
-    mtimeNs: String(stats.mtimeNs),
-    ctimeNs: String(stats.ctimeNs),
-    inode: String(stats.ino),
-  };
-}
-
-/** Whether two stamps are of the same untouched file. An absent stamp equals nothing. */
-export function sameLocalStamp(a: LocalStamp | undefined, b: LocalStamp | undefined): boolean {
-  if (a === undefined || b === undefined) return false;
-  return a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs && a.inode === b.inode;
-}
-
 /** One line of the manifest, line feed included; keys always come in the same order. WB_UNEXPECTED if it is none. */
 export function encodeManifestLine(entry: ManifestEntry): string {
   const checked = manifestEntrySchema.safeParse(entry);

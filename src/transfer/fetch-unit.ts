@@ -125,7 +125,10 @@ async function take(
   index: number,
   plan: PlanEntry,
   partialPath: string,
-  arrived: Arrived & { readonly stamp: { readonly inode: string; readonly mtimeNs: string } },
+  arrived: Arrived & {
+    readonly stamp: { readonly inode: string; readonly mtimeNs: string };
+    readonly hasSidecar?: true;
+  },
   bytesFetched: number,
   tally: Tally,
 ): Promise<void> {
@@ -140,6 +143,7 @@ async function take(
       entry,
       bytesFetched,
       ...(replaces === undefined ? {} : { replaces }),
+      ...(arrived.hasSidecar === undefined ? {} : { hasSidecar: arrived.hasSidecar }),
     });
   } catch (error) {
     await dropPartial(partialPath).catch(() => undefined);
@@ -168,7 +172,7 @@ async function fetchOneLarge(
       const arrived = await fetchLarge(pull, large, context);
       tally.bytesFetched += arrived.bytesFetched;
       const { partialPath, bytesFetched } = arrived;
-      const taken = { ...arrived, attempts: attempt };
+      const taken = { ...arrived, attempts: attempt, hasSidecar: true as const };
       await take(pull, file.index, plan, partialPath, taken, bytesFetched, tally);
       return;
     }
@@ -257,10 +261,10 @@ async function publishReady(
   context.progress.phase = 'flushing';
   const refused = await publish(pull.publishing, tally.ready);
   context.progress.phase = phase;
-  for (const { partialPath, entry } of tally.ready) {
+  for (const { partialPath, entry, hasSidecar } of tally.ready) {
     if (refused.has(entry.path)) continue;
     tally.bytesInPlace += entry.sizeBytes;
-    await rm(`${partialPath}.parts`, { force: true });
+    if (hasSidecar) await rm(`${partialPath}.parts`, { force: true });
   }
   for (const { index, entry } of wanted) {
     const error = refused.get(entry.path);

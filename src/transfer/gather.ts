@@ -194,6 +194,7 @@ export async function leftoversOf(
     filesRoot: pull.layout.filesRoot,
     partialDir: pull.partialDir,
     hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
+    pool: pull.pool,
   };
   const isWanted = filterOf(request.filters);
   const stale = new Capped<string>();

@@ -10,6 +10,9 @@ import type {
   FollowTask,
   HashExtentsOutcome,
   HashExtentsTask,
+  NameToTake,
+  TakeNameOutcome,
+  TakeNamesTask,
   WholeFileOutcome,
 } from './thread/tasks.js';
 
@@ -64,6 +67,12 @@ export class ThreadPool {
 
   async fetchRange(task: FetchRangeTask): Promise<FetchRangeOutcome> {
     return (await this.fetchers.run(task, { name: 'fetchRange' })) as FetchRangeOutcome;
+  }
+
+  /** Gives flushed partials their names, off the main thread: three system calls a file. One outcome each, in order. */
+  async takeNames(names: readonly NameToTake[]): Promise<TakeNameOutcome[]> {
+    const task: TakeNamesTask = { names };
+    return (await this.fetchers.run(task, { name: 'takeNames' })) as TakeNameOutcome[];
   }
 
   async follow(task: FollowTask): Promise<FollowOutcome> {

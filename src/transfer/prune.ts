@@ -3,12 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { rename, rmdir, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { ManifestEntry } from '../manifest/index.js';
+import { fromPlainError } from '../model/errors.js';
 import { errnoOf, toDestinationError } from './destination-error.js';
 import { makeFolderInside } from './durable-file.js';
 import { HeldFolder } from './held-folder.js';
 import { isPublishedFile } from './journal.js';
 import { folderOf } from './plan/parents.js';
-import { fileOf, lookAt, takeName } from './take-name.js';
+import type { ThreadPool } from './pool.js';
+import { fileOf, lookAt } from './take-name.js';
 
 /** Where files are removed. */
 export interface PruneContext {
@@ -16,6 +18,7 @@ export interface PruneContext {
   /** On the same file system: a file is taken here before it is removed. */
   readonly partialDir: string;
   readonly hashFile: (path: string, sizeBytes: number) => Promise<string | undefined>;
+  readonly pool: Pick<ThreadPool, 'takeNames'>;
 }
 
 /**
@@ -70,15 +73,19 @@ async function removeFrom(
     await unlink(aside);
     return true;
   }
-  await putBack(aside, path);
+  await putBack(context, aside, path);
   return false;
 }
 
 /** Under its own name, or beside it if that was taken once more. */
-async function putBack(aside: string, path: string): Promise<void> {
+async function putBack({ pool }: PruneContext, aside: string, path: string): Promise<void> {
   for (let number = 0; ; number += 1) {
     const name = number === 0 ? path : `${path}.kept-${number}`;
-    if ((await takeName(aside, name, [])) === 'taken') return;
+    const [outcome] = await pool.takeNames([
+      { partialPath: aside, target: name, mayReplace: [], shown: path },
+    ]);
+    if (outcome?.kind === 'failed') throw fromPlainError(outcome.error);
+    if (outcome?.kind === 'taken') return;
   }
 }
 

@@ -1,15 +1,17 @@
 /** Giving flushed partials their final names (rules 10, 19, 21). */
 import { rm, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { localStampOf, type ManifestEntry } from '../manifest/index.js';
-import { WaybillError } from '../model/errors.js';
+import type { ManifestEntry } from '../manifest/index.js';
+import { fromPlainError, WaybillError } from '../model/errors.js';
 import { toDestinationError, toNameError } from './destination-error.js';
 import { HeldFolder } from './held-folder.js';
 import { fetchedLine, isPublishedFile, type FetchedLine, type Journal } from './journal.js';
 import type { OldTruth } from './old-truth.js';
 import { checkOwnership, checkPlace, type OwnershipProof } from './owner.js';
 import { folderOf } from './plan/parents.js';
-import { fileOf, lookAt, takeName, type MayReplace, type Replaceable } from './take-name.js';
+import type { ThreadPool } from './pool.js';
+import { fileOf, lookAt, type MayReplace, type Replaceable } from './take-name.js';
+import type { NameToTake, TakeNameOutcome } from './thread/tasks.js';
 
 /** A flushed partial and what it becomes. */
 export interface Publishable {
@@ -19,6 +21,8 @@ export interface Publishable {
   readonly bytesFetched: number;
   /** The file that was there when the plan was made, if it may be replaced. */
   readonly replaces?: Replaceable;
+  /** Its parts were recorded beside the partial. */
+  readonly hasSidecar?: true;
 }
 
 /** Where and for whom files are published. */
@@ -30,6 +34,7 @@ export interface PublishContext {
   readonly oldTruth: OldTruth;
   /** `--if-exists overwrite`: whatever file is there is replaced. */
   readonly overwrites: boolean;
+  readonly pool: Pick<ThreadPool, 'takeNames'>;
 }
 
 /**
@@ -55,10 +60,7 @@ export async function publish(
       partialName: basename(partialPath),
     }));
     await context.journal.addPublishing(announced);
-    const lines = await Promise.all(
-      ready.map((file) => publishOne(context, file, folders, refused)),
-    );
-    const published = lines.filter((line) => line !== undefined);
+    const published = await takeNames(context, ready, folders, refused);
     for (const [path, folder] of folders) {
       await folder.sync().catch(async (error: unknown) => {
         // The next flush of that folder may say that all is well (rule 14): these files are dropped and come again.
@@ -100,37 +102,57 @@ async function holdFolders(
   return ready;
 }
 
-async function publishOne(
+/** Gives each file its name. Answers the lines of those that have it now. */
+async function takeNames(
   context: PublishContext,
-  file: Publishable,
+  files: readonly Publishable[],
   folders: ReadonlyMap<string, HeldFolder>,
   refused: Map<string, WaybillError>,
-): Promise<FetchedLine | undefined> {
-  const { entry, partialPath, bytesFetched } = file;
-  const { path } = entry;
-  const shown = join(context.filesRoot, path);
-  const target = folders.get(folderOf(path))?.pathOf(basename(path));
-  if (target === undefined) return undefined;
-  try {
-    const isTaken = await takeName(partialPath, target, await mayReplace(context, file, target));
-    const found = await lookAt(target);
-    if (isTaken === 'taken' && found !== undefined) {
-      return fetchedLine(context.planId, { ...entry, local: localStampOf(found) }, bytesFetched);
-    }
-    const own = await publishedByOther(context, target, path);
-    if (own !== undefined) {
-      await rm(partialPath, { force: true });
-      return fetchedLine(context.planId, own, bytesFetched);
-    }
-    const why =
-      file.replaces === undefined
-        ? `${path} was made by somebody else while the pull ran, and is left as it is`
-        : `${path} was changed while the pull ran, and is left as it is`;
-    throw new WaybillError('WB_CONFLICT', why, { operation: 'publish', path });
-  } catch (error) {
-    refused.set(path, refusalOf(toNameError(error, 'publish', shown), path));
-    return undefined;
+): Promise<FetchedLine[]> {
+  const named: { readonly file: Publishable; readonly name: NameToTake }[] = [];
+  for (const file of files) {
+    const { partialPath, entry } = file;
+    const target = folders.get(folderOf(entry.path))?.pathOf(basename(entry.path));
+    if (target === undefined) continue;
+    const shown = join(context.filesRoot, entry.path);
+    const replaceable = await mayReplace(context, file, target);
+    named.push({ file, name: { partialPath, target, shown, mayReplace: replaceable } });
   }
+  const outcomes = await context.pool.takeNames(named.map(({ name }) => name));
+  const lines: FetchedLine[] = [];
+  for (const [index, { file, name }] of named.entries()) {
+    const { path } = file.entry;
+    try {
+      lines.push(await lineOf(context, file, name, outcomes[index]));
+    } catch (error) {
+      refused.set(path, refusalOf(toNameError(error, 'publish', name.shown), path));
+    }
+  }
+  return lines;
+}
+
+/** The line of a file that has its name, or throws why it has not. */
+async function lineOf(
+  context: PublishContext,
+  { entry, partialPath, bytesFetched, replaces }: Publishable,
+  { target }: NameToTake,
+  outcome: TakeNameOutcome | undefined,
+): Promise<FetchedLine> {
+  const { path } = entry;
+  if (outcome?.kind === 'failed') throw fromPlainError(outcome.error);
+  if (outcome?.kind === 'taken' && outcome.stamp !== undefined) {
+    return fetchedLine(context.planId, { ...entry, local: outcome.stamp }, bytesFetched);
+  }
+  const own = await publishedByOther(context, target, path);
+  if (own !== undefined) {
+    await rm(partialPath, { force: true });
+    return fetchedLine(context.planId, own, bytesFetched);
+  }
+  const why =
+    replaces === undefined
+      ? `${path} was made by somebody else while the pull ran, and is left as it is`
+      : `${path} was changed while the pull ran, and is left as it is`;
+  throw new WaybillError('WB_CONFLICT', why, { operation: 'publish', path });
 }
 
 async function dropPublished(

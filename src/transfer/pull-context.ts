@@ -107,6 +107,7 @@ export class PullContext {
       proof: this.ref,
       oldTruth: this.oldTruth,
       overwrites: this.record.request.ifExists === 'overwrite',
+      pool: this.pool,
     };
   }
 

@@ -1,11 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { compareManifests, compareWithListing } from '../../src/manifest/compare.js';
-import {
-  decodeManifest,
-  encodeManifestLine,
-  localStampOf,
-  sameLocalStamp,
-} from '../../src/manifest/manifest.js';
+import { localStampOf, sameLocalStamp } from '../../src/manifest/local-stamp.js';
+import { decodeManifest, encodeManifestLine } from '../../src/manifest/manifest.js';
 import type { ManifestEntry } from '../../src/manifest/manifest.js';
 import type { ObjectEntry } from '../../src/model/object-entry.js';
 

@@ -18,6 +18,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ManifestEntry } from '../../src/manifest/index.js';
 import { readLastManifest } from '../../src/transfer/last-manifest.js';
 import { pruneFile } from '../../src/transfer/prune.js';
+import { takeNames } from '../../src/transfer/thread/take-names.js';
+import type { NameToTake } from '../../src/transfer/thread/tasks.js';
 import { sealTree } from '../../src/transfer/seal-tree.js';
 import { contextOf, engineOf, pullWith, requestOf } from '../helpers/engine.js';
 import { put, text, ThereBed } from '../helpers/there.js';
@@ -159,7 +161,12 @@ describe('a file that somebody touches while the pull runs', () => {
       if (isNew) await rename(edited, join(to, 'goes'));
       return sha256;
     };
-    const context = { filesRoot: to, partialDir: join(to, '.waybill/partial'), hashFile };
+    const context = {
+      filesRoot: to,
+      partialDir: join(to, '.waybill/partial'),
+      hashFile,
+      pool: { takeNames: (names: readonly NameToTake[]) => takeNames({ names }) },
+    };
     expect(await pruneFile(context, entry)).toBe(false);
     expect(await text(join(to, 'goes'))).toBe('own');
     expect(await readdir(context.partialDir)).toEqual([]);

@@ -34,7 +34,8 @@ export function createDispatcher(
 ): Dispatcher {
   const { maxConnections, timeouts, lookup, pace } = options;
   const shared = { timeout: timeouts.connectMs, lookup };
-  const connect = { ...tls, ...shared };
+  // Certificates are parsed where a connection needs them: a plain one never does.
+  const connect = isPlain ? shared : { ...tls, ...shared };
   const pool = {
     connections: maxConnections,
     headersTimeout: timeouts.headersMs,
@@ -61,7 +62,7 @@ export function createDispatcher(
     // Many proxies refuse CONNECT to anything but port 443.
     proxyTunnel: false,
     requestTls: connect,
-    proxyTls: { ...proxyTls, ...shared },
+    proxyTls: address.protocol === 'https:' ? { ...proxyTls, ...shared } : shared,
     clientFactory: (origin, own) => new Pool(origin, { ...pacedPool(own, pace), ...pool }),
     factory: (origin, own) => new Pool(origin, { ...pacedPool(own, pace), ...pool }),
   });

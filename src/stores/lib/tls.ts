@@ -12,6 +12,7 @@ export type NetworkProfile = 'http' | 's3' | 'mlflow';
 
 /** What a TLS connection gets; `secureContext` and `rejectUnauthorized` absent: Node's defaults. */
 export interface TlsSettings {
+  /** Made when it is first read, which takes a tenth of a second for 150 roots; throws WB_CONFIG_INVALID. */
   readonly secureContext?: SecureContext;
   readonly rejectUnauthorized?: false;
 }
@@ -63,12 +64,18 @@ export function readTlsSettings(
   const identity = readIdentity(settings, secrets, profile);
   const insecure = INSECURE_VARIABLES[profile];
   const isInsecure = insecure !== undefined && /^(true|1)$/i.test(settings[insecure] ?? '');
-  const settingsWith = (own: Identity | undefined): TlsSettings => ({
-    ...(roots === undefined && extra === undefined && own === undefined
-      ? {}
-      : { secureContext: makeContext(roots, extra, own) }),
-    ...(isInsecure ? { rejectUnauthorized: false as const } : {}),
-  });
+  const settingsWith = (own: Identity | undefined): TlsSettings => {
+    const checked = isInsecure ? { rejectUnauthorized: false as const } : {};
+    if (roots === undefined && extra === undefined && own === undefined) return checked;
+    let made: SecureContext | undefined;
+    return {
+      ...checked,
+      get secureContext() {
+        made ??= makeContext(roots, extra, own);
+        return made;
+      },
+    };
+  };
   const withoutIdentity = settingsWith(undefined);
   return {
     withoutIdentity,

@@ -1,6 +1,6 @@
 /** Fetches whole files, several at a time, each hashed as it streams and flushed before the answer. */
-import { fstatSync, fsync, openSync, unlinkSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { fstatSync, openSync, unlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { samePin, type Pin } from '../../model/object-entry.js';
 import { toPlainError, WaybillError } from '../../model/errors.js';
 import type { OpenObject, Store } from '../../stores/store.js';
@@ -8,6 +8,7 @@ import { Cell } from './cell.js';
 import { whileOpen } from './close-once.js';
 import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
+import { flusherOf, type Flush } from './flush.js';
 import { isBrokenStream, isResumable, observedOf } from './fetch-range.js';
 import { DigestSet, digestNames } from './hashes.js';
 import { setModifiedAt } from './modified-at.js';
@@ -16,14 +17,13 @@ import { PositionedWriter } from './positioned-writer.js';
 import { stopSignalOf } from './stop-signal.js';
 import type { FetchFilesTask, Observed, WholeFile, WholeFileOutcome } from './tasks.js';
 
-const flushToDisk = promisify(fsync);
-
 /** What the lanes of a task share. */
 interface Lanes {
   readonly task: FetchFilesTask;
   readonly store: Store;
   readonly cell: Cell;
   readonly pace: Pace;
+  readonly flush: Flush;
   readonly signal: AbortSignal;
 }
 
@@ -32,7 +32,8 @@ export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<Wh
   const cell = new Cell(task.cell);
   const stop = stopSignalOf(cell);
   const pace = new Pace(task.pace.memory);
-  const shared: Lanes = { task, store, cell, pace, signal: stop.signal };
+  const flush = flusherOf(dirname(task.files[0]?.partialPath ?? '.'));
+  const shared: Lanes = { task, store, cell, pace, flush, signal: stop.signal };
   const outcomes: WholeFileOutcome[] = task.files.map(() => ({ kind: 'stopped' }));
   let next = 0;
   const lane = async (): Promise<void> => {
@@ -131,7 +132,7 @@ async function stream(lanes: Lanes, file: WholeFile, fd: number): Promise<WholeF
   checkSize(file, sizeBytes, observed.sizeBytes);
   try {
     setModifiedAt(fd, observed.modifiedAt ?? file.modifiedAt);
-    await flushToDisk(fd);
+    await lanes.flush(fd);
   } catch (error) {
     throw toDestinationError(error, 'flush', file.partialPath);
   }

@@ -4,11 +4,14 @@ import type { Store, StoreAddress } from '../../stores/store.js';
 import { Pace, type TaskPace } from './pace.js';
 import { fetchFiles } from './fetch-files.js';
 import { fetchRange } from './fetch-range.js';
+import { takeNames } from './take-names.js';
 import type {
   FetchFilesTask,
   FetchRangeOutcome,
   FetchRangeTask,
   SourceOfTask,
+  TakeNameOutcome,
+  TakeNamesTask,
   WholeFileOutcome,
 } from './tasks.js';
 
@@ -56,12 +59,14 @@ function paced(address: StoreAddress, { memory }: TaskPace): StoreAddress {
 export interface ThreadTasks {
   fetchFiles(task: FetchFilesTask): Promise<WholeFileOutcome[]>;
   fetchRange(task: FetchRangeTask): Promise<FetchRangeOutcome>;
+  takeNames(task: TakeNamesTask): Promise<TakeNameOutcome[]>;
 }
 
 /** Makes the tasks of a fetching thread. */
 export function createThreadTasks(opener: (address: StoreAddress) => Promise<Store>): ThreadTasks {
   const stores = new ThreadStores(opener);
   return {
+    takeNames,
     fetchFiles: (task) =>
       stores
         .use(task, (store) => fetchFiles(task, store))

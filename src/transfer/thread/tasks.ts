@@ -2,6 +2,8 @@
 import type { PlainError } from '../../model/errors.js';
 import type { Digests, Pin } from '../../model/object-entry.js';
 import type { StoreAddress } from '../../stores/store.js';
+import type { LocalStamp } from '../../manifest/index.js';
+import type { MayReplace } from '../take-name.js';
 import type { TaskPace } from './pace.js';
 
 /** What an answer of the source said about the object. */
@@ -132,3 +134,28 @@ export type HashExtentsOutcome =
   | { readonly kind: 'hashed'; readonly sha256: readonly (string | undefined)[] }
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'stopped' };
+
+/** A flushed partial and the name that it gets. */
+export interface NameToTake {
+  readonly partialPath: string;
+  /** The path to rename to: below a folder that is held open until the task has answered. */
+  readonly target: string;
+  readonly mayReplace: MayReplace;
+  /** The path that an error names. */
+  readonly shown: string;
+}
+
+/** Gives partials their final names, one after another. */
+export interface TakeNamesTask {
+  readonly names: readonly NameToTake[];
+}
+
+/** How one name went. `occupied`: something else is there, and both are as they were. */
+export type TakeNameOutcome =
+  | {
+      readonly kind: 'taken';
+      /** Absent: somebody has taken the file away at once. */
+      readonly stamp?: LocalStamp;
+    }
+  | { readonly kind: 'occupied' }
+  | { readonly kind: 'failed'; readonly error: PlainError };
