@@ -81,16 +81,23 @@ export function rcloneS3(endpoint: string, path: string): string {
   return `:s3,provider=Minio,env_auth=true,endpoint="${endpoint}",region=us-east-1:${path}`;
 }
 
+export interface HttpPeersOptions extends Pick<PeerRun, 'brings' | 'before' | 'after'> {
+  /** Asked to go on with what is there, and to try a few times more. */
+  readonly resumes?: boolean;
+}
+
 /** One file of a web server, for the tools that take URLs: `waybill` is not among them. */
 export async function httpPeers(
   peers: Peers,
   url: string,
-  rest: Pick<PeerRun, 'brings' | 'before' | 'after'> = {},
+  { resumes = false, ...rest }: HttpPeersOptions = {},
 ): Promise<readonly Contender[]> {
   const name = url.slice(url.lastIndexOf('/') + 1);
+  const again = resumes ? ['-C', '-', '--retry', '20', '--retry-all-errors'] : [];
   return Promise.all([
     peers.curl({
-      args: ({ folder }) => ['-fsS', '--retry', '3', '-o', join(folder, name), url],
+      ...(resumes ? { suffix: '-C -' } : {}),
+      args: ({ folder }) => ['-fsS', ...again, '--retry-delay', '1', '-o', join(folder, name), url],
       ...rest,
     }),
     peers.aria2({
