@@ -59,10 +59,20 @@ export interface ReadOptions extends CallOptions {
   readonly pin?: Pin;
 }
 
+/** Raw bytes as a stream. */
+export interface ByteBody extends Readable {
+  /**
+   * Hands every chunk over as it comes, without the stream's buffers: faster for large bodies. A chunk holds for the length of
+   * the call only. Called at most once, before anything is read; from then on there is no `data`, but `end`, `error` and `close`
+   * as ever. `take` must not throw; it may destroy the body. Absent: `data` it is.
+   */
+  pour?(take: (chunk: Buffer) => void): void;
+}
+
 /** An object, opened. The caller reads `body` to its end or destroys it. */
 export interface OpenObject {
   /** Raw bytes of the object, never decoded. Its error events are WaybillErrors where the store can tell. */
-  readonly body: Readable;
+  readonly body: ByteBody;
   /**
    * Where in the object the body starts. It is 0 although another offset was asked for when the service ignored
    * the range: the caller restarts, it never appends.

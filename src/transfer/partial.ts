@@ -69,8 +69,11 @@ export async function proveExtents(
   const hashed = await pool.hashExtents(task);
   signal.throwIfAborted();
   if (hashed.kind === 'failed') throw fromPlainError(hashed.error);
-  const sums = hashed.kind === 'hashed' ? hashed.sha256 : [];
-  return recorded.filter((extent, index) => sums[index] === extent.sha256);
+  const sums = hashed.kind === 'hashed' ? hashed.digests : [];
+  return recorded.filter(({ mac, sha256 }, index) => {
+    const sum = sums[index];
+    return sum !== undefined && sum === (mac ?? sha256);
+  });
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -140,5 +140,5 @@ export async function hashFile(
   const cell = new Cell().memory;
   const extents = [{ offsetBytes: 0, lengthBytes: sizeBytes }];
   const hashed = await pull.pool.hashExtents({ cell, path, extents });
-  return hashed.kind === 'hashed' ? hashed.sha256[0] : undefined;
+  return hashed.kind === 'hashed' ? hashed.digests[0] : undefined;
 }

@@ -15,11 +15,17 @@ const writerSchema = z.strictObject({
   startTicks: z.string(),
 });
 
-const extentSchema = z.strictObject({
+const placeSchema = z.strictObject({
   offsetBytes: z.number().int().nonnegative(),
   lengthBytes: z.number().int().positive(),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
+const digestSchema = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** Releases up to 0.1 recorded SHA-256. */
+const extentSchema = z.union([
+  placeSchema.extend({ mac: digestSchema }),
+  placeSchema.extend({ sha256: digestSchema }),
+]);
 
 /** What a sidecar says. */
 export interface Sidecar {

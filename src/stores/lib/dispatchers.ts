@@ -3,6 +3,7 @@ import type { LookupFunction } from 'node:net';
 import { Agent, buildConnector, Pool, ProxyAgent, Socks5ProxyAgent, type Dispatcher } from 'undici';
 import { dropWarning } from './drop-warning.js';
 import type { StorePace } from '../store.js';
+import { hotConnector } from './hot-socket.js';
 import { pacedConnector } from './paced-socket.js';
 import type { Timeouts } from './timeouts.js';
 import type { TlsSettings } from './tls.js';
@@ -42,7 +43,8 @@ export function createDispatcher(
     bodyTimeout: timeouts.stallMs,
   };
   if (proxy === undefined) {
-    return new Agent({ ...pool, connect: pacedConnector(buildConnector(connect), pace) });
+    const connector = isPlain ? hotConnector(shared) : buildConnector(connect);
+    return new Agent({ ...pool, connect: pacedConnector(connector, pace) });
   }
   const { address, authorization } = splitProxy(proxy);
   if (address.protocol === 'socks5:') {

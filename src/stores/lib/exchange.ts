@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { reasonOf } from './as-error.js';
 import { contentRangeOf } from './http-headers.js';
+import type { ByteBody } from '../store.js';
 
 /** Header names are in lower case; repeated headers are joined with `, `. */
 export type Headers = Readonly<Record<string, string>>;
@@ -24,7 +25,7 @@ export interface ExchangeRequest {
 export interface ExchangeAnswer {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: Readable;
+  readonly body: ByteBody;
 }
 
 /** How a body failed, for `toError`. */
@@ -39,8 +40,8 @@ export class LengthError extends Error {
   override readonly name = 'LengthError';
 }
 
-/** Enough that a reader on another thread's rhythm rarely pauses the socket. */
-const BUFFER_BYTES = 256 * 1024;
+/** What comes before its reader asks fits in: a socket that must be paused is slow. */
+const BUFFER_BYTES = 1024 * 1024;
 
 /**
  * Sends a request. Rejects with undici's error, or the signal's reason.
@@ -136,8 +137,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 }
 
 /** The body: counts what arrives, and frees the socket as soon as nobody wants the rest. */
-class BodyStream extends Readable {
+class BodyStream extends Readable implements ByteBody {
   private receivedBytes = 0;
+  private taker: ((chunk: Buffer) => void) | undefined;
   private isComplete = false;
 
   constructor(
@@ -158,7 +160,20 @@ class BodyStream extends Readable {
       this.fail(new LengthError('more bytes than announced'), false);
       return;
     }
-    if (!this.push(chunk)) this.controller.pause();
+    if (this.taker) this.taker(chunk);
+    // The memory of a chunk may be the socket's, for its next bytes.
+    else if (!this.push(Buffer.from(chunk))) this.controller.pause();
+  }
+
+  pour(take: (chunk: Buffer) => void): void {
+    for (;;) {
+      const chunk = this.read() as Buffer | null;
+      if (chunk === null) break;
+      take(chunk);
+    }
+    if (this.destroyed) return;
+    this.taker = take;
+    this.resume();
   }
 
   finish(): void {

@@ -1,9 +1,8 @@
 /** The HTTP client that every store shares: pooled connections, proxies, TLS, redirects, errors of the table. */
-import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
-import type { ConnectionSecrets, ConnectionSettings, StorePace } from '../store.js';
+import type { ByteBody, ConnectionSecrets, ConnectionSettings, StorePace } from '../store.js';
 import { createDispatcher, splitProxy } from './dispatchers.js';
 import { errorTextOf, readErrorBody } from './error-text.js';
 import { exchange, type Headers } from './exchange.js';
@@ -69,7 +68,7 @@ export interface HttpAnswer {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Headers;
-  readonly body: Readable;
+  readonly body: ByteBody;
   /** Where the answer came from, after redirects; may hold secrets. */
   readonly url: URL;
   /** A redirect led to another origin, and headers that may hold credentials did not follow. */

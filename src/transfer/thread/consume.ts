@@ -1,16 +1,16 @@
 /** Reads a body chunk by chunk. */
-import type { Readable } from 'node:stream';
+import type { ByteBody } from '../../stores/store.js';
 import type { Cell } from './cell.js';
 
 /** How often a body that says nothing is checked for a stop request. */
 const STOP_CHECK_MS = 100;
 
 /**
- * Hands every chunk of a body to `onChunk`, in order; what it throws ends the body. Resolves to `ended` at the
+ * Hands every chunk of a body to `onChunk`, in order, for the length of the call; what it throws ends the body. Resolves to `ended` at the
  * body's proper end and to `stopped` when the cell asks for a stop; rejects with the body's own error.
  */
 export function consume(
-  body: Readable,
+  body: ByteBody,
   cell: Cell,
   onChunk: (chunk: Buffer) => void,
 ): Promise<'ended' | 'stopped'> {
@@ -31,7 +31,7 @@ export function consume(
     const timer = setInterval(() => {
       if (cell.isStopped) stop();
     }, STOP_CHECK_MS);
-    body.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       if (isSettled) return;
       if (cell.isStopped) {
         stop();
@@ -45,7 +45,7 @@ export function consume(
         });
         body.destroy();
       }
-    });
+    };
     body.once('end', () => {
       settle(() => {
         resolve('ended');
@@ -61,5 +61,7 @@ export function consume(
         reject(new Error('the connection was closed before the body ended'));
       });
     });
+    if (body.pour) body.pour(take);
+    else body.on('data', take);
   });
 }

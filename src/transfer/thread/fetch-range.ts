@@ -1,5 +1,4 @@
 /** Fetches a range of an object into its partial, in parts that survive a kill. */
-import { createHash, type Hash } from 'node:crypto';
 import { openSync } from 'node:fs';
 import { toPlainError, WaybillError, asWaybillError } from '../../model/errors.js';
 import type { OpenObject, Store } from '../../stores/store.js';
@@ -8,6 +7,7 @@ import { closeQuietly } from './close-once.js';
 import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
 import { Pace } from './pace.js';
+import { PartMac } from './part-mac.js';
 import { PositionedWriter } from './positioned-writer.js';
 import { appendExtent } from './append-extent.js';
 import { stopSignalOf } from './stop-signal.js';
@@ -45,7 +45,7 @@ export function isBrokenStream(error: unknown): boolean {
 
 /** Writes bytes in parts: each is recorded with its digest once the kernel has it. */
 class PartWriter {
-  private hash: Hash = createHash('sha256');
+  private hash = new PartMac();
   private partStart: number;
   private readonly writer: PositionedWriter;
   /** False: parts are hashed for nobody, and a kill means from the start again. */
@@ -80,15 +80,15 @@ class PartWriter {
     const lengthBytes = this.positionBytes - this.partStart;
     if (lengthBytes === 0) return;
     this.writer.flush();
-    const sha256 = this.hash.digest('hex');
+    const mac = this.hash.digest();
     try {
       if (this.isRecording)
-        appendExtent(this.task.sidecarPath, { offsetBytes: this.partStart, lengthBytes, sha256 });
+        appendExtent(this.task.sidecarPath, { offsetBytes: this.partStart, lengthBytes, mac });
     } catch (error) {
       throw toDestinationError(error, 'record a part', this.task.sidecarPath);
     }
     if (this.task.movesFrontier) this.cell.frontier = this.positionBytes;
-    this.hash = createHash('sha256');
+    this.hash = new PartMac();
     this.partStart = this.positionBytes;
   }
 }

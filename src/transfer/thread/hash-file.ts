@@ -11,7 +11,14 @@ import { toDestinationError } from '../destination-error.js';
 import { closeQuietly, whileOpen } from './close-once.js';
 import { DigestSet } from './hashes.js';
 import { setModifiedAt } from './modified-at.js';
-import type { FollowOutcome, FollowTask, HashExtentsOutcome, HashExtentsTask } from './tasks.js';
+import { keyOf, PartMac } from './part-mac.js';
+import type {
+  Extent,
+  FollowOutcome,
+  FollowTask,
+  HashExtentsOutcome,
+  HashExtentsTask,
+} from './tasks.js';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
@@ -84,7 +91,7 @@ export async function hashExtents(task: HashExtentsTask): Promise<HashExtentsOut
   try {
     const found: (string | undefined)[] = [];
     for (const extent of task.extents) {
-      const hash = createHash('sha256');
+      const hash = hashFor(extent);
       let left = extent.lengthBytes;
       let position = extent.offsetBytes;
       while (left > 0) {
@@ -97,9 +104,9 @@ export async function hashExtents(task: HashExtentsTask): Promise<HashExtentsOut
         cell.addChecked(read);
         if (position % TURN_BYTES < read) await nextTurn();
       }
-      found.push(left === 0 ? hash.digest('hex') : undefined);
+      found.push(left === 0 ? hash.digest() : undefined);
     }
-    return { kind: 'hashed', sha256: found };
+    return { kind: 'hashed', digests: found };
   } catch (error) {
     return {
       kind: 'failed',
@@ -108,4 +115,10 @@ export async function hashExtents(task: HashExtentsTask): Promise<HashExtentsOut
   } finally {
     closeQuietly(fd);
   }
+}
+
+function hashFor({ mac }: Extent): Pick<PartMac, 'update' | 'digest'> {
+  if (mac !== undefined) return new PartMac(keyOf(mac));
+  const hash = createHash('sha256');
+  return { update: (chunk) => void hash.update(chunk), digest: () => hash.digest('hex') };
 }

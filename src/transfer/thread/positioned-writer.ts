@@ -1,13 +1,13 @@
 /** Writes chunks at an offset of a file, in large pieces. */
-import { writevSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 import { toDestinationError } from '../destination-error.js';
 
-/** Chunks are gathered up to so many bytes: fewer, larger system calls. */
-const GATHER_BYTES = 1_048_576;
+/** Chunks that are smaller are gathered up to so many bytes: fewer, larger system calls. */
+const GATHER_BYTES = 131_072;
 
-/** Gathers chunks and writes them in order from an offset on. Errors are WaybillErrors. */
+/** Takes chunks and writes them in order from an offset on. Errors are WaybillErrors. */
 export class PositionedWriter {
-  private chunks: Buffer[] = [];
+  private gathered: Buffer[] = [];
   private gatheredBytes = 0;
 
   constructor(
@@ -16,34 +16,34 @@ export class PositionedWriter {
     private positionBytes: number,
   ) {}
 
-  /** Takes a chunk; the caller must not change it afterwards. */
+  /** Takes a chunk; nothing of it is kept, the caller may change it afterwards. */
   push(chunk: Buffer): void {
-    this.chunks.push(chunk);
+    if (this.gatheredBytes + chunk.length > GATHER_BYTES) this.flush();
+    if (chunk.length >= GATHER_BYTES / 2) {
+      this.flush();
+      this.write(chunk);
+      return;
+    }
+    this.gathered.push(Buffer.from(chunk));
     this.gatheredBytes += chunk.length;
-    if (this.gatheredBytes >= GATHER_BYTES) this.flush();
   }
 
   /** Hands everything to the kernel (not to the disk). */
   flush(): void {
-    let pending = this.chunks;
-    let left = this.gatheredBytes;
-    this.chunks = [];
+    const [first] = this.gathered;
+    if (first === undefined) return;
+    const pending = this.gathered.length === 1 ? first : Buffer.concat(this.gathered);
+    this.gathered = [];
     this.gatheredBytes = 0;
+    this.write(pending);
+  }
+
+  private write(chunk: Buffer): void {
     try {
-      while (left > 0) {
-        let written = writevSync(this.fd, pending, this.positionBytes);
+      for (let done = 0; done < chunk.length;) {
+        const written = writeSync(this.fd, chunk, done, chunk.length - done, this.positionBytes);
         this.positionBytes += written;
-        left -= written;
-        while (written > 0) {
-          const first = pending[0];
-          if (first === undefined) break;
-          if (written < first.length) {
-            pending = [first.subarray(written), ...pending.slice(1)];
-            break;
-          }
-          written -= first.length;
-          pending = pending.slice(1);
-        }
+        done += written;
       }
     } catch (error) {
       throw toDestinationError(error, 'write', this.path);

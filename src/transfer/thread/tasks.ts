@@ -115,23 +115,24 @@ export type FollowOutcome =
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'stopped' };
 
-/** A run of bytes in a file with its digest. */
+/** A run of bytes in a file with its digest: a PartMac's, or SHA-256 where an earlier release wrote it. */
 export interface Extent {
   readonly offsetBytes: number;
   readonly lengthBytes: number;
-  readonly sha256: string;
+  readonly mac?: string;
+  readonly sha256?: string;
 }
 
-/** Re-hashes recorded extents of a file (rule 16), or a whole file when `extents` covers it. */
+/** Re-hashes recorded extents of a file (rule 16), or a whole file when an extent covers it. */
 export interface HashExtentsTask {
   readonly cell: SharedArrayBuffer;
   readonly path: string;
-  readonly extents: readonly { readonly offsetBytes: number; readonly lengthBytes: number }[];
+  readonly extents: readonly Extent[];
 }
 
-/** One digest for each extent, in order; undefined where the file ends before it. */
+/** One digest for each extent, in order, of the kind that it has (default SHA-256); undefined where the file ends before it. */
 export type HashExtentsOutcome =
-  | { readonly kind: 'hashed'; readonly sha256: readonly (string | undefined)[] }
+  | { readonly kind: 'hashed'; readonly digests: readonly (string | undefined)[] }
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'stopped' };
 
