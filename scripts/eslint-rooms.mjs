@@ -66,6 +66,14 @@ const ROOMS = [
     packages: [NOT_TEMPORAL],
   },
   {
+    // What operators look at. It watches attempts and needs to know nothing of how they are made.
+    room: 'telemetry',
+    files: /^telemetry\//,
+    values: ['model'],
+    types: ['activities', 'transfer'],
+    packages: [NODE, /^@temporalio\/common$/],
+  },
+  {
     // The signatures of payloads, for the client and the worker.
     room: 'codec',
     files: /^codec\//,

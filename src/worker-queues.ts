@@ -22,6 +22,9 @@ const BUNDLE = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
 const CONNECT_EVERY_MS = 250;
 const CONTACT_EVERY_MS = 5_000;
 
+/** Below the 30 s that Kubernetes gives by default. */
+const DEFAULT_GRACE_MS = 20_000;
+
 /** Units at once. Each is parallel in itself, and the engine bounds connections and threads. */
 const UNITS_AT_ONCE = 24;
 
@@ -41,6 +44,9 @@ export interface WorkerQueuesOptions {
   /** Shorter waits, for a Temporal on the same machine that nobody else loads. */
   readonly isLocal: boolean;
   readonly onUnexpected?: AttemptDeps['onUnexpected'];
+  readonly watcher?: AttemptDeps['watcher'];
+  /** How long units may go on after `stop` until they are handed back. */
+  readonly graceMs?: number;
   /** How long Temporal may be unreachable at the start; default a minute. */
   readonly connectForMs?: number;
   readonly workflowBundle?: WorkflowBundleOption;
@@ -52,6 +58,8 @@ export interface WorkerQueuesOptions {
 export interface WorkerQueues {
   /** Settles when polling has ended: after `stop`, or with the error that ended it. */
   readonly ended: Promise<void>;
+  /** Whether it asks for work, and how long Temporal has not answered. */
+  health(): { readonly isPolling: boolean; readonly silentForMs: number };
   /** Drains: what runs is handed back within the grace time. */
   stop(): Promise<void>;
 }
@@ -121,14 +129,15 @@ export async function startWorkerQueues(options: WorkerQueuesOptions): Promise<W
   const namespace = options.namespace ?? 'default';
   const connection = await connect(options);
   const contact = watchContact(connection);
-  const { onUnexpected } = options;
+  const { onUnexpected, watcher } = options;
   const activities = createActivities({
     engine,
     silentForMs: contact.silentForMs,
     ...(onUnexpected === undefined ? {} : { onUnexpected }),
+    ...(watcher === undefined ? {} : { watcher }),
   });
   // An orchestrator's grace time has to be longer than this.
-  const shutdownGraceTime = isLocal ? '5s' : '20s';
+  const shutdownGraceTime = options.graceMs ?? (isLocal ? 5_000 : DEFAULT_GRACE_MS);
   const { payloadKey } = options;
   const signing =
     payloadKey === undefined
@@ -177,6 +186,10 @@ export async function startWorkerQueues(options: WorkerQueuesOptions): Promise<W
   });
   return {
     ended,
+    health: () => ({
+      isPolling: workers.every((worker) => worker.getState() === 'RUNNING'),
+      silentForMs: contact.silentForMs(),
+    }),
     stop: async () => {
       shutdown();
       await ended;

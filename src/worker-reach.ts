@@ -31,10 +31,23 @@ const PATIENCE = 'WAYBILL_STALL_TIMEOUT';
 /** What `resolve` finds out beside the URI; all else is read from the connection each time. */
 const RESOLVED = /^(mlflow_.*|MLFLOW_TRACKING_URI)$/;
 
-/** Reads the roots and connections of this worker's configuration; those of its site, where a table names it. */
-export function clusterReach(config: Config, site?: string, registry = new StoreRegistry()): Reach {
-  const roots = foldersOf(config, 'roots', site);
-  const sourceRoots = [...roots, ...foldersOf(config, 'source-roots', site)];
+/**
+ * Reads the roots and connections of this worker's configuration; those of its site, where a table names it. A function
+ * is asked each time: what is changed in a file counts without a restart.
+ */
+export function clusterReach(
+  configured: Config | (() => Config),
+  site?: string,
+  registry = new StoreRegistry(),
+): Reach {
+  const config = typeof configured === 'function' ? configured : (): Config => configured;
+  const roots = (): readonly string[] => foldersOf(config(), 'roots', site);
+  const sourceRoots = (): readonly string[] => [
+    ...roots(),
+    ...foldersOf(config(), 'source-roots', site),
+  ];
+  // A root that is no absolute path is said at the start.
+  sourceRoots();
   return {
     // Its refusals are rejections, whatever finds them.
     connect: async (request, resolved) => {
@@ -46,15 +59,15 @@ export function clusterReach(config: Config, site?: string, registry = new Store
       }
       const { connection } = request.source;
       if (connection === undefined) return anonymous(request, resolved);
-      return named(tableOf(config.connections, connection), request, resolved, registry);
+      return named(tableOf(config().connections, connection), request, resolved, registry);
     },
     checkSource: async (asked, uri, settings) => {
       checkPrefixes(asked, uri, settings);
       if (schemeOf(uri) !== 'file') return;
       const where = 'reads local folders only below its roots and source-roots';
-      await checkInside(rootPathOf(uri), sourceRoots, where);
+      await checkInside(rootPathOf(uri), sourceRoots(), where);
     },
-    checkDestination: (path) => checkInside(path, roots, 'writes only below its roots'),
+    checkDestination: async (path) => checkInside(path, roots(), 'writes only below its roots'),
   };
 }
 

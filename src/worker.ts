@@ -4,15 +4,14 @@
  * Its log is JSON on stderr; it writes nothing on stdout. SIGTERM and SIGINT drain it.
  */
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import pino, { type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { WaybillClient } from './client.js';
 import type { ClientOptions } from './client/types.js';
-import { readConfig } from './config.js';
+import { readConfig, type Config } from './config.js';
 import { asWaybillError, WaybillError } from './model/errors.js';
 import { hideSecretLooking } from './model/secret-text.js';
 import { connectControl } from './service/control-client.js';
@@ -22,15 +21,25 @@ import { serviceFiles } from './service/service-files.js';
 import { parseServiceMessage, type WorkerMessage } from './service/worker-ipc.js';
 import { PullCare } from './pull-care.js';
 import { openReach } from './transfer/reach.js';
+import { parseDuration } from './model/sizes.js';
 import { createWorkerEngine, type WorkerEngineOptions } from './worker-engine.js';
+import { openWorkerLog, type LogFormat } from './worker-log.js';
 import { startWorkerQueues } from './worker-queues.js';
 import { clusterReach } from './worker-reach.js';
+import { openTelemetry, type WorkerTelemetry } from './worker-telemetry.js';
 
 /** How a worker is started. */
 export interface WorkerConfig {
   readonly connection: ClientOptions;
   /** Serves `<prefix>-transfer.<site>` instead of `<prefix>-transfer`. */
   readonly site?: string;
+  /** HOST:PORT where Prometheus finds the metrics; absent: nowhere. */
+  readonly metricsBind?: string;
+  /** HOST:PORT of `/healthz` and `/readyz`; absent: nowhere. */
+  readonly healthBind?: string;
+  /** How long units may go on once the worker was asked to end. */
+  readonly graceMs?: number;
+  readonly logFormat?: LogFormat;
   /** Set by the local service. */
   readonly local?: {
     readonly stateDir: string;
@@ -39,13 +48,30 @@ export interface WorkerConfig {
   };
 }
 
+const OPTIONS =
+  'state-dir address control-socket previous-identity namespace site metrics-bind health-bind grace log-format'.split(
+    ' ',
+  );
+
+/** What both kinds of worker may be asked for. */
+function commonConfig(text: (name: string) => string | undefined): Partial<WorkerConfig> {
+  const [metricsBind, healthBind, grace] = [
+    text('metrics-bind'),
+    text('health-bind'),
+    text('grace'),
+  ];
+  const format = text('log-format');
+  return {
+    ...(metricsBind === undefined ? {} : { metricsBind }),
+    ...(healthBind === undefined ? {} : { healthBind }),
+    ...(grace === undefined ? {} : { graceMs: parseDuration(grace) }),
+    ...(format === 'text' || format === 'json' ? { logFormat: format } : {}),
+  };
+}
+
 /** The command line of the script. Throws WB_USAGE. */
 export function parseWorkerArguments(argv: readonly string[]): WorkerConfig {
-  const options = Object.fromEntries(
-    ['state-dir', 'address', 'control-socket', 'previous-identity', 'namespace', 'site'].map(
-      (name) => [name, { type: 'string' as const }],
-    ),
-  );
+  const options = Object.fromEntries(OPTIONS.map((name) => [name, { type: 'string' as const }]));
   let values: Record<string, string | boolean | undefined>;
   try {
     const all = { ...options, local: { type: 'boolean' as const } };
@@ -69,7 +95,11 @@ export function parseWorkerArguments(argv: readonly string[]): WorkerConfig {
     throw new WaybillError('WB_USAGE', '--local needs --state-dir, --address, --control-socket');
   }
   const previous = previousIdentity === undefined ? {} : { previousIdentity };
-  return { connection: { address }, local: { stateDir, controlSocket, ...previous } };
+  return {
+    ...commonConfig(text),
+    connection: { address },
+    local: { stateDir, controlSocket, ...previous },
+  };
 }
 
 /** Temporal's own variables and profile say where the cluster is; flags say it first. */
@@ -86,6 +116,7 @@ function clusterConfig(text: (name: string) => string | undefined): WorkerConfig
   const site = text('site');
   const space = text('namespace') ?? namespace;
   return {
+    ...commonConfig(text),
     connection: {
       address,
       ...(space === undefined ? {} : { namespace: space }),
@@ -147,9 +178,9 @@ function limitsOf(local: LocalConfig): Limits {
   return { stateDir: local.stateDir, reach: openReach(secretsFrom(local)) };
 }
 
-function limitsOnCluster(site: string | undefined): Limits {
-  const config = readConfig();
-  return { stateDir: config.stateDir, reach: clusterReach(config, site) };
+function limitsOnCluster(site: string | undefined, log: Logger): Limits {
+  const config = currentConfig(log);
+  return { stateDir: config().stateDir, reach: clusterReach(config, site) };
 }
 
 /** The service asks every few seconds; it does not idle out under open pulls. */
@@ -168,19 +199,17 @@ function tell(message: WorkerMessage): void {
   if (process.connected) process.send?.(message);
 }
 
-function installRuntime(log: Logger): void {
-  const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' };
-  Runtime.install({
-    shutdownSignals: [],
-    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      // Each of the two workers of this process serves one kind of task, as it should.
-      if (/^No (activities|workflows) registered/.test(message)) return;
-      const name = levels[level];
-      if (name === 'error') log.error(meta ?? {}, message);
-      else log.warn(meta ?? {}, message);
-    }),
-    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
-  });
+/** The configuration as its files say it now; while one of them is wrong, as it was before. */
+function currentConfig(log: Logger): () => Config {
+  let good = readConfig();
+  return () => {
+    try {
+      good = readConfig();
+    } catch (error) {
+      log.warn({ reason: asWaybillError(error).message }, 'the configuration as it was is kept');
+    }
+    return good;
+  };
 }
 
 /**
@@ -188,8 +217,27 @@ function installRuntime(log: Logger): void {
  * @throws WB_TEMPORAL_UNREACHABLE when Temporal does not answer for a minute
  */
 export async function runWorker(config: WorkerConfig, signal: AbortSignal): Promise<void> {
-  const log = pino({ base: { pid: process.pid } }, pino.destination({ fd: 2, sync: true }));
-  installRuntime(log);
+  const log = openWorkerLog(config.logFormat ?? 'json');
+  const telemetry = await openTelemetry(log, {
+    ...config,
+    isBestEffort: config.local !== undefined,
+  });
+  const drain = (): void => telemetry.drain();
+  signal.addEventListener('abort', drain, { once: true });
+  try {
+    await serve(config, signal, log, telemetry);
+  } finally {
+    signal.removeEventListener('abort', drain);
+    await telemetry.close();
+  }
+}
+
+async function serve(
+  config: WorkerConfig,
+  signal: AbortSignal,
+  log: Logger,
+  telemetry: WorkerTelemetry,
+): Promise<void> {
   const identity = `${hostname()}/${process.pid}/worker`;
   const { connection: reached, local, site } = config;
   const connection =
@@ -202,7 +250,7 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
   // The local database may be lost and made anew; the state folder stays the same.
   const engineId =
     local === undefined ? await client.engineId() : `${hostname()}:${local.stateDir}`;
-  const limits = local === undefined ? limitsOnCluster(site) : limitsOf(local);
+  const limits = local === undefined ? limitsOnCluster(site, log) : limitsOf(local);
   const engine = createWorkerEngine({ client, engineId, ...limits });
   const queues = await startWorkerQueues({
     ...connection,
@@ -210,6 +258,8 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
     queues: { workflows, transfer: [transfer] },
     engine,
     isLocal: local !== undefined,
+    watcher: telemetry.watcher,
+    ...(config.graceMs === undefined ? {} : { graceMs: config.graceMs }),
     onUnexpected: (activity, stack) =>
       log.error({ activity, stack: hideSecretLooking(stack) }, UNEXPECTED),
   });
@@ -222,6 +272,7 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
     const care = new PullCare({ client, file, log: (facts, message) => log.warn(facts, message) });
     answerService(care, log);
   }
+  telemetry.serve(queues);
   tell({ type: 'ready', identity });
   log.info({ identity, queues: [workflows, transfer] }, 'polling');
   const stop = (): void => void queues.stop().catch(() => undefined);
@@ -238,17 +289,20 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
 
 async function main(): Promise<void> {
   const controller = new AbortController();
+  const exitCodes = { SIGTERM: 143, SIGINT: 130 } as const;
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(name, () => controller.abort());
+    process.on(name, () => {
+      // Whoever asks twice does not want to wait.
+      if (controller.signal.aborted) process.exit(exitCodes[name]);
+      controller.abort();
+    });
   }
   try {
     await runWorker(parseWorkerArguments(process.argv.slice(2)), controller.signal);
     process.exitCode = 0;
   } catch (error) {
     const known = asWaybillError(error);
-    process.stderr.write(
-      `${JSON.stringify({ level: 60, code: known.code, msg: known.message })}\n`,
-    );
+    openWorkerLog('json').fatal({ code: known.code }, known.message);
     process.exitCode = known.exitCode;
   }
   // An open channel to the service would keep the process.

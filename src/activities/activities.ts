@@ -54,27 +54,43 @@ function capLabels(labels: readonly UnitLabel[]): readonly UnitLabel[] {
 export function createActivities(deps: ActivityDeps): Activities {
   const { engine } = deps;
   const fetch = (input: UnitRef): Promise<FetchResult> =>
-    attempt(deps, 'fetching', async (context) => {
-      const result = await engine.fetchUnit(input, context);
-      return { ...result, retries: Context.current().info.attempt - 1 };
-    });
+    attempt(
+      deps,
+      'fetching',
+      async (context) => {
+        const result = await engine.fetchUnit(input, context);
+        return { ...result, retries: Context.current().info.attempt - 1 };
+      },
+      input,
+    );
   return {
     resolve: ({ request }) =>
       attempt(deps, 'resolving', (context) => engine.resolve({ request }, context)),
     claim: (input) => attempt(deps, 'resolving', (context) => engine.claim(input, context)),
-    planPages: (input) => attempt(deps, 'listing', (context) => planPages(engine, input, context)),
+    planPages: (input) =>
+      attempt(deps, 'listing', (context) => planPages(engine, input, context), input),
     nameUnits: (input) =>
-      attempt(deps, 'listing', async () => capLabels(await engine.nameUnits(input))),
+      attempt(deps, 'listing', async () => capLabels(await engine.nameUnits(input)), input),
     fetchFile: fetch,
     fetchPack: fetch,
-    recordFailure: (input) => attempt(deps, 'flushing', () => engine.recordFailure(input)),
+    recordFailure: (input) => attempt(deps, 'flushing', () => engine.recordFailure(input), input),
     seal: (input) =>
-      attempt(deps, 'sealing', async (context) => capResult(await engine.seal(input, context))),
-    tune: (input) => attempt(deps, 'flushing', () => engine.tune(input)),
+      attempt(
+        deps,
+        'sealing',
+        async (context) => capResult(await engine.seal(input, context)),
+        input,
+      ),
+    tune: (input) => attempt(deps, 'flushing', () => engine.tune(input), input),
     release: (input) =>
-      attempt(deps, 'sealing', async () => {
-        const result = await engine.release(input);
-        return result === undefined ? undefined : capResult(result);
-      }),
+      attempt(
+        deps,
+        'sealing',
+        async () => {
+          const result = await engine.release(input);
+          return result === undefined ? undefined : capResult(result);
+        },
+        input,
+      ),
   };
 }

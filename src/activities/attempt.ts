@@ -1,9 +1,15 @@
 /** The one wrapper of every activity: signal, heartbeats, and what an error becomes. */
 import { Context } from '@temporalio/activity';
-import { stackOfUnexpected } from '../model/errors.js';
-import { startProgress, type CallContext, type UnitProgress } from '../transfer/api.js';
+import { asWaybillError, stackOfUnexpected } from '../model/errors.js';
+import {
+  startProgress,
+  type CallContext,
+  type PullRef,
+  type UnitProgress,
+} from '../transfer/api.js';
 import { countTry, toFailure } from './failures.js';
 import { Pulse, type PulseOptions } from './pulse.js';
+import type { AttemptFacts, AttemptWatcher } from './watch.js';
 
 /** What attempts share. */
 export interface AttemptDeps {
@@ -11,6 +17,8 @@ export interface AttemptDeps {
   readonly silentForMs?: () => number;
   /** Is told of what nobody expected: histories hold no stack. */
   readonly onUnexpected?: (activity: string, stack: string) => void;
+  /** Looks on, of its own accord. */
+  readonly watcher?: AttemptWatcher;
   /** Only tests shorten these. */
   readonly stalledAfterMs?: PulseOptions['stalledAfterMs'];
   readonly beatEveryMs?: number;
@@ -24,6 +32,17 @@ function follow(source: AbortSignal, target: AbortController): () => void {
   return () => source.removeEventListener('abort', forward);
 }
 
+/** The pull is that of the claimed destination; before that, the workflow itself is the root. */
+function factsOf({ info }: Context, ref: PullRef | undefined): AttemptFacts {
+  const { workflowId, runId } = info.workflowExecution ?? { workflowId: '', runId: '' };
+  return {
+    activity: info.activityType,
+    pullId: ref?.pullId ?? workflowId,
+    runId: ref?.runId ?? runId,
+    attempt: info.attempt,
+  };
+}
+
 /**
  * Runs one attempt. Cancellation, pause and shutdown are thrown as Temporal gave them, before anything is
  * classified: an AbortError, or a failure that stopping caused, would lose the file (notes on Temporal, 6.1).
@@ -32,32 +51,51 @@ export async function attempt<T>(
   deps: AttemptDeps,
   phase: UnitProgress['phase'],
   run: (context: CallContext) => Promise<T>,
+  about?: { readonly ref: PullRef },
 ): Promise<T> {
   const activity = Context.current();
   const controller = new AbortController();
   const unfollow = follow(activity.cancellationSignal, controller);
   const progress = startProgress(phase);
+  const watch = deps.watcher?.(factsOf(activity, about?.ref), about);
   const before: unknown = activity.info.heartbeatDetails;
   const pulse = new Pulse({
     before,
     progress,
-    send: (beat) => activity.heartbeat(beat),
+    send: (beat) => {
+      watch?.moved?.(progress);
+      activity.heartbeat(beat);
+    },
     stop: (reason) => controller.abort(reason),
     silentForMs: deps.silentForMs ?? ((): number => 0),
     ...(deps.stalledAfterMs === undefined ? {} : { stalledAfterMs: deps.stalledAfterMs }),
     ...(deps.beatEveryMs === undefined ? {} : { beatEveryMs: deps.beatEveryMs }),
   });
   try {
-    return await run({ signal: controller.signal, progress, attempt: activity.info.attempt });
+    const result = await run({
+      signal: controller.signal,
+      progress,
+      attempt: activity.info.attempt,
+    });
+    watch?.moved?.(progress);
+    watch?.ended({ kind: 'done', result });
+    return result;
   } catch (thrown) {
-    if (activity.cancellationSignal.aborted) throw activity.cancellationSignal.reason;
+    watch?.moved?.(progress);
+    if (activity.cancellationSignal.aborted) {
+      watch?.ended({ kind: 'stopped' });
+      throw activity.cancellationSignal.reason;
+    }
     const error: unknown = controller.signal.aborted ? controller.signal.reason : thrown;
     const stack = stackOfUnexpected(error);
     if (stack !== undefined) deps.onUnexpected?.(activity.info.activityType, stack);
     pulse.tries = countTry(pulse.tries, error, pulse.hasProgressed);
     // The counts travel to the next attempt with the last heartbeat.
     pulse.beat();
-    throw toFailure(error, pulse.tries, pulse.hasProgressed);
+    const failure = toFailure(error, pulse.tries, pulse.hasProgressed);
+    const isFinal = failure.nonRetryable === true;
+    watch?.ended({ kind: 'failed', error: asWaybillError(error), isFinal });
+    throw failure;
   } finally {
     pulse.end();
     unfollow();

@@ -64,6 +64,7 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
   worker: [
     ['waybill worker --cluster temporal:7233', 'serve any destination'],
     ['waybill worker --cluster temporal:7233 --site gpu1', 'serve gpu1:/path only'],
+    ['waybill worker --metrics-bind 0.0.0.0:9464 --health-bind 0.0.0.0:8086', 'in a pod'],
   ],
   stores: [['waybill stores', 'every form of an address']],
   config: [['waybill config show', 'every value and where it came from']],
@@ -110,7 +111,10 @@ More: waybill help units, waybill help levels, waybill help exit-codes.`,
 Ctrl-C stops watching; the pull goes on. The exit code is that of the pull.`,
   worker: `
 It needs no port of its own: it asks Temporal for work. Ctrl-C or SIGTERM drains
-it, and it ends with 0.`,
+it: it takes no more work, goes on with what it has for --grace, hands the rest
+back, with every byte kept, and ends with 0. A second one ends it at once, with
+130 or 143. Connections and the files that they name are read again when they
+have changed.`,
   show: `
 A flag beats WAYBILL_<FLAG>, that beats ./waybill.toml, that beats the file of
 the user, that beats the default. Secrets are never shown.`,

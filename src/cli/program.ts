@@ -239,7 +239,14 @@ export function buildProgram(
     'worker',
     'a worker for a Temporal cluster',
     async () => (await import('./commands/worker.js')).runWorker,
-    (command) => command.option('--site <name>', 'serve destinations that are written NAME:/path'),
+    (command) =>
+      command
+        .option('--site <name>', 'serve destinations that are written NAME:/path')
+        .optionsGroup('For operators:')
+        .option('--metrics-bind <host:port>', 'show Prometheus its metrics there, at /metrics')
+        .option('--health-bind <host:port>', 'answer /healthz and /readyz there')
+        .option('--grace <duration>', 'once asked to end, go on for so long (20s)')
+        .option('--log-format <format>', 'json or text; not set: text on a terminal'),
   );
 
   program.commandsGroup('About Waybill:');

@@ -47,6 +47,7 @@ async function openLocal(
           stateDir: config.stateDir,
           cacheDir: config.cacheDir,
           temporalCli: config.temporalCli,
+          metricsBind: config.settings.get('service-metrics-bind')?.text,
           mode,
           onProgress,
           signal,

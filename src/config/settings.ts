@@ -2,7 +2,12 @@
 import { WaybillError } from '../model/errors.js';
 import { LEVELS } from '../model/level.js';
 import { IF_EXISTS } from '../model/pull.js';
-import { parseDurationOrNever, parseRateOrNever, parseSize } from '../model/sizes.js';
+import {
+  parseDuration,
+  parseDurationOrNever,
+  parseRateOrNever,
+  parseSize,
+} from '../model/sizes.js';
 
 /** A value as it is used; durations in milliseconds, sizes in bytes, `undefined` for never or not set. */
 export type SettingValue = string | number | boolean | undefined;
@@ -50,6 +55,16 @@ function oneOf(words: readonly string[]): (value: string) => string {
     if (words.includes(value)) return value;
     throw new WaybillError('WB_USAGE', `"${value}" is none of ${words.join(', ')}`);
   };
+}
+
+/** HOST:PORT to listen at. A host is asked for: all addresses of a machine are nothing to open by accident. */
+function listenAddress(value: string): string {
+  const port = Number(/^(?:\[[0-9a-f:.]+\]|[\w.-]+):(\d{1,5})$/i.exec(value)?.[1] ?? 0);
+  if (port >= 1 && port <= 65_535) return value;
+  throw new WaybillError(
+    'WB_USAGE',
+    `"${value}" is no HOST:PORT; write 127.0.0.1:9464, or 0.0.0.0:9464 for all addresses of this host`,
+  );
 }
 
 const setting = (
@@ -126,6 +141,32 @@ export const SETTINGS: readonly Setting[] = [
     file: 'worker.source-roots',
     ...userOnly,
   }),
+  setting('metrics-bind', listenAddress, 'where a cluster worker shows Prometheus its metrics', {
+    file: 'worker.metrics-bind',
+    ...userOnly,
+  }),
+  setting('health-bind', listenAddress, 'where a cluster worker answers /healthz and /readyz', {
+    file: 'worker.health-bind',
+    ...userOnly,
+  }),
+  setting('grace', parseDuration, 'how long a cluster worker that was asked to end goes on', {
+    default: '20s',
+    file: 'worker.grace',
+    ...userOnly,
+  }),
+  choice('log-format', ['json', 'text'], 'how a cluster worker logs; not set: text on a terminal', {
+    file: 'worker.log-format',
+    ...userOnly,
+  }),
+  setting(
+    'service-metrics-bind',
+    listenAddress,
+    'where the worker of the local service shows them',
+    {
+      file: 'service.metrics-bind',
+      ...userOnly,
+    },
+  ),
   setting('temporal-cli', text, 'the Temporal CLI to run', {
     file: 'service.temporal-cli',
     ...userOnly,

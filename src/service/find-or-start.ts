@@ -24,6 +24,8 @@ export interface FindOrStartOptions {
   readonly signal?: AbortSignal | undefined;
   /** Without open pulls and clients it ends after this time; default five minutes. */
   readonly idleAfterMs?: number | undefined;
+  /** Where the worker of a service that is started now shows its metrics. */
+  readonly metricsBind?: string | undefined;
   /** Another worker's script, for tests. */
   readonly workerScript?: string | undefined;
 }
@@ -100,6 +102,7 @@ async function start(options: FindOrStartOptions): Promise<StartedService | unde
       temporalCli: cli.path,
       serverVersion: cli.serverVersion,
       workerScript: options.workerScript ?? fileURLToPath(new URL('../worker.js', import.meta.url)),
+      ...(options.metricsBind === undefined ? {} : { metricsBind: options.metricsBind }),
       idleAfterMs: options.idleAfterMs ?? IDLE_AFTER_MS,
     },
   });

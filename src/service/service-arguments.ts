@@ -9,6 +9,8 @@ const serviceArgumentsSchema = z.strictObject({
   serverVersion: z.string().regex(/^[\w.+-]{1,64}$/u),
   workerScript: z.string().min(1),
   idleAfterMs: z.coerce.number().nonnegative(),
+  /** Where its worker shows its metrics; absent: nowhere. */
+  metricsBind: z.string().exactOptional(),
 });
 
 /** How the service process is started. */
@@ -24,6 +26,7 @@ const NAMES = {
   serverVersion: 'server-version',
   workerScript: 'worker-script',
   idleAfterMs: 'idle-after-ms',
+  metricsBind: 'metrics-bind',
 } as const satisfies Record<keyof ServiceArguments, string>;
 
 /** Writes the arguments. */
@@ -32,6 +35,7 @@ export function formatServiceArguments(args: ServiceArguments): string[] {
     ...['--state-dir', args.stateDir, '--mode', args.mode, '--temporal-cli', args.temporalCli],
     ...['--server-version', args.serverVersion, '--worker-script', args.workerScript],
     ...['--idle-after-ms', String(args.idleAfterMs)],
+    ...(args.metricsBind === undefined ? [] : ['--metrics-bind', args.metricsBind]),
   ];
 }
 
@@ -42,6 +46,10 @@ export function parseServiceArguments(argv: readonly string[]): ServiceArguments
   );
   const { values } = parseArgs({ args: [...argv], options, strict: true });
   return serviceArgumentsSchema.parse(
-    Object.fromEntries(Object.entries(NAMES).map(([field, name]) => [field, values[name]])),
+    Object.fromEntries(
+      Object.entries(NAMES).flatMap(([field, name]) =>
+        values[name] === undefined ? [] : [[field, values[name]]],
+      ),
+    ),
   );
 }

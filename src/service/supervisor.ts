@@ -218,6 +218,9 @@ export class Supervisor {
         stateDir: this.deps.args.stateDir,
         address: this.#address,
         controlSocket: this.#files.controlSocket,
+        ...(this.deps.args.metricsBind === undefined
+          ? {}
+          : { metricsBind: this.deps.args.metricsBind }),
         ...(this.#previousIdentity === undefined
           ? {}
           : { previousIdentity: this.#previousIdentity }),

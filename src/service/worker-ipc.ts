@@ -3,7 +3,7 @@
  * service starts it:
  *
  *   node dist/src/worker.js --local --state-dir S --address 127.0.0.1:P --control-socket PATH
- *        [--previous-identity ID]
+ *        [--previous-identity ID] [--metrics-bind HOST:PORT]
  *
  * The worker writes nothing on stdout (stderr is its log). It is started beside Temporal, not after it:
  * it keeps trying to connect for a minute. It sends `ready` once it polls, answers every `how-busy` with one
@@ -54,6 +54,8 @@ export interface WorkerArguments {
   /** Path of the control socket, for `get-credentials`. */
   readonly controlSocket: string;
   readonly previousIdentity?: string;
+  /** Where it shows its metrics; it goes on without where that cannot be. */
+  readonly metricsBind?: string;
 }
 
 /** The arguments behind the worker's script. */
@@ -64,5 +66,6 @@ export function formatWorkerArguments(args: WorkerArguments): string[] {
     ...['--address', args.address],
     ...['--control-socket', args.controlSocket],
     ...(args.previousIdentity === undefined ? [] : ['--previous-identity', args.previousIdentity]),
+    ...(args.metricsBind === undefined ? [] : ['--metrics-bind', args.metricsBind]),
   ];
 }

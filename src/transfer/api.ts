@@ -5,6 +5,7 @@
  * Every method may be run twice with the same input, at any moment after a kill, and gives the same answer.
  * All throw WaybillError; an abort rejects with the signal's reason.
  */
+import type { LevelCounts } from '../model/level.js';
 import type { Failure, PullEnd, PullLimits, PullRequest, PullResult } from '../model/pull.js';
 
 /** What a unit of work is doing. The caller reads it by a timer and sends it as a heartbeat (rule 27). */
@@ -21,6 +22,12 @@ export interface UnitProgress {
   bytesChecked?: number;
   /** Time that it was held back on purpose (a limit, no free connection): rises while it is no standstill. */
   heldMs: number;
+  /** The kind of the store that the bytes come from: `s3`. */
+  store?: string;
+  /** Bytes that this attempt brought over the network; never falls. */
+  bytesFetched?: number;
+  /** Files that this attempt has put in place, by how well each is proven. */
+  published?: LevelCounts;
 }
 
 /** Progress of work that has done nothing yet. */

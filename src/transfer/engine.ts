@@ -1,4 +1,6 @@
 /** The engine put together: see api.ts for what each call promises. */
+import { isDeepStrictEqual } from 'node:util';
+import { asWaybillError } from '../model/errors.js';
 import type { PullEnd, PullRequest, PullResult } from '../model/pull.js';
 import type { Resolution, StoreAddress } from '../stores/store.js';
 import type { CallContext, PullRef, ResolvedSource, TransferEngine } from './api.js';
@@ -23,11 +25,14 @@ import { dropScaffolding, leavePartialRecord, sealedResult, sealPull } from './s
 /** Labels that one call of `nameUnits` answers: together they stay under 2 KiB (rule 29). */
 const LABELS = 12;
 
+/** What a key that was changed meanwhile looks like; some stores say it as a missing right. */
+const SIGN_IN_REFUSED: ReadonlySet<string> = new Set(['WB_UNAUTHENTICATED', 'WB_PERMISSION_DENIED']);
+
 /** What opens and resolves sources: the registry of the stores. */
 export interface SourceOpener extends StoreOpener {
   isReference(uri: string): boolean;
   resolve(address: StoreAddress, options: { signal?: AbortSignal }): Promise<Resolution>;
-  factoryOf(uri: string): { localName(uri: string): string | undefined };
+  factoryOf(uri: string): { readonly name: string; localName(uri: string): string | undefined };
 }
 
 /** What the engine is made of. */
@@ -127,7 +132,7 @@ class Engine implements TransferEngine {
         return sources.open(address);
       },
     };
-    return this.pulls.use(input.ref, (pull) =>
+    return this.useSignedIn(input.ref, (pull) =>
       planPage(pull, input.page, opener, this.space, context),
     );
   }
@@ -147,9 +152,10 @@ class Engine implements TransferEngine {
     input: Parameters<TransferEngine['fetchUnit']>[0],
     context: CallContext,
   ): ReturnType<TransferEngine['fetchUnit']> {
-    return this.pulls.use(input.ref, (pull) =>
-      pull.limits.during(() => fetchUnit(pull, input, context)),
-    );
+    return this.useSignedIn(input.ref, (pull) => {
+      context.progress.store = this.deps.sources.factoryOf(pull.address.uri).name;
+      return pull.limits.during(() => fetchUnit(pull, input, context));
+    });
   }
 
   async recordFailure(
@@ -221,6 +227,38 @@ class Engine implements TransferEngine {
   async close(): Promise<void> {
     await this.pulls.close();
     await this.pool?.close();
+  }
+
+  /**
+   * Works on a pull; where its source refuses the sign-in and the connection says something else by now, once more with that:
+   * a key that was changed stops nothing and needs no restart.
+   */
+  private async useSignedIn<T>(
+    ref: PullRef,
+    work: (pull: PullContext) => Promise<T>,
+  ): Promise<T> {
+    let used: { readonly pull: PullContext; readonly address: StoreAddress } | undefined;
+    try {
+      return await this.pulls.use(ref, (pull) => {
+        used = { pull, address: pull.address };
+        return work(pull);
+      });
+    } catch (error) {
+      if (used === undefined || !SIGN_IN_REFUSED.has(asWaybillError(error).code)) throw error;
+      if (!(await this.signInAnew(used.pull, used.address))) throw error;
+      return this.pulls.use(ref, work);
+    }
+  }
+
+  /** Whether there are other settings or secrets than those used; what is wrong with them is the next attempt's error. */
+  private async signInAnew(pull: PullContext, used: StoreAddress): Promise<boolean> {
+    if (pull.address !== used) return true;
+    const now = await this.addressOfRecord(pull.record).catch(() => used);
+    // Another unit may have done it meanwhile.
+    if (pull.address !== used) return true;
+    if (isDeepStrictEqual(now, used)) return false;
+    pull.signInAnew(now);
+    return true;
   }
 
   /** Whoever ended a pull in Temporal itself has told nobody here. */

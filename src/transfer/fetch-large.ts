@@ -51,15 +51,19 @@ export async function fetchLarge(
   progress.name = file.plan.path;
   progress.bytesTotal = file.sizeBytes;
   const attempt = new LargeAttempt(pull, file, context);
-  const timer = setInterval(() => {
+  const fetchedBefore = progress.bytesFetched ?? 0;
+  const count = (): void => {
     progress.bytesDone = attempt.bytesDone;
+    progress.bytesFetched = fetchedBefore + attempt.bytesFetched;
     progress.bytesChecked = attempt.bytesChecked;
     progress.heldMs += attempt.newlyHeldMs();
-  }, COUNT_MS);
+  };
+  const timer = setInterval(count, COUNT_MS);
   try {
     return await attempt.run();
   } finally {
     clearInterval(timer);
+    count();
   }
 }
 
@@ -102,6 +106,10 @@ class LargeAttempt {
 
   get bytesDone(): number {
     return Math.min(this.file.sizeBytes, this.claimedBytes + this.cell.bytes);
+  }
+
+  get bytesFetched(): number {
+    return this.cell.bytes;
   }
 
   /** Bytes that were read back: by the hash, and to prove recorded parts. */

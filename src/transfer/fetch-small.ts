@@ -43,9 +43,11 @@ export async function fetchSmall(
   const unwatch = watchCell(cell, context.signal);
   const { progress } = context;
   const base = { files: progress.filesDone, bytes: progress.bytesDone, heldMs: progress.heldMs };
+  const fetchedBefore = progress.bytesFetched ?? 0;
   const count = (): void => {
     progress.filesDone = base.files + cell.files;
     progress.bytesDone = base.bytes + cell.bytes;
+    progress.bytesFetched = fetchedBefore + cell.bytes;
     progress.heldMs = base.heldMs + cell.heldMs + pull.limits.heldMs;
   };
   const timer = setInterval(count, 200);

@@ -1,6 +1,7 @@
 /** One unit of work: what the journal lacks is fetched, proven and published. */
 import { rm } from 'node:fs/promises';
 import { asWaybillError, fromPlainError, WaybillError } from '../model/errors.js';
+import type { LevelCounts } from '../model/level.js';
 import type { CallContext, UnitRef, UnitResult } from './api.js';
 import { fetchLarge, type LargeFile } from './fetch-large.js';
 import { fetchSmall } from './fetch-small.js';
@@ -261,11 +262,14 @@ async function publishReady(
   context.progress.phase = 'flushing';
   const refused = await publish(pull.publishing, tally.ready);
   context.progress.phase = phase;
+  const published: LevelCounts = { ...context.progress.published };
   for (const { partialPath, entry, hasSidecar } of tally.ready) {
     if (refused.has(entry.path)) continue;
     tally.bytesInPlace += entry.sizeBytes;
+    published[entry.level] = (published[entry.level] ?? 0) + 1;
     if (hasSidecar) await rm(`${partialPath}.parts`, { force: true });
   }
+  context.progress.published = published;
   for (const { index, entry } of wanted) {
     const error = refused.get(entry.path);
     if (error !== undefined) note(tally, index, error);

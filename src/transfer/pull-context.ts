@@ -35,6 +35,8 @@ export class PullContext {
   /** What the pull before this one left, as planning has read it. */
   last: LastManifest | undefined;
   private openStore: Promise<Store> | undefined;
+  /** Opened before the last new sign-in; somebody may still read them. */
+  private readonly formerStores: Promise<Store>[] = [];
   private readonly oldTruth: OldTruth;
   private readonly pages = new Map<number, Promise<PlanPage>>();
 
@@ -43,7 +45,7 @@ export class PullContext {
     readonly record: PullRecord,
     readonly layout: Layout,
     readonly journal: Journal,
-    readonly address: StoreAddress,
+    private signedIn: StoreAddress,
     readonly limits: LiveLimits,
     readonly pool: ThreadPool,
     private readonly opener: StoreOpener,
@@ -79,6 +81,22 @@ export class PullContext {
     await limits.refresh();
     const address = await addressOf(record);
     return new PullContext(ref, record, layout, journal, address, limits, pool, opener);
+  }
+
+  /** Where the bytes come from, with the secrets that were current when it was last looked. */
+  get address(): StoreAddress {
+    return this.signedIn;
+  }
+
+  /** From now on the source is read with these settings and secrets, over other connections. */
+  signInAnew(address: StoreAddress): void {
+    this.signedIn = address;
+    if (this.openStore !== undefined) this.formerStores.push(this.openStore);
+    this.openStore = undefined;
+    // The listing in progress has the old ones; it goes on where its last sealed page ended.
+    this.pageWriter?.close();
+    this.pageWriter = undefined;
+    this.startNewRound();
   }
 
   get planId(): string {
@@ -154,6 +172,7 @@ export class PullContext {
   async close(): Promise<void> {
     this.pageWriter?.close();
     await this.journal.close();
-    if (this.openStore !== undefined) await (await this.openStore).close();
+    const stores = [...this.formerStores, ...(this.openStore === undefined ? [] : [this.openStore])];
+    for (const store of stores) await (await store).close();
   }
 }

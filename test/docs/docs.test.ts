@@ -13,6 +13,7 @@ const BY_HAND: Readonly<Record<string, string>> = {
   'CONTRIBUTING.md': 'npm test is this very run',
   'docs/install.md':
     'npm pack and npm install are test/e2e/places/installed.test.ts; the image needs a Docker',
+  'docs/operations.md': 'a worker of a cluster: test/e2e/operators.test.ts',
   'docs/getting-started.md': 'a clone of the repository: the two commands again',
 };
 

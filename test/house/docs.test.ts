@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { SETTINGS, variableOf } from '../../src/config/settings.js';
 import { LEVELS } from '../../src/model/level.js';
 import { ERRORS } from '../../src/model/errors.js';
+import { METRICS } from '../../src/telemetry/metric-table.js';
 import { STORE_FACTORIES } from '../../src/stores/index.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -66,6 +67,19 @@ describe('the documentation', () => {
       preset,
     ]);
     expect(documented).toEqual(settings);
+  });
+
+  it('docs/operations.md has every metric as it is, and no other', () => {
+    const documented = rowsOf('docs/operations.md').filter(([name]) =>
+      /^`waybill_/.test(name ?? ''),
+    );
+    const table = Object.values(METRICS).map(({ name, kind, labels, summary }) => [
+      `\`${name}\``,
+      kind,
+      labels.map((label) => `\`${label}\``).join(', '),
+      summary,
+    ]);
+    expect(documented).toEqual(table);
   });
 
   it('docs/levels.md explains every level, weakest first', () => {

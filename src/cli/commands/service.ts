@@ -21,6 +21,7 @@ export async function runUp({ config, output }: CommandContext): Promise<number>
     stateDir: config.stateDir,
     cacheDir: config.cacheDir,
     temporalCli: config.temporalCli,
+    metricsBind: config.settings.get('service-metrics-bind')?.text,
     // A service that is to stay cannot be this command's child.
     mode: 'background',
     onProgress: (line) => output.say(line),

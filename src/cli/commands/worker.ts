@@ -1,8 +1,12 @@
 /** `waybill worker`: serves the pulls of a Temporal cluster until it is stopped. */
 import { WaybillError } from '../../model/errors.js';
 import { parseWorkerArguments, runWorker as serve } from '../../worker.js';
+import { openWorkerLog } from '../../worker-log.js';
 import { textFlag, type CommandContext } from '../context.js';
 import { StopSwitch } from '../stop.js';
+
+/** Settings that the worker gets as they were written. */
+const WORKER_SETTINGS = ['metrics-bind', 'health-bind', 'grace', 'log-format'] as const;
 
 /** Runs a worker; Ctrl-C and SIGTERM drain it, and it then ends with 0. */
 export async function runWorker({
@@ -20,16 +24,27 @@ export async function runWorker({
   }
   subject.outlivesReader = true;
   const site = textFlag(flags, 'site');
-  const worker = parseWorkerArguments([
-    '--address',
-    temporal.address,
-    ...(temporal.namespace === undefined ? [] : ['--namespace', temporal.namespace]),
-    ...(site === undefined ? [] : ['--site', site]),
-  ]);
+  const settings = WORKER_SETTINGS.flatMap((name) => {
+    const text = config.settings.get(name)?.text;
+    return text === undefined ? [] : [`--${name}`, text];
+  });
+  const worker = {
+    logFormat: process.stderr.isTTY ? ('text' as const) : ('json' as const),
+    ...parseWorkerArguments([
+      '--address',
+      temporal.address,
+      ...(temporal.namespace === undefined ? [] : ['--namespace', temporal.namespace]),
+      ...(site === undefined ? [] : ['--site', site]),
+      ...settings,
+    ]),
+  };
+  // In JSON every line of stderr is a line of the log.
+  const log = worker.logFormat === 'json' ? openWorkerLog('json') : undefined;
+  const say = (text: string): void => (log === undefined ? output.say(text) : log.info(text));
   const stop = new StopSwitch((exitCode) => process.exit(exitCode));
-  stop.signal.addEventListener('abort', () => output.say('draining; once more to leave at once'));
+  stop.signal.addEventListener('abort', () => say('draining; once more to leave at once'));
   const where = site === undefined ? '' : `, destinations ${site}:/...`;
-  output.say(`worker for Temporal at ${temporal.address}${where}; Ctrl-C drains and ends it`);
+  say(`worker for Temporal at ${temporal.address}${where}; Ctrl-C drains and ends it`);
   if (output.isJson) {
     output.json({ type: 'serving', address: temporal.address, site: site ?? null });
   }
