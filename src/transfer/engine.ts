@@ -26,7 +26,10 @@ import { dropScaffolding, leavePartialRecord, sealedResult, sealPull } from './s
 const LABELS = 12;
 
 /** What a key that was changed meanwhile looks like; some stores say it as a missing right. */
-const SIGN_IN_REFUSED: ReadonlySet<string> = new Set(['WB_UNAUTHENTICATED', 'WB_PERMISSION_DENIED']);
+const SIGN_IN_REFUSED: ReadonlySet<string> = new Set([
+  'WB_UNAUTHENTICATED',
+  'WB_PERMISSION_DENIED',
+]);
 
 /** What opens and resolves sources: the registry of the stores. */
 export interface SourceOpener extends StoreOpener {
@@ -233,10 +236,7 @@ class Engine implements TransferEngine {
    * Works on a pull; where its source refuses the sign-in and the connection says something else by now, once more with that:
    * a key that was changed stops nothing and needs no restart.
    */
-  private async useSignedIn<T>(
-    ref: PullRef,
-    work: (pull: PullContext) => Promise<T>,
-  ): Promise<T> {
+  private async useSignedIn<T>(ref: PullRef, work: (pull: PullContext) => Promise<T>): Promise<T> {
     let used: { readonly pull: PullContext; readonly address: StoreAddress } | undefined;
     try {
       return await this.pulls.use(ref, (pull) => {

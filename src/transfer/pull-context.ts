@@ -172,7 +172,10 @@ export class PullContext {
   async close(): Promise<void> {
     this.pageWriter?.close();
     await this.journal.close();
-    const stores = [...this.formerStores, ...(this.openStore === undefined ? [] : [this.openStore])];
+    const stores = [
+      ...this.formerStores,
+      ...(this.openStore === undefined ? [] : [this.openStore]),
+    ];
     for (const store of stores) await (await store).close();
   }
 }
