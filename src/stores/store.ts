@@ -69,6 +69,12 @@ export interface ByteBody extends Readable {
   pour?(take: (chunk: Buffer) => void): void;
 }
 
+/** A small object, and which version of it. */
+export interface WholeReadOptions {
+  readonly maxBytes: number;
+  readonly pin?: Pin;
+}
+
 /** An object, opened. The caller reads `body` to its end or destroys it. */
 export interface OpenObject {
   /** Raw bytes of the object, never decoded. Its error events are WaybillErrors where the store can tell. */
@@ -95,6 +101,12 @@ export interface OpenObject {
   readonly answeredAt?: string;
 }
 
+/** A small object with all of its bytes. */
+export type WholeObject = Omit<OpenObject, 'body' | 'offsetBytes' | 'lengthBytes'> & {
+  readonly bytes: Buffer;
+  readonly sizeBytes: number;
+};
+
 /** An open source. Paths are relative POSIX without leading slash; '' is the root. */
 export interface Store {
   /** The store's name in the registry: `s3`, `http`, ... */
@@ -119,6 +131,11 @@ export interface Store {
    * The answer's Content-Range, total and pin were checked when this resolves.
    */
   openRead(path: string, options?: ReadOptions): Promise<OpenObject>;
+  /**
+   * Reads an object of up to `maxBytes` at once. It blocks, so it is for the threads that move bytes alone, and a store has it
+   * where waiting costs more than reading. Undefined: `openRead` does it, or says why it cannot be done.
+   */
+  readWhole?(path: string, options: WholeReadOptions): WholeObject | undefined;
   /** Frees connections. May be called twice. */
   close(): Promise<void>;
 }

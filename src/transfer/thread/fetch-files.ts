@@ -1,9 +1,10 @@
 /** Fetches whole files, several at a time, each hashed as it streams and flushed before the answer. */
 import { fstatSync, openSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { samePin, type Pin } from '../../model/object-entry.js';
 import { toPlainError, WaybillError } from '../../model/errors.js';
-import type { OpenObject, Store } from '../../stores/store.js';
+import type { OpenObject, Store, WholeObject } from '../../stores/store.js';
 import { Cell } from './cell.js';
 import { whileOpen } from './close-once.js';
 import { consume } from './consume.js';
@@ -24,6 +25,7 @@ interface Lanes {
   readonly cell: Cell;
   readonly pace: Pace;
   readonly flush: Flush;
+  readonly turn: { sinceMs: number };
   readonly signal: AbortSignal;
 }
 
@@ -33,7 +35,8 @@ export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<Wh
   const stop = stopSignalOf(cell);
   const pace = new Pace(task.pace.memory);
   const flush = flusherOf(dirname(task.files[0]?.partialPath ?? '.'));
-  const shared: Lanes = { task, store, cell, pace, flush, signal: stop.signal };
+  const turn = { sinceMs: performance.now() };
+  const shared: Lanes = { task, store, cell, pace, flush, turn, signal: stop.signal };
   const outcomes: WholeFileOutcome[] = task.files.map(() => ({ kind: 'stopped' }));
   let next = 0;
   const lane = async (): Promise<void> => {
@@ -97,8 +100,25 @@ function unlinkQuietly(path: string): void {
   }
 }
 
+/** Files of up to this size are read in one piece where the store can do that. */
+const WHOLE_BYTES = 1_048_576;
+
+/** So long a thread reads on before its timers and connections get their turn. */
+const TURN_MS = 10;
+
 async function stream(lanes: Lanes, file: WholeFile, fd: number): Promise<WholeFileOutcome> {
   const { task, store, cell } = lanes;
+  const whole = await readWhole(lanes, file);
+  if (whole !== undefined) {
+    const { bytes } = whole;
+    checkSize(file, bytes.length);
+    const digests = await DigestSet.start(digestNames(file.digests));
+    digests.update(bytes);
+    cell.addBytes(bytes.length);
+    const writer = new PositionedWriter(fd, file.partialPath, 0);
+    writer.push(bytes);
+    return finish(lanes, file, fd, { writer, digests, observed: observedOf(whole) }, bytes.length);
+  }
   let opened = await open(lanes, file, 0, file.pin);
   const observed = observedOf(opened);
   if (shouldBeRanges(task, store, observed)) {
@@ -128,8 +148,37 @@ async function stream(lanes: Lanes, file: WholeFile, fd: number): Promise<WholeF
       opened = await reopen(lanes, file, sizeBytes, pin, error);
     }
   }
-  writer.flush();
   checkSize(file, sizeBytes, observed.sizeBytes);
+  return finish(lanes, file, fd, { writer, digests, observed }, sizeBytes);
+}
+
+/** All of a small file, where its store reads it at once. */
+async function readWhole(lanes: Lanes, file: WholeFile): Promise<WholeObject | undefined> {
+  const { store, turn } = lanes;
+  if (store.readWhole === undefined || (file.sizeBytes ?? Infinity) > WHOLE_BYTES) return undefined;
+  if (performance.now() - turn.sinceMs > TURN_MS) {
+    await nextTurn();
+    turn.sinceMs = performance.now();
+  }
+  const pin = file.pin === undefined ? {} : { pin: file.pin };
+  return store.readWhole(file.sourcePath, { maxBytes: WHOLE_BYTES, ...pin });
+}
+
+interface Written {
+  readonly writer: PositionedWriter;
+  readonly digests: DigestSet;
+  readonly observed: Observed;
+}
+
+/** Writes what is left, sets the time and flushes. */
+async function finish(
+  lanes: Lanes,
+  file: WholeFile,
+  fd: number,
+  { writer, digests, observed }: Written,
+  sizeBytes: number,
+): Promise<WholeFileOutcome> {
+  writer.flush();
   try {
     setModifiedAt(fd, observed.modifiedAt ?? file.modifiedAt);
     await lanes.flush(fd);

@@ -14,7 +14,7 @@ import { stopSignalOf } from './stop-signal.js';
 import type { FetchRangeOutcome, FetchRangeTask, Observed } from './tasks.js';
 
 /** What of an answer outlives its body. */
-export function observedOf(opened: OpenObject): Observed {
+export function observedOf(opened: Omit<OpenObject, 'body' | 'offsetBytes'>): Observed {
   return {
     ending: opened.ending,
     ...(opened.pin === undefined ? {} : { pin: opened.pin }),

@@ -6,7 +6,7 @@ import { WaybillError } from '../../../src/model/errors.js';
 import type { ObjectEntry } from '../../../src/model/object-entry.js';
 import { compareByBytes, guardPath } from '../../../src/model/object-path.js';
 import { StoreRegistry } from '../../../src/stores/registry.js';
-import type { Store } from '../../../src/stores/store.js';
+import type { Store, WholeReadOptions } from '../../../src/stores/store.js';
 import { scratchFolder } from '../../helpers/processes.js';
 
 let base: string;
@@ -192,5 +192,55 @@ describe('forms of a source', () => {
     expect(localName('/data/churn/')).toBe('churn');
     expect(localName('file:///data/a%20b.bin')).toBe('a b.bin');
     expect(localName('/')).toBeUndefined();
+  });
+});
+
+describe('reading a small file at once', () => {
+  const readWhole = (path: string, options: Partial<WholeReadOptions> = {}) =>
+    store.readWhole?.(path, { maxBytes: 1_000, ...options });
+
+  it('gives what openRead gives, once a file was opened', async () => {
+    mkdirSync(join(root, 'deep'));
+    writeFileSync(join(root, 'deep/a'), 'weights');
+    writeFileSync(join(root, 'empty'), '');
+    expect(readWhole('deep/a')).toBeUndefined();
+    const { body, ...opened } = await store.openRead('deep/a');
+    body.destroy();
+    const { offsetBytes: _, lengthBytes: __, ...expected } = opened;
+    // The clock goes on between the two: it tells when they were, and how old the file is.
+    const later = {
+      answeredAt: expect.any(String),
+      pin: { value: opened.pin?.value, strength: expect.any(String) },
+    };
+    const bytes = Buffer.from('weights');
+    expect(readWhole('deep/a')).toEqual({ ...expected, ...later, bytes });
+    expect(readWhole('empty')).toMatchObject({ sizeBytes: 0, ending: 'length' });
+  });
+
+  it('rules 12 and 24: leaves to openRead what is long, changed, linked, special or outside', async () => {
+    writeFileSync(join(base, 'secret'), 'not yours');
+    mkdirSync(join(root, 'folder'));
+    writeFileSync(join(root, 'folder/a'), 'weights');
+    symlinkSync('a', join(root, 'folder/link'));
+    symlinkSync('folder', join(root, 'alias'));
+    symlinkSync('..', join(root, 'out'));
+    execFileSync('mkfifo', [join(root, 'pipe')]);
+    const { body, pin } = await store.openRead('folder/a');
+    body.destroy();
+    expect(readWhole('folder/a', pin === undefined ? {} : { pin })).toBeDefined();
+    const refused = [
+      'folder/link',
+      'alias/a',
+      'out/secret',
+      '../secret',
+      'pipe',
+      'folder',
+      '',
+      'none',
+    ];
+    expect(refused.map((path) => readWhole(path))).toEqual(refused.map(() => undefined));
+    expect(readWhole('folder/a', { maxBytes: 6 })).toBeUndefined();
+    appendFileSync(join(root, 'folder/a'), '!');
+    expect(readWhole('folder/a', pin === undefined ? {} : { pin })).toBeUndefined();
   });
 });
