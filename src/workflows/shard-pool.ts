@@ -67,7 +67,9 @@ export class ShardPool {
       this.tell(handle, SIGNALS.hold, this.blocked.size > 0);
     }
     try {
-      this.totals = addTotals(this.totals, await handle.result());
+      const totals = await handle.result();
+      // Only now: other shards have ended meanwhile.
+      this.totals = addTotals(this.totals, totals);
     } catch (error) {
       const outcome = readOutcome(error);
       if (outcome.kind === 'failed') throw ending(outcome.code, outcome.message);
