@@ -85,6 +85,29 @@ describe('a pull', () => {
     expect(most).toBe(12);
   }, 60_000);
 
+  it('counts what every shard has brought, of those too that run beside each other', async () => {
+    let seal = (): void => undefined;
+    const isHeld = new Promise<void>((resolve) => (seal = resolve));
+    let begin = (): void => undefined;
+    const isSealing = new Promise<void>((resolve) => (begin = resolve));
+    await serve({
+      pages: [6, 6, 6, 6],
+      unit: (_unit, _call, context) => workFor(100, context),
+      seal: () => {
+        begin();
+        return isHeld;
+      },
+    });
+    const tuning = { ...QUICK, unitsInRoot: 1, openShards: 4 };
+    const { pullId } = await bench.client.startPull(newRequest(), { tuning });
+    await isSealing;
+    // The first look of this client: it knows only what the workflows say now.
+    const { progress } = await bench.client.status(pullId);
+    seal();
+    expect(progress).toMatchObject({ filesDone: 24, bytesDone: 24 * UNIT_BYTES });
+    expect((await bench.client.result(pullId)).ok).toBe(true);
+  });
+
   it('plans everything first where the destination asks for it', async () => {
     const planned: number[] = [];
     const early: string[] = [];
