@@ -4,6 +4,8 @@
  */
 import { randomInt } from 'node:crypto';
 
+const { imul } = Math;
+
 const FIRST_SLOTS = 1_024;
 
 /** Fuller than this, looking for a free slot takes long. */
@@ -123,13 +125,13 @@ export class PathIndex {
     let b = this.seedB;
     for (let index = 0; index < path.length; index += 1) {
       const unit = path.charCodeAt(index);
-      a = Math.imul(a ^ unit, 2_654_435_761);
+      a = imul(a ^ unit, 2_654_435_761);
       a ^= a >>> 15;
-      b = Math.imul(b ^ unit, 1_597_334_677);
+      b = imul(b ^ unit, 1_597_334_677);
       b ^= b >>> 13;
     }
-    a = Math.imul(a ^ (a >>> 16), 2_246_822_507) ^ Math.imul(b ^ (b >>> 13), 3_266_489_909);
-    b = Math.imul(b ^ (b >>> 16), 2_246_822_507) ^ Math.imul(a ^ (a >>> 13), 3_266_489_909);
+    a = imul(a ^ (a >>> 16), 2_246_822_507) ^ imul(b ^ (b >>> 13), 3_266_489_909);
+    b = imul(b ^ (b >>> 16), 2_246_822_507) ^ imul(a ^ (a >>> 13), 3_266_489_909);
     this.a = a >>> 0;
     this.b = b >>> 0;
   }
