@@ -9,7 +9,6 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Logger } from 'pino';
-import { WaybillClient } from './client.js';
 import type { ClientOptions } from './client/types.js';
 import { readConfig, type Config } from './config.js';
 import { asWaybillError, WaybillError } from './model/errors.js';
@@ -22,6 +21,7 @@ import { parseServiceMessage, type WorkerMessage } from './service/worker-ipc.js
 import { PullCare } from './pull-care.js';
 import { openReach } from './transfer/reach.js';
 import { parseDuration } from './model/sizes.js';
+import { connectPatiently } from './worker-connect.js';
 import { createWorkerEngine, type WorkerEngineOptions } from './worker-engine.js';
 import { openWorkerLog, type LogFormat } from './worker-log.js';
 import { startWorkerQueues } from './worker-queues.js';
@@ -127,35 +127,6 @@ function clusterConfig(text: (name: string) => string | undefined): WorkerConfig
   };
 }
 
-/** A worker waits so long for its Temporal, and says meanwhile that it does. */
-const PATIENCE_MS = 60_000;
-const SAY_EVERY_MS = 10_000;
-
-/** Keeps trying: the local Temporal is started beside the worker, not before it. Undefined: it was stopped meanwhile. */
-async function connectPatiently(
-  options: ClientOptions,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<WaybillClient | undefined> {
-  const until = performance.now() + PATIENCE_MS;
-  let saysAt = 0;
-  while (!signal.aborted) {
-    try {
-      return await WaybillClient.connect({ ...options, connectTimeoutMs: 2_000 });
-    } catch (error) {
-      const now = performance.now();
-      if (now > until) throw error;
-      if (now > saysAt) {
-        const leftSeconds = Math.round((until - now) / 1_000);
-        log.warn({ leftSeconds }, `Temporal at ${options.address} does not answer yet; trying on`);
-        saysAt = now + SAY_EVERY_MS;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  }
-  return undefined;
-}
-
 type LocalConfig = NonNullable<WorkerConfig['local']>;
 
 function secretsFrom(local: LocalConfig): Parameters<typeof openReach>[0] {
@@ -244,7 +215,12 @@ async function serve(
     local === undefined
       ? reached
       : { ...reached, payloadKey: readOrMakeKey(serviceFiles(local.stateDir).payloadKey) };
-  const client = await connectPatiently({ ...connection, identity }, log, signal);
+  const client = await connectPatiently({
+    connection: { ...connection, identity },
+    isLocal: local !== undefined,
+    log,
+    signal,
+  });
   if (client === undefined) return;
   const { workflows, transfer } = client.queues(site);
   // The local database may be lost and made anew; the state folder stays the same.
