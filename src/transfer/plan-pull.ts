@@ -97,6 +97,7 @@ async function startPlanning(
         parents: new Parents(pull.layout.filesRoot),
         journal: pull.journal,
         last,
+        look: pull.look,
         hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
         ...(request.reread ? { readBack: keptReader(pull, live) } : {}),
         ...pinAsker(store, live.signal, live),

@@ -1,6 +1,7 @@
 /** The threads that move and hash bytes, as the main thread uses them. */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import type { LookOutcome, LookTask } from './thread/look-at.js';
 import type { ReadBackOutcome, ReadBackTask } from './thread/read-back.js';
 import type {
   FetchFilesTask,
@@ -86,6 +87,12 @@ export class ThreadPool {
   async readBack(task: ReadBackTask): Promise<ReadBackOutcome[]> {
     const filename = new URL('./thread/read-back.js', import.meta.url).href;
     return (await this.hashers.run(task, { name: 'readBack', filename })) as ReadBackOutcome[];
+  }
+
+  async lookAtAll(paths: readonly string[]): Promise<LookOutcome[]> {
+    const filename = new URL('./thread/look-at.js', import.meta.url).href;
+    const task: LookTask = { paths };
+    return (await this.hashers.run(task, { name: 'lookAtAll', filename })) as LookOutcome[];
   }
 
   async close(): Promise<void> {

@@ -16,6 +16,7 @@ import { pinAsker } from './plan/ask-pin.js';
 import { readExpectations } from './plan/expectations.js';
 import { Parents } from './plan/parents.js';
 import { PlannedPaths } from './plan/planned-paths.js';
+import { lookHere } from './looker.js';
 import { planEntries, type Planned } from './plan/planner.js';
 import { EXACT_NAMES } from './plan/probe-names.js';
 import { thisProcess } from './process-identity.js';
@@ -124,6 +125,7 @@ export async function previewPull(input: PreviewInput, context: CallContext): Pr
         parents: new Parents(layout.filesRoot),
         journal,
         last,
+        look: lookHere,
         hashFile,
         ...pinAsker(store, signal),
       },

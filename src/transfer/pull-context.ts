@@ -4,11 +4,11 @@ import type { ManifestEntry } from '../manifest/index.js';
 import { WaybillError } from '../model/errors.js';
 import type { Store, StoreAddress } from '../stores/store.js';
 import type { PullRef } from './api.js';
-import { errnoOf, toDestinationError } from './destination-error.js';
 import { isPublishedFile, Journal } from './journal.js';
 import type { LastManifest } from './last-manifest.js';
 import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
 import { LiveLimits } from './live-limits.js';
+import { lookTogether, type Look } from './looker.js';
 import { OldTruth } from './old-truth.js';
 import { checkOwnership } from './owner.js';
 import { planDirOf, readPage, type PlanPage } from './plan/page.js';
@@ -17,7 +17,7 @@ import type { ThreadPool } from './pool.js';
 import { thisProcess } from './process-identity.js';
 import type { PublishContext } from './publish.js';
 import { readPullRecord, type PullRecord } from './pull-record.js';
-import { fileOf, lookAt, type Replaceable } from './take-name.js';
+import type { Replaceable } from './take-name.js';
 
 /** Pages that are kept: each shard works on its own, and takes some twenty units from it. About 1.5 MiB each. */
 const KEPT_PAGES = 12;
@@ -38,6 +38,8 @@ export class PullContext {
   /** Opened before the last new sign-in; somebody may still read them. */
   private readonly formerStores: Promise<Store>[] = [];
   private readonly oldTruth: OldTruth;
+  /** Looks at the destination. */
+  readonly look: Look;
   private readonly pages = new Map<number, Promise<PlanPage>>();
 
   private constructor(
@@ -51,6 +53,7 @@ export class PullContext {
     private readonly opener: StoreOpener,
   ) {
     this.oldTruth = new OldTruth(ref.recordDir);
+    this.look = lookTogether(pool);
   }
 
   /** Reads the records of a claimed destination. Throws WB_DESTINATION_NOT_HERE, WB_DESTINATION_OWNED. */
@@ -160,13 +163,9 @@ export class PullContext {
 
   /** What lies under the name of a published file, if it is still the one that the journal names. */
   async inPlace(entry: ManifestEntry): Promise<Replaceable | undefined> {
-    try {
-      const found = fileOf(await lookAt(join(this.layout.filesRoot, entry.path)));
-      return found !== undefined && isPublishedFile(entry, found) ? found : undefined;
-    } catch (error) {
-      if (errnoOf(error) === 'ENOTDIR') return undefined;
-      throw toDestinationError(error, 'look at', join(this.layout.filesRoot, entry.path));
-    }
+    const found = await this.look(join(this.layout.filesRoot, entry.path));
+    if (found === undefined || found === 'other') return undefined;
+    return isPublishedFile(entry, found) ? found : undefined;
   }
 
   async close(): Promise<void> {

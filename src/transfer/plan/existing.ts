@@ -4,7 +4,6 @@ import { sameLocalStamp, type ManifestEntry } from '../../manifest/index.js';
 import { reaches } from '../../model/level.js';
 import { sameStrongPin, type ObjectEntry, type Pin } from '../../model/object-entry.js';
 import type { PullRequest } from '../../model/pull.js';
-import { errnoOf, toDestinationError } from '../destination-error.js';
 import { recordError } from '../held-folder.js';
 import {
   isOfPlan,
@@ -13,7 +12,8 @@ import {
   type JournalEntry,
   type PublishingLine,
 } from '../journal.js';
-import { fileOf, lookAt, type Replaceable } from '../take-name.js';
+import type { Look } from '../looker.js';
+import type { Replaceable } from '../take-name.js';
 import type { LastManifest } from '../last-manifest.js';
 import type { Expected } from './expectations.js';
 import type { PlanEntry } from './page.js';
@@ -36,6 +36,8 @@ export interface ExistingContext {
   readonly journal: Pick<Journal, 'fetched' | 'publishing'>;
   /** The last manifest of this destination. */
   readonly last: Pick<LastManifest, 'get'>;
+  /** Looks at a name of the destination. */
+  readonly look: Look;
   /** SHA-256 of a whole local file. */
   readonly hashFile: (path: string, sizeBytes: number) => Promise<string | undefined>;
   /** `--reread`: the entry with what the disk itself says of the file in it; undefined: the disk has other bytes. */
@@ -67,7 +69,7 @@ export async function decide(
   if (parent === 'record') throw recordError(path);
   if (parent === 'not a folder') return conflict('a file is in the place of its folder');
   const absolute = join(context.filesRoot, path);
-  const found = parent === 'missing' ? undefined : await look(absolute);
+  const found = parent === 'missing' ? undefined : await context.look(absolute);
   if (found === undefined) return { action: 'fetch', reason: 'not there yet' };
   if (found === 'other') return conflict('a folder or a link is in its place');
   const { ifExists, checksum } = context.request;
@@ -119,17 +121,6 @@ async function pastOf({ journal, last }: ExistingContext, path: string): Promise
 function whyNotOurs({ line, recorded }: Past): string {
   const earlier = recorded ?? line?.entry;
   return earlier !== undefined && isWritten(earlier) ? TOUCHED : 'Waybill did not write it';
-}
-
-async function look(absolute: string): Promise<Found | 'other' | undefined> {
-  try {
-    const stats = await lookAt(absolute);
-    if (stats === undefined) return undefined;
-    return fileOf(stats) ?? 'other';
-  } catch (error) {
-    if (errnoOf(error) === 'ENOTDIR') return undefined;
-    throw toDestinationError(error, 'look at', absolute);
-  }
 }
 
 /** What Waybill knows about the file that is there, if nobody touched it since. */

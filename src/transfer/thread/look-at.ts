@@ -1,0 +1,43 @@
+/** Looking at many names, in a thread: file calls here are synchronous on purpose (rule 27). */
+import { lstatSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { toPlainError, type PlainError } from '../../model/errors.js';
+import { errnoOf, toDestinationError } from '../destination-error.js';
+import { fileOf, type Replaceable } from '../take-name.js';
+
+/** Absolute paths to look at. */
+export interface LookTask {
+  readonly paths: readonly string[];
+}
+
+/** What lies at one of them: a file, something else, or nothing. */
+export type LookOutcome =
+  | { readonly kind: 'file'; readonly file: Replaceable }
+  | { readonly kind: 'other' | 'nothing' }
+  | { readonly kind: 'failed'; readonly error: PlainError };
+
+/** Names looked at before the thread's other work gets its turn: on a share each may take milliseconds. */
+const NAMES_A_TURN = 64;
+
+/** Runs a LookTask: one outcome for each path, in order. Never rejects. */
+export async function lookAtAll({ paths }: LookTask): Promise<LookOutcome[]> {
+  const outcomes: LookOutcome[] = [];
+  for (const path of paths) {
+    if (outcomes.length % NAMES_A_TURN === NAMES_A_TURN - 1) await nextTurn();
+    outcomes.push(lookAtOne(path));
+  }
+  return outcomes;
+}
+
+function lookAtOne(path: string): LookOutcome {
+  try {
+    const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (found === undefined) return { kind: 'nothing' };
+    const file = fileOf(found);
+    return file === undefined ? { kind: 'other' } : { kind: 'file', file };
+  } catch (error) {
+    // A file is where a folder above it would be.
+    if (errnoOf(error) === 'ENOTDIR') return { kind: 'nothing' };
+    return { kind: 'failed', error: toPlainError(toDestinationError(error, 'look at', path)) };
+  }
+}
