@@ -4,9 +4,11 @@ import type { Logger } from 'pino';
 import type { AttemptWatcher } from './activities/watch.js';
 import { asWaybillError } from './model/errors.js';
 import { readWaybillVersion } from './service/version.js';
+import { StoreRegistry } from './stores/registry.js';
 import { logAttempts, watchTogether } from './telemetry/attempt-log.js';
 import type { Readiness } from './telemetry/health.js';
 import type { WorkerMetrics } from './telemetry/metrics.js';
+import type { Traces } from './telemetry/traces.js';
 import type { WorkerQueues } from './worker-queues.js';
 
 /** What is asked for; absent: not. */
@@ -15,6 +17,8 @@ export interface TelemetryOptions {
   readonly metricsBind?: string;
   /** HOST:PORT for the probes of an orchestrator. */
   readonly healthBind?: string;
+  /** OpenTelemetry's variables, those that are set. */
+  readonly traceVariables?: Readonly<Record<string, string>>;
   /** The local service goes on without what cannot be had; a worker of a cluster refuses to start. */
   readonly isBestEffort: boolean;
 }
@@ -72,7 +76,11 @@ async function installWithMetrics(log: Logger, bind: string): Promise<WorkerMetr
   } catch (error) {
     throw cannotListen('--metrics-bind', bind, error);
   }
-  return createWorkerMetrics(Runtime.instance().metricMeter, readWaybillVersion());
+  return createWorkerMetrics(
+    Runtime.instance().metricMeter,
+    readWaybillVersion(),
+    new StoreRegistry().factories.map(({ name }) => name),
+  );
 }
 
 async function openMetrics(
@@ -112,6 +120,20 @@ async function openHealth(
   }
 }
 
+/** Nothing is loaded, and nothing sent, where no collector is named. */
+async function openTraces(
+  log: Logger,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Traces | undefined> {
+  if (Object.keys(variables).length === 0) return undefined;
+  const { createTraces, traceTargetOf } = await import('./telemetry/traces.js');
+  const target = traceTargetOf(variables);
+  if (target === undefined) return undefined;
+  return createTraces(target, readWaybillVersion(), (reason) =>
+    log.warn({ reason }, 'traces cannot be sent; they are kept for a while'),
+  );
+}
+
 /**
  * Installs the runtime of the SDK and opens what is asked for. To be called before the first connection.
  * @throws WB_USAGE where an address cannot be listened at
@@ -135,9 +157,11 @@ export async function openTelemetry(
     isReady: readiness() === 'ready',
     silentForMs: queues?.health().silentForMs ?? 0,
   }));
+  const traces = await openTraces(log, options.traceVariables);
   const watchers = [
     logAttempts((facts, message) => log.warn(facts, message)),
     ...(metrics === undefined ? [] : [metrics.watcher]),
+    ...(traces === undefined ? [] : [traces.watcher]),
   ];
   return {
     watcher: watchTogether(watchers),
@@ -149,10 +173,10 @@ export async function openTelemetry(
       isDraining = true;
       metrics?.look();
     },
-    close: () => {
+    close: async () => {
       metrics?.close();
       closeHealth?.();
-      return Promise.resolve();
+      await traces?.close();
     },
   };
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Logger } from 'pino';
 import type { ClientOptions } from './client/types.js';
-import { readConfig, type Config } from './config.js';
+import { environmentOf, readConfig, TRACE_VARIABLES, type Config } from './config.js';
 import { asWaybillError, WaybillError } from './model/errors.js';
 import { hideSecretLooking } from './model/secret-text.js';
 import { connectControl } from './service/control-client.js';
@@ -192,6 +192,8 @@ export async function runWorker(config: WorkerConfig, signal: AbortSignal): Prom
   const telemetry = await openTelemetry(log, {
     ...config,
     isBestEffort: config.local !== undefined,
+    // A local service has a scrubbed environment: these are of a worker of a cluster.
+    traceVariables: environmentOf(TRACE_VARIABLES),
   });
   const drain = (): void => telemetry.drain();
   signal.addEventListener('abort', drain, { once: true });

@@ -1,6 +1,8 @@
 /** Counts what a worker does, with the meter of the SDK: its own metrics and ours are one scrape. */
 import type { MetricGauge, MetricMeter } from '@temporalio/common';
 import type { AttemptEnd, AttemptWatch, AttemptWatcher } from '../activities/watch.js';
+import { ERRORS } from '../model/errors.js';
+import { LEVELS } from '../model/level.js';
 import type { UnitProgress } from '../transfer/api.js';
 import { METRICS, type MetricRow } from './metric-table.js';
 
@@ -86,8 +88,15 @@ function fieldIn(value: unknown, key: string): unknown {
     : undefined;
 }
 
-/** Makes every metric; those without labels begin at 0. */
-export function createWorkerMetrics(meter: MetricMeter, version: string): WorkerMetrics {
+/**
+ * Makes every metric. Counters begin at 0 with all that their labels may say: Prometheus does not see an increase in one that
+ * appears with its first event.
+ */
+export function createWorkerMetrics(
+  meter: MetricMeter,
+  version: string,
+  stores: readonly string[],
+): WorkerMetrics {
   const counter = (row: MetricRow) => meter.createCounter(nameOf(row), undefined, row.summary);
   const gauge = (row: MetricRow): MetricGauge =>
     meter.createGauge(nameOf(row), 'float', undefined, row.summary);
@@ -102,6 +111,17 @@ export function createWorkerMetrics(meter: MetricMeter, version: string): Worker
   const blocked = new BlockedPulls(new Population(gauge(METRICS.pullsBlocked), 'code'));
   const [ready, silent, memory] = [METRICS.ready, METRICS.silent, METRICS.memory].map(gauge);
   filesKept.add(0);
+  for (const store of stores) {
+    bytes.add(0, { store });
+    for (const level of LEVELS) files.add(0, { store, level });
+  }
+  pullsEnded.add(0, { code: 'OK' });
+  for (const [code, { retryable, scope }] of Object.entries(ERRORS)) {
+    filesFailed.add(0, { code });
+    pullsEnded.add(0, { code });
+    if (retryable) retries.add(0, { code });
+    if (retryable && scope !== 'file') blocks.add(0, { code });
+  }
   gauge(METRICS.build).set(1, { version });
   let timer: NodeJS.Timeout | undefined;
   let observed: (() => WorkerHealth) | undefined;

@@ -4,6 +4,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { METRICS } from '../../src/telemetry/metric-table.js';
 import { startCutServer, type CutServer } from '../helpers/cut-server.js';
+import { namedMetrics } from '../helpers/ops-metrics.js';
+import { startOtlpReceiver, type OtlpReceiver } from '../helpers/otlp-receiver.js';
 import { scratchFolder } from '../helpers/processes.js';
 import { startTemporal, type Temporal } from '../helpers/temporal.js';
 import { runWaybill, startWaybill, type RunningWaybill } from '../helpers/waybill.js';
@@ -18,6 +20,7 @@ const NEW = 'token-that-is-now-77aa3e';
 let temporal: Temporal;
 let slow: SlowSource;
 let server: CutServer;
+let collector: OtlpReceiver;
 let worker: OperatedWorker;
 let home: string;
 let data: string;
@@ -30,6 +33,7 @@ beforeAll(async () => {
   for (const folder of [data, join(home, 'waybill')]) mkdirSync(folder);
   slow = await startSlowSource(accepted);
   server = await startOddServer();
+  collector = await startOtlpReceiver('collector-token');
   writeFileSync(join(home, 'token'), OLD);
   const origins = [new URL(slow.uri('x')).origin, new URL(server.url).origin];
   writeFileSync(
@@ -51,12 +55,18 @@ afterAll(async () => {
   await temporal.stop();
   await slow.stop();
   await server.stop();
+  await collector.stop();
 }, LONG_MS);
 
 const workers: OperatedWorker[] = [];
 
 async function startWorker(args: readonly string[]): Promise<OperatedWorker> {
-  const env = { ...temporal.env, XDG_CONFIG_HOME: home };
+  const env = {
+    ...temporal.env,
+    XDG_CONFIG_HOME: home,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_HEADERS: 'x-token=collector%2Dtoken',
+  };
   const started = await startOperatedWorker(args, { env, cwd: home });
   workers.push(started);
   return started;
@@ -151,6 +161,9 @@ describe('a worker of a cluster', () => {
       }
       expect(names).toContain('temporal_activity_execution_latency_seconds_count');
       expect(names).toContain('temporal_num_pollers');
+      const named = [...namedMetrics()].map((name) => [name, names.has(name)]);
+      expect(named.filter(([, isThere]) => isThere !== true)).toEqual([]);
+      expect(named.length).toBeGreaterThan(12);
       const labels = [...values.keys()].filter((key) => key.startsWith('waybill_'));
       for (const key of labels) {
         const row = Object.values(METRICS).find(({ name }) => name === key.replace(/\{.*/u, ''));
@@ -209,6 +222,36 @@ describe('a worker of a cluster', () => {
     },
     LONG_MS,
   );
+
+  it('sends its attempts as spans to a collector: one trace for each pull, whichever workers it met', () => {
+    const { spans, refused } = collector;
+    expect(refused).toEqual([]);
+    const traces = new Map<string, typeof spans>();
+    for (const span of spans) {
+      traces.set(span.traceId, [...(traces.get(span.traceId) ?? []), span]);
+    }
+    const idsOf = (trace: typeof spans): string[] => [
+      ...new Set(trace.map(({ attributes }) => attributes['waybill.pull_id'] ?? '')),
+    ];
+    for (const trace of traces.values()) expect(idsOf(trace)).toHaveLength(1);
+    const rotated =
+      [...traces.values()].find((trace) => idsOf(trace)[0]?.startsWith('rotated')) ?? [];
+    const root = rotated.find(({ name }) => name === 'resolve');
+    expect(root?.parentSpanId).toBeUndefined();
+    expect(rotated.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['resolve', 'claim', 'planPages', 'fetchFile', 'seal']),
+    );
+    for (const span of rotated.filter((one) => one !== root)) {
+      expect(span.parentSpanId).toBe(root?.spanId);
+    }
+    const failed = spans.filter(({ status }) => status === 2);
+    expect(failed.map(({ attributes }) => attributes['waybill.code'])).toContain(
+      'WB_UNAUTHENTICATED',
+    );
+    expect(JSON.stringify(spans)).not.toMatch(
+      new RegExp(`${OLD}|${NEW}|${data}|collector-token`, 'u'),
+    );
+  });
 
   it(
     'that is asked a second time leaves at once; /readyz says when Temporal is away',

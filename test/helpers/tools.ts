@@ -17,6 +17,7 @@ import { ensureMicrosocks } from './microsocks.js';
 import { modelSigningPython } from './model-signing.js';
 import { ensureNginx } from './nginx.js';
 import { ensureNtfs } from './ntfs.js';
+import { ensurePromtool } from './promtool.js';
 import { ensureStrace } from './strace.js';
 import { ensureToxiproxy, toxiproxyPath } from './toxiproxy.js';
 import { ensureFish, ensureZsh } from './shells.js';
@@ -90,6 +91,13 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'Debian packages, 2 MB, seconds',
       isThere: async () => (await isThere('/usr/bin/strace')) || inCache('debian-strace/complete'),
       ensure: ensureStrace,
+    },
+    {
+      name: 'promtool',
+      cost: 'a Debian package, 20 MB, seconds',
+      isThere: async () =>
+        (await isThere('/usr/bin/promtool')) || inCache('debian-prometheus/complete'),
+      ensure: ensurePromtool,
     },
     {
       name: 'libfaketime',

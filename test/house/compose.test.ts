@@ -35,11 +35,13 @@ describe('docker-compose.yml and the Dockerfiles', () => {
     expect(validate.errors).not.toBeNull();
   });
 
-  it('has Temporal with PostgreSQL, its UI, MinIO, MLflow and a worker', () => {
+  it('has Temporal with PostgreSQL, its UI, MinIO, MLflow and a worker; who asks for it sees metrics', () => {
     expect(Object.keys(services).sort()).toEqual([
+      'grafana',
       'minio',
       'mlflow',
       'postgres',
+      'prometheus',
       'temporal',
       'temporal-ui',
       'worker',
