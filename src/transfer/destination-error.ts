@@ -62,14 +62,17 @@ export function toNameError(error: unknown, operation: string, path: string): Wa
   return new WaybillError('WB_UNSAFE_PATH', message, { operation, path, cause: error });
 }
 
-/** Numbers that Node.js and libuv have no name for: they come as `Unknown system error -122`. */
+/** Numbers that Node.js and libuv have no name for: they come as `Unknown system error -122`, or as UNKNOWN with that number. */
 const UNNAMED: Readonly<Record<number, string>> = { 112: 'EHOSTDOWN', 117: 'EUCLEAN' };
 
 /** The operating system's name of an error (`ENOENT`, ...); undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   if (typeof error.code !== 'string') return undefined;
-  const unnamed = /^Unknown system error -(\d+)$/u.exec(error.code)?.[1];
+  const unnamed =
+    error.code === 'UNKNOWN' && 'errno' in error
+      ? String(error.errno).slice(1)
+      : /^Unknown system error -(\d+)$/u.exec(error.code)?.[1];
   if (unnamed === undefined) return error.code;
   const number = Number(unnamed);
   const known = Object.entries(constants.errno).find(([, value]) => value === number)?.[0];
