@@ -20,7 +20,7 @@ import type { PullLimits, PullRequest, PullResult, PullStatus } from './model/pu
 import { resultOf } from './client/ended.js';
 import { findPull, listPulls } from './client/find.js';
 import { handBackWork } from './client/hand-back.js';
-import { isWorkerPolling, pollersOf } from './client/pollers.js';
+import { isWorkerPolling, livePollersOf, pollersOf } from './client/pollers.js';
 import { Ratchet } from './client/ratchet.js';
 import { Retries } from './client/retries.js';
 import { queuesOf, replacePull, startPull } from './client/start.js';
@@ -238,6 +238,11 @@ export class WaybillClient {
   /** The identities of the workers that asked for work of this queue within some minutes; some may be gone. */
   pollersOf(taskQueue: string): Promise<string[]> {
     return pollersOf(this.client, taskQueue);
+  }
+
+  /** As `pollersOf`, without those that stopped asking: by Temporal's clock alone, which is the same for all who ask. */
+  livePollersOf(taskQueue: string): Promise<string[]> {
+    return livePollersOf(this.client, taskQueue);
   }
 
   /** Closes the connection. May be called twice. */

@@ -14,6 +14,8 @@ export interface WorkerEngineOptions {
   readonly reach: EngineDeps['reach'];
   /** The state folder of this host. */
   readonly stateDir: string;
+  readonly share?: EngineDeps['share'];
+  readonly commonLimits?: EngineDeps['commonLimits'];
 }
 
 /** Makes the engine; close it when the last unit has ended. */
@@ -22,6 +24,8 @@ export function createWorkerEngine({
   engineId,
   reach,
   stateDir,
+  share,
+  commonLimits,
 }: WorkerEngineOptions): TransferEngine {
   return createTransferEngine({
     sources: new StoreRegistry(),
@@ -35,5 +39,7 @@ export function createWorkerEngine({
     version: readWaybillVersion(),
     now: () => new Date().toISOString(),
     mountsFile: serviceFiles(stateDir).mounts,
+    ...(share === undefined ? {} : { share }),
+    ...(commonLimits === undefined ? {} : { commonLimits }),
   });
 }

@@ -26,6 +26,7 @@ import { createWorkerEngine, type WorkerEngineOptions } from './worker-engine.js
 import { openWorkerLog, type LogFormat } from './worker-log.js';
 import { startWorkerQueues } from './worker-queues.js';
 import { clusterReach } from './worker-reach.js';
+import { watchShare } from './worker-share.js';
 import { openTelemetry, type WorkerTelemetry } from './worker-telemetry.js';
 
 /** How a worker is started. */
@@ -143,7 +144,7 @@ function secretsFrom(local: LocalConfig): Parameters<typeof openReach>[0] {
   };
 }
 
-type Limits = Pick<WorkerEngineOptions, 'reach' | 'stateDir'>;
+type Limits = Pick<WorkerEngineOptions, 'reach' | 'stateDir' | 'commonLimits'>;
 
 function limitsOf(local: LocalConfig): Limits {
   return { stateDir: local.stateDir, reach: openReach(secretsFrom(local)) };
@@ -151,7 +152,12 @@ function limitsOf(local: LocalConfig): Limits {
 
 function limitsOnCluster(site: string | undefined, log: Logger): Limits {
   const config = currentConfig(log);
-  return { stateDir: config().stateDir, reach: clusterReach(config, site) };
+  const ofSite = config().sites.find(({ name }) => name === site);
+  return {
+    stateDir: config().stateDir,
+    reach: clusterReach(config, site),
+    ...(ofSite === undefined ? {} : { commonLimits: ofSite }),
+  };
 }
 
 /** The service asks every few seconds; it does not idle out under open pulls. */
@@ -228,8 +234,11 @@ async function serve(
   // The local database may be lost and made anew; the state folder stays the same.
   const engineId =
     local === undefined ? await client.engineId() : `${hostname()}:${local.stateDir}`;
+  // The local service has one worker; those of a cluster look how many they are.
+  const among = local === undefined ? await watchShare(client, transfer, identity) : undefined;
   const limits = local === undefined ? limitsOnCluster(site, log) : limitsOf(local);
-  const engine = createWorkerEngine({ client, engineId, ...limits });
+  const sharing = among === undefined ? {} : { share: among.share };
+  const engine = createWorkerEngine({ client, engineId, ...limits, ...sharing });
   const queues = await startWorkerQueues({
     ...connection,
     identity,
@@ -259,6 +268,7 @@ async function serve(
   try {
     await queues.ended;
   } finally {
+    among?.end();
     await engine.close();
     await client.close();
   }

@@ -6,6 +6,9 @@ import type { UnitProgress } from '../transfer/api.js';
 import { BEAT_EVERY_MS, FIRST_BEAT_AFTER_MS, SILENT_AFTER_MS, STALLED_AFTER_MS } from './limits.js';
 import type { Tries } from './failures.js';
 
+/** The last three of them go into a beat, which has 1 KiB (rule 29). */
+const DECISION_BYTES = 130;
+
 /** What the pulse needs from around it. */
 export interface PulseOptions {
   /** What the attempt before this one left behind. */
@@ -29,6 +32,14 @@ function numberIn(value: unknown, key: keyof Beat): number {
 /** A listing may know no sizes: then its names are its progress. */
 function doneOf({ bytesDone, filesDone }: UnitProgress): number {
   return bytesDone + filesDone;
+}
+
+function concurrencyIn({ concurrency }: UnitProgress): Pick<Beat, 'c' | 'd'> {
+  if (concurrency === undefined) return {};
+  const d = concurrency.decisions.map(
+    ({ atMs, text }) => [new Date(atMs).toISOString(), cutText(text, DECISION_BYTES)] as const,
+  );
+  return { c: concurrency.connections, ...(d.length === 0 ? {} : { d }) };
 }
 
 /** Beats from construction until `end`. */
@@ -74,6 +85,7 @@ export class Pulse {
       h: this.highest,
       t: this.tries.withoutProgress,
       m: this.tries.withWrongBytes,
+      ...concurrencyIn(progress),
     });
   }
 

@@ -51,7 +51,10 @@ function addPullOptions(command: Command): Command {
     .option('-n, --dry-run', 'say what would be fetched or kept, and why; touch nothing')
     .option('-d, --detach', 'start it and leave')
     .option('--here', 'on a cluster: fetched by this command, into a folder of this host')
-    .option('--concurrency <n>', 'connections to the source at once')
+    .option(
+      '--concurrency <n>',
+      'connections to the source at most; how many it is worth is found out',
+    )
     .option('--max-bandwidth <rate>', 'bytes a second, as 200MiB/s')
     .option('--requests-per-second <n>', 'requests to the source')
     .option('--give-up-after <duration>', 'when nothing moved for so long (15m); or never')
@@ -206,7 +209,10 @@ export function buildProgram(
     async () => (await import('./commands/tune.js')).runTune,
     (command) =>
       command
-        .option('--concurrency <n>', 'connections to the source at once')
+        .option(
+          '--concurrency <n>',
+          'connections to the source at most; how many it is worth is found out',
+        )
         .option('--max-bandwidth <rate>', 'bytes a second, as 200MiB/s; never: no limit')
         .option('--requests-per-second <n>', 'requests to the source; never: no limit')
         .option('--give-up-after <duration>', 'when nothing moved for so long (15m); or never'),

@@ -30,6 +30,14 @@ function progressRows({ progress }: PullStatus): string[][] {
   ];
 }
 
+/** The connections of each worker, with the reasons of the last changes. */
+function concurrencyLines({ concurrency = [] }: PullStatus): string[] {
+  return concurrency.flatMap(({ worker, connections, decisions }) => [
+    `${formatCount(connections, 'connection')} to the source${concurrency.length > 1 ? ` from ${worker}` : ''}`,
+    ...decisions.map(({ time, text }) => `  ${time.slice(11, 19)}  ${text}`),
+  ]);
+}
+
 /** What to type next for a pull in this state. */
 function nextStep(status: PullStatus): string | undefined {
   const { pullId, progress } = status;
@@ -64,6 +72,7 @@ export function statusText(status: PullStatus, page: string | undefined): string
       ),
     );
   }
+  lines.push(...concurrencyLines(status));
   const { result } = status;
   if (result) lines.push(...failureLines(result), provenLine(result));
   const next = nextStep(status);

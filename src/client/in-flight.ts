@@ -2,9 +2,12 @@
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { Beat } from '../model/beat.js';
-import type { InFlight } from '../model/pull.js';
+import type { Concurrency, InFlight } from '../model/pull.js';
 import { isUnsigned } from '../model/unsigned.js';
 import { openPayload } from './trust.js';
+
+/** Workers whose connections a status tells. */
+const MAX_WORKERS = 8;
 
 /** A pending activity, read. */
 export interface PendingUnit {
@@ -13,7 +16,7 @@ export interface PendingUnit {
   readonly isStarted: boolean;
   readonly worker: string;
   readonly attempt: number;
-  readonly beat?: Pick<Beat, 'p' | 'n' | 'f' | 'F' | 'b' | 'B'>;
+  readonly beat?: Pick<Beat, 'p' | 'n' | 'f' | 'F' | 'b' | 'B' | 'c' | 'd'>;
   readonly lastFailure?: string;
   /** Since when it waits for a worker, by Temporal's clock; only while it does. */
   readonly waitingSinceMs?: number;
@@ -49,7 +52,17 @@ function beatOf(payload: Payload | undefined): PendingUnit['beat'] {
     F: numberOf(fields['F']),
     b: numberOf(fields['b']),
     B: numberOf(fields['B']),
+    ...(typeof fields['c'] === 'number' ? { c: numberOf(fields['c']) } : {}),
+    d: decisionsOf(fields['d']),
   };
+}
+
+function decisionsOf(value: unknown): NonNullable<Beat['d']> {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((pair: unknown) => {
+    const [time, text]: unknown[] = Array.isArray(pair) ? pair : [];
+    return typeof time === 'string' && typeof text === 'string' ? [[time, text] as const] : [];
+  });
 }
 
 function failureText(pending: Pending): string | undefined {
@@ -85,6 +98,19 @@ export function pendingUnits(
 ): PendingUnit[] {
   const { workflowId, raw } = description;
   return (raw.pendingActivities ?? []).map((pending) => unitOf(client, workflowId, pending));
+}
+
+/** What the workers of these units say of their connections: each unit of a worker says the same, some a moment later. */
+export function concurrencyOf(units: readonly PendingUnit[]): Concurrency[] {
+  const byWorker = new Map<string, Concurrency>();
+  for (const { worker, isStarted, beat } of units) {
+    if (!isStarted || beat?.c === undefined) continue;
+    const decisions = (beat.d ?? []).map(([time, text]) => ({ time, text }));
+    const before = byWorker.get(worker)?.decisions[0]?.time ?? '';
+    if (byWorker.has(worker) && (decisions[0]?.time ?? '') <= before) continue;
+    byWorker.set(worker, { worker, connections: beat.c, decisions });
+  }
+  return [...byWorker.values()].slice(0, MAX_WORKERS);
 }
 
 /** The line of `status` for a pending activity; undefined for one that has nothing to tell yet. */

@@ -42,3 +42,14 @@ export async function isWorkerPolling(client: Client, taskQueue: string): Promis
     (poller) => Number(poller.lastAccessTime?.seconds ?? 0) * 1_000 >= oldest,
   );
 }
+
+/** As `pollersOf`, without those that stopped asking: by Temporal's clock alone, which is the same for all who ask. */
+export async function livePollersOf(client: Client, taskQueue: string): Promise<string[]> {
+  const found = await pollers(client, taskQueue);
+  const secondsOf = (poller: Poller): number => Number(poller.lastAccessTime?.seconds ?? 0);
+  const latest = Math.max(0, ...found.map(secondsOf));
+  const live = found.filter(
+    (poller) => (latest - secondsOf(poller)) * 1_000 <= POLLER_IS_ALIVE_FOR_MS,
+  );
+  return [...new Set(live.flatMap(({ identity }) => identity ?? []))];
+}

@@ -10,7 +10,7 @@ import { MAX_SHOWN_FAILURES } from '../model/caps.js';
 import { WaybillError } from '../model/errors.js';
 import { QUERIES, type UnitTotals } from '../workflows/messages.js';
 import { resultOf } from './ended.js';
-import { inFlightOf, pendingUnits, type PendingUnit } from './in-flight.js';
+import { concurrencyOf, inFlightOf, pendingUnits, type PendingUnit } from './in-flight.js';
 import { emptyProgress, type Ratchet } from './ratchet.js';
 import { reach } from './translate.js';
 import { memoOf, queryTrusted } from './trust.js';
@@ -167,7 +167,13 @@ export async function readStatus(
       .map(inFlightOf)
       .filter((line) => line !== undefined)
       .slice(0, MAX_IN_FLIGHT);
-    return { ...base, progress: ratchet.raise(runId, waiting), inFlight };
+    const concurrency = concurrencyOf(look.units);
+    return {
+      ...base,
+      progress: ratchet.raise(runId, waiting),
+      inFlight,
+      ...(concurrency.length === 0 ? {} : { concurrency }),
+    };
   }
   const ended = client.workflow.getHandle(pullId, runId);
   // A cancelled pull leaves no result of its own; what it says of itself then counts.

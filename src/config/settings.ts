@@ -38,7 +38,10 @@ function bool(value: string): boolean {
 function count(value: string): number {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < 1 || !Number.isSafeInteger(number)) {
-    throw new WaybillError('WB_USAGE', `"${value}" is no whole number above 0`);
+    throw new WaybillError(
+      'WB_USAGE',
+      `"${value}" is no whole number above 0; write one, such as 16`,
+    );
   }
   return number;
 }
@@ -94,7 +97,11 @@ export const SETTINGS: readonly Setting[] = [
   }),
   setting('reread', bool, 'read every written file back from the disk', { default: 'false' }),
   setting('prune', bool, 'remove files that the source no longer has', { default: 'false' }),
-  setting('concurrency', count, 'connections to the source at once; chosen by Waybill if not set'),
+  setting(
+    'concurrency',
+    count,
+    'connections to the source at most; how many it is worth is found out',
+  ),
   setting('max-bandwidth', parseRateOrNever, 'bytes a second that a pull may bring', {
     default: 'never',
   }),

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { errnoOf } from '../model/errno.js';
-import { WaybillError } from '../model/errors.js';
+import { asWaybillError, WaybillError } from '../model/errors.js';
 import { nearestOf } from './nearest.js';
 import { SETTINGS, type Setting } from './settings.js';
 
@@ -29,6 +29,10 @@ export interface SiteTable {
   readonly roots: readonly string[];
   /** Folders that they read too. */
   readonly sourceRoots: readonly string[];
+  /** Bytes a second that all its workers may bring together; absent: no limit. */
+  readonly maxBytesPerSecond?: number | undefined;
+  /** Requests a second that all its workers may send together; absent: no limit. */
+  readonly maxRequestsPerSecond?: number | undefined;
   /** The file that it stands in. */
   readonly file: string;
 }
@@ -60,7 +64,22 @@ const absolute = z.string().regex(/^\//, 'is no absolute path');
 const siteSchema = z.strictObject({
   roots: z.array(absolute).default([]),
   'source-roots': z.array(absolute).default([]),
+  'max-bandwidth': scalar.transform(limitBy('max-bandwidth')).optional(),
+  'requests-per-second': scalar.transform(limitBy('requests-per-second')).optional(),
 });
+
+/** The same words as for the setting of that name. */
+function limitBy(name: string): (text: string, context: z.RefinementCtx) => number | undefined {
+  return (text, context) => {
+    try {
+      const value = SETTINGS.find((setting) => setting.name === name)?.parse(text);
+      return typeof value === 'number' ? value : undefined;
+    } catch (error) {
+      context.addIssue(asWaybillError(error).message);
+      return undefined;
+    }
+  };
+}
 
 function schemaOf(settings: readonly Setting[]): z.ZodType<Record<string, unknown>> {
   const top: Record<string, z.ZodType> = {};
@@ -90,7 +109,8 @@ function describe(issue: z.core.$ZodIssue): string {
   const at = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
     const keys = issue.keys.map((key) => (at === '' ? key : `${at}.${key}`));
-    const site = at.startsWith('sites.') ? [`${at}.roots`, `${at}.source-roots`] : [];
+    const ofSite = at.startsWith('sites.') ? Object.keys(siteSchema.shape) : [];
+    const site = ofSite.map((key) => `${at}.${key}`);
     const known = [...SETTINGS.flatMap(({ file }) => file ?? []), 'connections', 'sites', ...site];
     const meant = keys.map((key) => {
       const near = nearestOf(key, known);
@@ -135,6 +155,24 @@ function checkProjectFile(path: string, file: TomlFile): void {
   }
 }
 
+/** As they were written: their limits become numbers only once. */
+function sitesIn(raw: unknown): unknown {
+  return typeof raw === 'object' && raw !== null && 'sites' in raw ? raw.sites : {};
+}
+
+function siteOf(name: string, table: z.infer<typeof siteSchema>, file: string): SiteTable {
+  const maxBytesPerSecond = table['max-bandwidth'];
+  const maxRequestsPerSecond = table['requests-per-second'];
+  return {
+    name,
+    roots: table.roots,
+    sourceRoots: table['source-roots'],
+    ...(maxBytesPerSecond === undefined ? {} : { maxBytesPerSecond }),
+    ...(maxRequestsPerSecond === undefined ? {} : { maxRequestsPerSecond }),
+    file,
+  };
+}
+
 /**
  * Reads a file; undefined if there is none. Unknown keys, wrong types and, in a project's file, credentials and
  * settings that belong to the user are WB_CONFIG_INVALID naming the file and the key.
@@ -176,17 +214,12 @@ export function readTomlFile(path: string, kind: 'project' | 'user'): TomlFile |
       ...(kind === 'project' ? { isProject: true as const } : {}),
     };
   });
-  const sites = Object.entries(z.record(z.string(), siteSchema).parse(parsed.data['sites'] ?? {}));
+  const sites = Object.entries(z.record(z.string(), siteSchema).parse(sitesIn(raw)));
   const file: TomlFile = {
     path,
     values,
     connections,
-    sites: sites.map(([name, { roots, 'source-roots': sourceRoots }]) => ({
-      name,
-      roots,
-      sourceRoots,
-      file: path,
-    })),
+    sites: sites.map(([name, table]) => siteOf(name, table, path)),
   };
   if (kind === 'project') checkProjectFile(path, file);
   return file;

@@ -19,4 +19,8 @@ export interface Beat {
   readonly t: number;
   /** Attempts that ended with wrong bytes. */
   readonly m: number;
+  /** Connections that this worker may have at the source now. */
+  readonly c?: number;
+  /** The last decisions about them, the latest first: when (ISO 8601), and the sentence, cut. */
+  readonly d?: readonly (readonly [time: string, text: string])[];
 }

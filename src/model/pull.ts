@@ -136,6 +136,19 @@ export interface InFlight {
 /** The reason of a look that no worker answered: what is known then is what was seen before, if anything was. */
 export const NO_WORKER_ANSWERS = 'no worker answers';
 
+/** How many connections a worker is found to be worth at the source, and why. */
+export interface Concurrency {
+  readonly worker: string;
+  /** So many it may have now. */
+  readonly connections: number;
+  /** The last changes, the latest first. */
+  readonly decisions: readonly {
+    /** ISO 8601, by the worker's clock. */
+    readonly time: string;
+    readonly text: string;
+  }[];
+}
+
 /** Progress with what is in flight: what `status` and `watch` show. */
 export interface PullStatus {
   readonly pullId: string;
@@ -145,6 +158,8 @@ export interface PullStatus {
   readonly destination: string;
   readonly progress: PullProgress;
   readonly inFlight: readonly InFlight[];
+  /** One for each worker that fetches; absent: none does. */
+  readonly concurrency?: readonly Concurrency[];
   /** Present once it has ended. */
   readonly result?: PullResult;
 }

@@ -5,6 +5,7 @@
  * Every method may be run twice with the same input, at any moment after a kill, and gives the same answer.
  * All throw WaybillError; an abort rejects with the signal's reason.
  */
+import type { ConcurrencyNote } from './concurrency/source-host.js';
 import type { LevelCounts } from '../model/level.js';
 import type { Failure, PullEnd, PullLimits, PullRequest, PullResult } from '../model/pull.js';
 
@@ -28,6 +29,8 @@ export interface UnitProgress {
   bytesFetched?: number;
   /** Files that this attempt has put in place, by how well each is proven. */
   published?: LevelCounts;
+  /** How many connections the source is found to be worth, and why; absent: it fetches nothing. */
+  concurrency?: ConcurrencyNote;
 }
 
 /** Progress of work that has done nothing yet. */

@@ -18,6 +18,11 @@ import { PullContext, type StoreOpener } from './pull-context.js';
 import { parseRequest, type PullRecord } from './pull-record.js';
 import type { Reach } from './reach.js';
 import { releasePull } from './release.js';
+import { QUICK_CONNECTIONS } from './concurrency/controller.js';
+import { WHOLE, type WorkerShare } from './concurrency/shares.js';
+import { SourceHosts } from './concurrency/source-host.js';
+import { CommonPace, type CommonLimits } from './common-pace.js';
+import type { LimitsAround } from './live-limits.js';
 import { Space } from './space.js';
 import { findStorage, storageAddress } from './storage-address.js';
 import { dropScaffolding, leavePartialRecord, sealedResult, sealPull } from './seal.js';
@@ -55,6 +60,10 @@ export interface EngineDeps {
   readonly now: () => string;
   /** Where this host remembers which destinations lie on a mounted share; absent: it does not. */
   readonly mountsFile?: string;
+  /** This worker among the live ones that share its pulls; absent: it is alone. */
+  readonly share?: () => WorkerShare;
+  /** What all pulls keep to together, over all those workers; absent: nothing. */
+  readonly commonLimits?: CommonLimits;
 }
 
 /** Makes the engine. Threads start with the first byte. */
@@ -67,8 +76,12 @@ class Engine implements TransferEngine {
   private readonly pulls: OpenPulls;
   private readonly space: Space;
   private readonly mounts: KnownMounts;
+  private readonly hosts = new SourceHosts();
+  private readonly common: CommonPace | undefined;
 
   constructor(private readonly deps: EngineDeps) {
+    const { commonLimits, share = (): WorkerShare => WHOLE } = deps;
+    if (commonLimits !== undefined) this.common = new CommonPace(commonLimits, share);
     this.pulls = new OpenPulls((ref) => this.open(ref));
     this.mounts = new KnownMounts(deps.mountsFile);
     this.space = new Space((than) => this.pulls.others(than, (ref) => this.hasEnded(ref)));
@@ -157,6 +170,7 @@ class Engine implements TransferEngine {
   ): ReturnType<TransferEngine['fetchUnit']> {
     return this.useSignedIn(input.ref, (pull) => {
       context.progress.store = this.deps.sources.factoryOf(pull.address.uri).name;
+      context.progress.concurrency = pull.limits.note;
       return pull.limits.during(() => fetchUnit(pull, input, context));
     });
   }
@@ -216,7 +230,14 @@ class Engine implements TransferEngine {
       // Nothing is read from the source, so that no secret is needed.
       const noSecrets = ({ resolved }: PullRecord): Promise<StoreAddress> =>
         Promise.resolve({ uri: resolved.uri, settings: resolved.settings, secrets: {} });
-      const pull = await PullContext.open(ref, noSecrets, this.deps.sources, this.threads());
+      const around = (address: StoreAddress): Promise<LimitsAround> => this.around(address);
+      const pull = await PullContext.open(
+        ref,
+        noSecrets,
+        this.deps.sources,
+        this.threads(),
+        around,
+      );
       try {
         return await leavePartialRecord(pull, end, this.deps.version, this.deps.now);
       } finally {
@@ -229,6 +250,7 @@ class Engine implements TransferEngine {
 
   async close(): Promise<void> {
     await this.pulls.close();
+    this.common?.end();
     await this.pool?.close();
   }
 
@@ -279,7 +301,29 @@ class Engine implements TransferEngine {
       (record) => this.addressOfRecord(record),
       this.deps.sources,
       this.threads(),
+      (address) => this.around(address),
     );
+  }
+
+  /** Connections that a store calls polite. One that cannot be opened says why when it is read from. */
+  private async declaredBy(address: StoreAddress): Promise<number> {
+    try {
+      const store = await this.deps.sources.open(address);
+      await store.close();
+      return store.capabilities.maxConnections;
+    } catch {
+      return QUICK_CONNECTIONS;
+    }
+  }
+
+  /** What the limits of a pull depend on beside itself. */
+  private async around(address: StoreAddress): Promise<LimitsAround> {
+    return {
+      host: this.hosts.of(address),
+      declared: await this.declaredBy(address),
+      share: this.deps.share ?? ((): WorkerShare => WHOLE),
+      ...(this.common === undefined ? {} : { common: this.common.pace }),
+    };
   }
 
   private async addressOfRecord({ request, resolved }: PullRecord): Promise<StoreAddress> {

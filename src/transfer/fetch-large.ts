@@ -18,8 +18,8 @@ import { watchCell } from './watch-cell.js';
 /** A part, and so what one stream may have to fetch again after a kill. */
 export const PART_BYTES = 16 * 1024 * 1024;
 
-/** Streams of one file. More of them help over long links, and are bounded by the pull's connections. */
-const STREAMS = 4;
+/** Streams of one file at most. They help over long links; how many there are is what the source is found to be worth. */
+const MAX_STREAMS = 16;
 
 /** How often counters are copied to where heartbeats find them. */
 const COUNT_MS = 200;
@@ -127,6 +127,7 @@ class LargeAttempt {
   async run(): Promise<LargeArrived> {
     const { signal, progress } = this.context;
     const unwatch = watchCell(this.cell, signal);
+    const uncount = this.pull.limits.watch(this.cell);
     try {
       const recorded = await openPartial(this.partial);
       this.claimedBytes = bytesOf(recorded);
@@ -169,6 +170,7 @@ class LargeAttempt {
       };
     } finally {
       unwatch();
+      uncount();
     }
   }
 
@@ -191,7 +193,7 @@ class LargeAttempt {
   }
 
   private async fetchGaps(): Promise<void> {
-    const lanes = this.isParallel ? STREAMS : 1;
+    const lanes = this.isParallel ? MAX_STREAMS : 1;
     const results = await Promise.allSettled(Array.from({ length: lanes }, () => this.stream()));
     // Whoever failed first may have left the proof running: nothing of this attempt may outlive it.
     const proof = await Promise.allSettled([this.proving]);
@@ -228,6 +230,8 @@ class LargeAttempt {
     const { plan, sizeBytes, pin } = this.file;
     const taken = await takePermits(this.pull, 1, this.context);
     try {
+      // While it waited another stream may have failed: then this attempt is over.
+      if (this.failure !== undefined || this.cell.isStopped) return;
       const outcome = await this.pull.pool.fetchRange({
         address: this.pull.address,
         round: this.pull.round,
@@ -246,9 +250,11 @@ class LargeAttempt {
       this.done.push({ offsetBytes: gap.offsetBytes, lengthBytes: outcome.lengthBytes });
       this.cell.frontier = frontierOf(this.done);
       if (outcome.kind === 'failed') {
+        const failure = fromPlainError(outcome.error);
         this.isRangeRefused ||= outcome.isRangeRefused === true;
-        this.failure ??= fromPlainError(outcome.error);
-      }
+        this.failure ??= failure;
+        this.pull.limits.noteAnswer(failure);
+      } else if (outcome.kind === 'fetched') this.pull.limits.noteAnswer();
     } catch (error) {
       this.pull.limits.threadDied();
       throw error;

@@ -1,6 +1,7 @@
 /** Small files of a unit: whole, several at a time, spread over the threads. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { fromPlainError } from '../model/errors.js';
 import type { CallContext } from './api.js';
 import { makeFolderInside } from './durable-file.js';
 import type { PlanEntry } from './plan/page.js';
@@ -38,8 +39,11 @@ export async function fetchSmall(
     partialPath: join(pull.partialDir, `${prefix}-${index}`),
   }));
   const permits = await takePermits(pull, Math.min(CONNECTIONS, work.length), context);
-  const threads = Math.min(pull.pool.threads, permits, work.length);
+  // More lanes than permits: where more connections turn out to be worth having, this pack takes its part of them.
+  const lanes = Math.min(CONNECTIONS, work.length);
+  const threads = Math.min(pull.pool.threads, lanes);
   const cell = new Cell();
+  const uncount = pull.limits.watch(cell);
   const unwatch = watchCell(cell, context.signal);
   const { progress } = context;
   const base = { files: progress.filesDone, bytes: progress.bytesDone, heldMs: progress.heldMs };
@@ -63,9 +67,10 @@ export async function fetchSmall(
           cell: cell.memory,
           pace: pull.limits.pace,
           files: share.map(({ plan, partialPath }) => wholeFileOf(plan, partialPath)),
-          concurrency: Math.max(1, Math.floor(permits / threads)),
+          concurrency: Math.ceil(lanes / threads),
           largeFromBytes: options.takesLarge ? Number.MAX_SAFE_INTEGER : LARGE_FROM_BYTES,
         });
+        for (const outcome of outcomes) noteAnswer(pull, outcome);
         return share.map((file, index) => ({
           ...file,
           outcome: outcomes[index] ?? { kind: 'stopped' as const },
@@ -79,9 +84,16 @@ export async function fetchSmall(
   } finally {
     clearInterval(timer);
     unwatch();
+    uncount();
     pull.limits.permits.give(permits);
     count();
   }
+}
+
+/** What the source makes of so many requests at once. */
+function noteAnswer({ limits }: PullContext, outcome: WholeFileOutcome): void {
+  if (outcome.kind === 'fetched') limits.noteAnswer();
+  else if (outcome.kind === 'failed') limits.noteAnswer(fromPlainError(outcome.error));
 }
 
 function wholeFileOf(plan: PlanEntry, partialPath: string): WholeFile {

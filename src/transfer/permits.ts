@@ -9,6 +9,11 @@ export class Permits {
     this.free = total;
   }
 
+  /** None is left to be taken. */
+  get isEmpty(): boolean {
+    return this.free <= 0;
+  }
+
   /** Changes how many there are; below what is taken now, nothing is given until enough has come back. */
   resize(total: number): void {
     const more = total - this.total;

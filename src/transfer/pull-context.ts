@@ -7,7 +7,7 @@ import type { PullRef } from './api.js';
 import { isPublishedFile, Journal } from './journal.js';
 import type { LastManifest } from './last-manifest.js';
 import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
-import { LiveLimits } from './live-limits.js';
+import { LiveLimits, type LimitsAround } from './live-limits.js';
 import { lookTogether, type Look } from './looker.js';
 import { OldTruth } from './old-truth.js';
 import { checkOwnership } from './owner.js';
@@ -62,6 +62,7 @@ export class PullContext {
     addressOf: (record: PullRecord) => Promise<StoreAddress>,
     opener: StoreOpener,
     pool: ThreadPool,
+    around: (address: StoreAddress) => Promise<LimitsAround>,
   ): Promise<PullContext> {
     await checkOwnership(ref);
     const record = await readPullRecord(ref.recordDir);
@@ -80,9 +81,9 @@ export class PullContext {
       thisProcess(),
       record.runId,
     );
-    const limits = new LiveLimits(ref.recordDir, record.request);
-    await limits.refresh();
     const address = await addressOf(record);
+    const limits = new LiveLimits(ref.recordDir, record.request, await around(address));
+    await limits.refresh();
     return new PullContext(ref, record, layout, journal, address, limits, pool, opener);
   }
 

@@ -27,6 +27,8 @@ export interface NginxOptions {
   readonly port?: number;
   /** The loopback address that it listens on; 127.0.0.1 by default. */
   readonly host?: string;
+  /** More lines for the `http` block: `limit_conn_zone $binary_remote_addr zone=all:1m;`. */
+  readonly http?: string;
   /** More lines for the `server` block: `limit_rate 1m;`, `location /private/ { return 403; }`. */
   readonly server?: string;
   /** More lines for the `location /` block; `autoindex on;` is there unless `autoindex` says other. */
@@ -117,6 +119,7 @@ pid "${dir}/nginx.pid";
 events { worker_connections 512; }
 http {
   ${temporary}
+  ${options.http ?? ''}
   types { text/html html; text/plain txt; application/json json; }
   default_type application/octet-stream;
   log_format counted escape=none

@@ -1,6 +1,7 @@
 /** `waybill config show`: every value and where it came from. */
 import { environmentOf, type Config, type ResolvedSetting } from '../../config.js';
 import type { ConnectionTable } from '../../config/toml-file.js';
+import { formatRate } from '../../model/sizes.js';
 import { STORE_FACTORIES } from '../../stores/index.js';
 import { NETWORK_VARIABLES } from '../../stores/lib/network-variables.js';
 import type { CommandContext } from '../context.js';
@@ -74,11 +75,17 @@ function connectionRows(config: Config, redactor: Redactor): string[][] {
 }
 
 function siteRows({ sites }: Config): string[][] {
-  return sites.flatMap(({ name, roots, sourceRoots, file }) => [
+  return sites.flatMap(({ name, roots, sourceRoots, file, ...limits }) => [
     [`sites.${name}.roots`, roots.join(':') || '-', file],
     ...(sourceRoots.length === 0
       ? []
       : [[`sites.${name}.source-roots`, sourceRoots.join(':'), file]]),
+    ...(limits.maxBytesPerSecond === undefined
+      ? []
+      : [[`sites.${name}.max-bandwidth`, formatRate(limits.maxBytesPerSecond), file]]),
+    ...(limits.maxRequestsPerSecond === undefined
+      ? []
+      : [[`sites.${name}.requests-per-second`, String(limits.maxRequestsPerSecond), file]]),
   ]);
 }
 

@@ -8,7 +8,13 @@ import type { DoctorCheck, DoctorReport } from '../../service/doctor.js';
 import type { SetupReport } from '../../service/setup.js';
 import type { PullSummary } from '../../client.js';
 import { SPECIAL_KINDS } from '../../model/special.js';
-import type { InFlight, PullLimits, PullProgress, PullStatus } from '../../model/pull.js';
+import type {
+  Concurrency,
+  InFlight,
+  PullLimits,
+  PullProgress,
+  PullStatus,
+} from '../../model/pull.js';
 import {
   absolutePath,
   code,
@@ -149,6 +155,16 @@ const status = z
         lastFailure: text.optional(),
       } satisfies Shape<InFlight>),
     ),
+    concurrency: z
+      .array(
+        z.object({
+          worker: text,
+          connections: count.describe('that it may have at the source now'),
+          decisions: z.array(z.object({ time, text })),
+        } satisfies Shape<Concurrency>),
+      )
+      .optional()
+      .describe('what each worker has found the source to be worth, with its last decisions'),
     result: pullResult.optional().describe('once it has ended'),
   } satisfies Shape<PullStatus & typeof done>)
   .describe('from Temporal');
@@ -238,6 +254,8 @@ const config = z.object({
       name: text,
       roots: z.array(absolutePath),
       sourceRoots: z.array(absolutePath),
+      maxBytesPerSecond: z.number().optional(),
+      maxRequestsPerSecond: z.number().optional(),
       file: absolutePath,
     } satisfies Shape<SiteTable>),
   ),

@@ -13,8 +13,8 @@ import { urlBelow, type HttpAddress } from './address.js';
 import { describeFile, openFile, type HttpSource } from './requests.js';
 import type { HttpTree } from './tree.js';
 
-/** More connections than a browser's six are impolite to a server that nobody tuned for downloads. */
-export const MAX_CONNECTIONS = 8;
+/** More would be impolite to a server that nobody tuned for downloads; how many it bears up to here is found out. */
+export const MAX_CONNECTIONS = 32;
 
 /** Reads over HTTP; holds connections until it is closed. */
 export class HttpStore implements Store {

@@ -29,7 +29,7 @@ const CAPABILITIES: StoreCapabilities = {
   knowsSizes: true,
   nativeDigests: [],
   listsInOrder: true,
-  maxConnections: 8,
+  maxConnections: 16,
 };
 
 /** Reads files of the local file system, never through a link that leads out of the root. */

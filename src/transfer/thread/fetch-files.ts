@@ -23,7 +23,6 @@ interface Lanes {
   readonly task: FetchFilesTask;
   readonly store: Store;
   readonly cell: Cell;
-  readonly pace: Pace;
   readonly flush: Flush;
   readonly turn: { sinceMs: number };
   readonly signal: AbortSignal;
@@ -36,36 +35,30 @@ export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<Wh
   const pace = new Pace(task.pace.memory);
   const flush = flusherOf(dirname(task.files[0]?.partialPath ?? '.'));
   const turn = { sinceMs: performance.now() };
-  const shared: Lanes = { task, store, cell, pace, flush, turn, signal: stop.signal };
+  const shared: Lanes = { task, store, cell, flush, turn, signal: stop.signal };
   const outcomes: WholeFileOutcome[] = task.files.map(() => ({ kind: 'stopped' }));
   let next = 0;
+  // A lane has one of the pull's connections before it takes a file: a file never waits for a lane without one.
+  const fetchNext = async (): Promise<void> => {
+    const index = next;
+    next += 1;
+    const file = task.files[index];
+    if (file === undefined) return;
+    const outcome = await fetchIntoPartial(shared, file);
+    outcomes[index] = outcome;
+    if (outcome.kind === 'fetched') cell.addFile();
+    // What concerns the whole source or the whole disk would only repeat itself for every other file.
+    if (outcome.kind === 'failed' && outcome.error.scope !== 'file') next = task.files.length;
+  };
+  const isOver = (): boolean => next >= task.files.length || cell.isStopped;
   const lane = async (): Promise<void> => {
-    while (next < task.files.length && !cell.isStopped) {
-      const index = next;
-      next += 1;
-      const file = task.files[index];
-      if (file === undefined) return;
-      const outcome = await fetchOne(shared, file);
-      outcomes[index] = outcome;
-      if (outcome.kind === 'fetched') cell.addFile();
-      // What concerns the whole source or the whole disk would only repeat itself for every other file.
-      if (outcome.kind === 'failed' && outcome.error.scope !== 'file') next = task.files.length;
+    while (!isOver() && (await pace.takeConnection(cell, isOver))) {
+      await fetchNext().finally(() => pace.giveConnection());
     }
   };
   const lanes = Math.max(1, Math.min(task.concurrency, task.files.length));
   await Promise.all(Array.from({ length: lanes }, lane)).finally(() => stop.end());
   return outcomes;
-}
-
-/** Takes one of the pull's connections for as long as the file takes. */
-async function fetchOne(lanes: Lanes, file: WholeFile): Promise<WholeFileOutcome> {
-  const { cell, pace } = lanes;
-  if (!(await pace.takeConnection(cell))) return { kind: 'stopped' };
-  try {
-    return await fetchIntoPartial(lanes, file);
-  } finally {
-    pace.giveConnection();
-  }
 }
 
 async function fetchIntoPartial(lanes: Lanes, file: WholeFile): Promise<WholeFileOutcome> {

@@ -25,9 +25,8 @@ const LOOK_MS = 50;
 /** The least that is read at once. */
 const LEAST_QUANTUM = 512;
 
-/** The limits of one pull in one process; absent: none. */
+/** The limits of one pull in one process, or of all that it does for a site; absent: none. */
 export interface PaceLimits {
-  readonly connections: number;
   readonly bytesPerSecond?: number | undefined;
   readonly requestsPerSecond?: number | undefined;
 }
@@ -36,24 +35,46 @@ export interface PaceLimits {
 export interface TaskPace {
   readonly id: string;
   readonly memory: SharedArrayBuffer;
+  /** What all pulls of this process keep to together; absent: nothing. */
+  readonly common?: SharedArrayBuffer;
 }
+
+/** Time as a pace knows it; only tests have another. */
+export interface PaceClock {
+  nowNs(): bigint;
+  sleep(ms: number): Promise<unknown>;
+}
+
+const MACHINE_CLOCK: PaceClock = { nowNs: () => process.hrtime.bigint(), sleep };
 
 /** The pace of one pull. `memory` crosses to threads; the clock is the machine's monotonic one, the same in all. */
 export class Pace implements StorePace {
   private readonly slots: BigInt64Array;
 
-  constructor(readonly memory: SharedArrayBuffer = new SharedArrayBuffer(SLOTS * 8)) {
+  constructor(
+    readonly memory: SharedArrayBuffer = new SharedArrayBuffer(SLOTS * 8),
+    private readonly clock: PaceClock = MACHINE_CLOCK,
+  ) {
     this.slots = new BigInt64Array(memory);
   }
 
   /** Changes the limits; whoever waits for the old ones goes on at once. */
   set(limits: PaceLimits): void {
-    Atomics.store(this.slots, CONNECTIONS, BigInt(limits.connections));
     this.store(BYTES_PER_SECOND, limits.bytesPerSecond, 1);
     this.store(MILLI_REQUESTS_PER_SECOND, limits.requestsPerSecond, 1_000);
     Atomics.store(this.slots, NEXT_BYTE_NS, 0n);
     Atomics.store(this.slots, NEXT_REQUEST_NS, 0n);
     Atomics.add(this.slots, GENERATION, 1n);
+  }
+
+  /** How many connections there may be; those in use above it end with what they are at. */
+  allow(connections: number): void {
+    Atomics.store(this.slots, CONNECTIONS, BigInt(connections));
+  }
+
+  /** No further connection is to be had. */
+  get isFull(): boolean {
+    return Atomics.load(this.slots, CONNECTIONS_IN_USE) >= Atomics.load(this.slots, CONNECTIONS);
   }
 
   /** Milliseconds that bytes and requests were held back, all told. */
@@ -71,7 +92,7 @@ export class Pace implements StorePace {
     const rate = Atomics.load(this.slots, BYTES_PER_SECOND);
     if (rate === 0n) return undefined;
     const [, end] = this.book(NEXT_BYTE_NS, (BigInt(count) * SECOND_NS) / rate);
-    if (end <= process.hrtime.bigint()) return undefined;
+    if (end <= this.clock.nowNs()) return undefined;
     return this.until(end, () => false);
   }
 
@@ -84,15 +105,15 @@ export class Pace implements StorePace {
     signal?.throwIfAborted();
   }
 
-  /** Waits for one of the allowed connections; false: the pull was stopped, and none was taken. */
-  async takeConnection(cell: Cell): Promise<boolean> {
+  /** Waits for one of the allowed connections; false: it was stopped, or is needed no more, and none was taken. */
+  async takeConnection(cell: Cell, isOver = (): boolean => false): Promise<boolean> {
     for (;;) {
-      if (cell.isStopped) return false;
+      if (cell.isStopped || isOver()) return false;
       const used = Atomics.load(this.slots, CONNECTIONS_IN_USE);
       const isFree = used < Atomics.load(this.slots, CONNECTIONS);
       if (isFree && this.swap(CONNECTIONS_IN_USE, used, used + 1n)) return true;
       if (isFree) continue;
-      await sleep(LOOK_MS);
+      await this.clock.sleep(LOOK_MS);
       cell.addHeldMs(LOOK_MS);
     }
   }
@@ -119,7 +140,7 @@ export class Pace implements StorePace {
   private book(slot: number, lengthNs: bigint): readonly [start: bigint, end: bigint] {
     for (;;) {
       const booked = Atomics.load(this.slots, slot);
-      const earliest = process.hrtime.bigint() - CATCH_UP_NS;
+      const earliest = this.clock.nowNs() - CATCH_UP_NS;
       const start = booked > earliest ? booked : earliest;
       if (this.swap(slot, booked, start + lengthNs)) return [start, start + lengthNs];
     }
@@ -128,12 +149,37 @@ export class Pace implements StorePace {
   private async until(atNs: bigint, isOver: () => boolean): Promise<void> {
     const generation = Atomics.load(this.slots, GENERATION);
     for (;;) {
-      const leftMs = Number(atNs - process.hrtime.bigint()) / 1_000_000;
+      const leftMs = Number(atNs - this.clock.nowNs()) / 1_000_000;
       if (leftMs <= 0 || isOver()) return;
       if (Atomics.load(this.slots, GENERATION) !== generation) return;
       const sliceMs = Math.min(leftMs, LOOK_MS);
-      await sleep(sliceMs);
+      await this.clock.sleep(sliceMs);
       Atomics.add(this.slots, HELD_MS, BigInt(Math.ceil(sliceMs)));
     }
   }
+}
+
+/** A pace inside another one: both are kept. */
+class NestedPace implements StorePace {
+  constructor(private readonly paces: readonly Pace[]) {}
+
+  async beforeRequest(signal?: AbortSignal): Promise<void> {
+    for (const pace of this.paces) await pace.beforeRequest(signal);
+  }
+
+  quantumBytes(): number {
+    return Math.min(...this.paces.map((pace) => pace.quantumBytes()));
+  }
+
+  afterBytes(count: number): Promise<void> | undefined {
+    const waits = this.paces.flatMap((pace) => pace.afterBytes(count) ?? []);
+    if (waits.length === 0) return undefined;
+    return Promise.all(waits).then(() => undefined);
+  }
+}
+
+/** What a store keeps to. */
+export function storePaceOf({ memory, common }: TaskPace): StorePace {
+  const pace = new Pace(memory);
+  return common === undefined ? pace : new NestedPace([pace, new Pace(common)]);
 }

@@ -1,7 +1,7 @@
 /** What a transfer thread offers: the tasks, each with a store of the thread's own. */
 import { toPlainError } from '../../model/errors.js';
 import type { Store, StoreAddress } from '../../stores/store.js';
-import { Pace, type TaskPace } from './pace.js';
+import { storePaceOf, type TaskPace } from './pace.js';
 import { fetchFiles } from './fetch-files.js';
 import { fetchRange } from './fetch-range.js';
 import { takeNames } from './take-names.js';
@@ -51,8 +51,8 @@ class ThreadStores {
   }
 }
 
-function paced(address: StoreAddress, { memory }: TaskPace): StoreAddress {
-  return { ...address, pace: new Pace(memory) };
+function paced(address: StoreAddress, pace: TaskPace): StoreAddress {
+  return { ...address, pace: storePaceOf(pace) };
 }
 
 /** The tasks of a fetching thread; their names are what the pool asks for. */
