@@ -74,11 +74,11 @@ const ROOMS = [
     packages: [NODE, /^@temporalio\/common$/],
   },
   {
-    // The signatures of payloads, for the client and the worker.
+    // The signatures and the encryption of payloads, for the client and the worker.
     room: 'codec',
     files: /^codec\//,
     values: ['model'],
-    packages: [NODE, /^@temporalio\/common$/],
+    packages: [NODE, /^@temporalio\/(common|proto)$/],
   },
   {
     room: 'client',

@@ -18,6 +18,7 @@ import { hostname } from 'node:os';
 import { WaybillError } from './model/errors.js';
 import type { PullLimits, PullRequest, PullResult, PullStatus } from './model/pull.js';
 import { resultOf } from './client/ended.js';
+import { engineIdOf } from './client/engine-id.js';
 import { findPull, listPulls } from './client/find.js';
 import { handBackWork } from './client/hand-back.js';
 import { isWorkerPolling, livePollersOf, pollersOf } from './client/pollers.js';
@@ -26,7 +27,8 @@ import { Retries } from './client/retries.js';
 import { queuesOf, replacePull, startPull } from './client/start.js';
 import { readStatus } from './client/status.js';
 import { endStuckShard, findStuck } from './client/stuck.js';
-import { memoOf, signalWord, signingOptions } from './client/trust.js';
+import { memoOf, signalWord } from './client/trust.js';
+import { converterOptions } from './codec/payload-codecs.js';
 import { isRunOpen } from './client/find.js';
 import { reach, translate } from './client/translate.js';
 import type {
@@ -86,7 +88,7 @@ export class WaybillClient {
         connection,
         namespace: options.namespace ?? 'default',
         identity: options.identity ?? `${hostname()}/${process.pid}/client`,
-        ...signingOptions(options.payloadKey),
+        ...converterOptions(options),
       });
       return new WaybillClient(connection, client, options.queuePrefix ?? 'waybill', retries);
     } catch (error) {
@@ -199,11 +201,8 @@ export class WaybillClient {
    * A name of this Temporal that lasts as long as its database: two clients with the same name may ask it about each
    * other's pulls.
    */
-  async engineId(): Promise<string> {
-    const { clusterId } = await reach('ask Temporal for its name', () =>
-      this.client.workflowService.getClusterInfo({}),
-    );
-    return `${clusterId ?? ''}/${this.client.options.namespace}`;
+  engineId(): Promise<string> {
+    return engineIdOf(this.client);
   }
 
   /** The namespace that this client works in. */

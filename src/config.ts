@@ -37,6 +37,8 @@ export type TemporalChoice =
       readonly kind: 'cluster';
       readonly address: string;
       readonly namespace: string | undefined;
+      /** The key file of the encryption, where there is one. */
+      readonly payloadKeysFile?: string;
       readonly why: string;
     };
 
@@ -195,7 +197,9 @@ function chooseTemporal(
   if (!isLocal && address !== undefined) {
     const namespace = settings.get('namespace')?.text ?? (env['TEMPORAL_NAMESPACE'] || undefined);
     const why = named === undefined ? 'TEMPORAL_ADDRESS' : (cluster?.origin ?? '');
-    return { kind: 'cluster', address, namespace, why };
+    const keys = settings.get('payload-keys')?.text;
+    const encryption = keys === undefined ? {} : { payloadKeysFile: resolve(keys) };
+    return { kind: 'cluster', address, namespace, why, ...encryption };
   }
   const service = settings.get('service');
   if (service?.value === 'inline' || service?.value === 'background') {

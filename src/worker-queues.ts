@@ -5,12 +5,13 @@ import {
   type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { AttemptDeps } from './activities/attempt.js';
 import { createActivities } from './activities/activities.js';
 import { refuseUnsigned } from './activities/refuse-unsigned.js';
 import { translate } from './client/translate.js';
-import { SigningCodec } from './codec/signing-codec.js';
+import { converterOptions, type CodecKeys } from './codec/payload-codecs.js';
 import { WaybillError } from './model/errors.js';
 import type { TransferEngine } from './transfer/api.js';
 import { UnitSlots } from './unit-slots.js';
@@ -28,11 +29,14 @@ const DEFAULT_GRACE_MS = 20_000;
 /** Units at once. Each is parallel in itself, and the engine bounds connections and threads. */
 const UNITS_AT_ONCE = 24;
 
+/** How long a worker that does not see a destination keeps what it was given for it. */
+const HOLD_MS = 5_000;
+
 /** Where other workers serve the same queue. */
 const UNITS_OF_ONE = { usual: 6, most: UNITS_AT_ONCE, patienceMs: 10_000 };
 
 /** What a worker is made of. */
-export interface WorkerQueuesOptions {
+export interface WorkerQueuesOptions extends CodecKeys {
   readonly address: string;
   readonly namespace?: string;
   readonly tls?: NonNullable<Parameters<typeof NativeConnection.connect>[0]>['tls'];
@@ -50,8 +54,6 @@ export interface WorkerQueuesOptions {
   /** How long Temporal may be unreachable at the start; default a minute. */
   readonly connectForMs?: number;
   readonly workflowBundle?: WorkflowBundleOption;
-  /** The local service: payloads are signed with it, and what is not is refused (rule 1). */
-  readonly payloadKey?: Buffer;
 }
 
 /** A worker that polls. */
@@ -133,17 +135,15 @@ export async function startWorkerQueues(options: WorkerQueuesOptions): Promise<W
   const activities = createActivities({
     engine,
     silentForMs: contact.silentForMs,
+    ...(isLocal ? {} : { shared: { host: hostname(), holdMs: HOLD_MS } }),
     ...(onUnexpected === undefined ? {} : { onUnexpected }),
     ...(watcher === undefined ? {} : { watcher }),
   });
   // An orchestrator's grace time has to be longer than this.
   const shutdownGraceTime = options.graceMs ?? (isLocal ? 5_000 : DEFAULT_GRACE_MS);
   const { payloadKey } = options;
-  const signing =
-    payloadKey === undefined
-      ? {}
-      : { dataConverter: { payloadCodecs: [new SigningCodec(payloadKey)] } };
-  const shared = { connection, namespace, identity, shutdownGraceTime, ...signing } as const;
+  const converter = converterOptions(options);
+  const shared = { connection, namespace, identity, shutdownGraceTime, ...converter } as const;
   const { workflows } = options.queues;
   const workers = await Promise.all([
     ...(workflows === undefined ? [] : [workflows]).map((taskQueue) =>

@@ -6,10 +6,12 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Logger } from 'pino';
 import type { ClientOptions } from './client/types.js';
+import { readPayloadKeys } from './codec/payload-keys.js';
 import { environmentOf, readConfig, TRACE_VARIABLES, type Config } from './config.js';
 import { asWaybillError, WaybillError } from './model/errors.js';
 import { hideSecretLooking } from './model/secret-text.js';
@@ -189,6 +191,12 @@ function currentConfig(log: Logger): () => Config {
   };
 }
 
+/** The keys with which the cluster is told everything encrypted, where the configuration names them. */
+function encryptionOf({ settings }: Config): Pick<ClientOptions, 'encryption'> {
+  const file = settings.get('payload-keys')?.text;
+  return file === undefined ? {} : { encryption: readPayloadKeys(resolve(file)) };
+}
+
 /**
  * Runs a worker until `signal` aborts; resolves once it has drained.
  * @throws WB_TEMPORAL_UNREACHABLE when Temporal does not answer for a minute
@@ -221,7 +229,7 @@ async function serve(
   const { connection: reached, local, site } = config;
   const connection =
     local === undefined
-      ? reached
+      ? { ...reached, ...encryptionOf(readConfig()) }
       : { ...reached, payloadKey: readOrMakeKey(serviceFiles(local.stateDir).payloadKey) };
   const client = await connectPatiently({
     connection: { ...connection, identity },

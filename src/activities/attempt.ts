@@ -1,6 +1,6 @@
 /** The one wrapper of every activity: signal, heartbeats, and what an error becomes. */
 import { Context } from '@temporalio/activity';
-import { asWaybillError, stackOfUnexpected } from '../model/errors.js';
+import { asWaybillError, stackOfUnexpected, WaybillError } from '../model/errors.js';
 import {
   startProgress,
   type CallContext,
@@ -19,9 +19,29 @@ export interface AttemptDeps {
   readonly onUnexpected?: (activity: string, stack: string) => void;
   /** Looks on, of its own accord. */
   readonly watcher?: AttemptWatcher;
+  /** Others serve the same queue, and may see a place that this worker does not see. */
+  readonly shared?: SharedWork;
   /** Only tests shorten these. */
   readonly stalledAfterMs?: PulseOptions['stalledAfterMs'];
   readonly beatEveryMs?: number;
+}
+
+/** How a worker that is not alone leaves work to the others. */
+export interface SharedWork {
+  /** Said with a failure that only this host may have. */
+  readonly host: string;
+  /** A worker that cannot do anything would else be the quickest of all, and take the most. */
+  readonly holdMs: number;
+}
+
+/** What this host cannot do another may: said with its name, after a while in which it takes nothing else instead. */
+async function leaveToOthers(error: unknown, deps: AttemptDeps): Promise<unknown> {
+  const { shared } = deps;
+  const isHereAlone = error instanceof WaybillError && error.code === 'WB_DESTINATION_NOT_HERE';
+  if (shared === undefined || !isHereAlone) return error;
+  await Context.current().sleep(shared.holdMs);
+  const message = `on ${shared.host}: ${error.message}`;
+  return new WaybillError(error.code, message, { retryable: true, retryAfterMs: 500 });
 }
 
 /** Follows a signal without adding listeners to it for each part: the engine gets a signal of its own. */
@@ -86,13 +106,14 @@ export async function attempt<T>(
       watch?.ended({ kind: 'stopped' });
       throw activity.cancellationSignal.reason;
     }
-    const error: unknown = controller.signal.aborted ? controller.signal.reason : thrown;
+    const met: unknown = controller.signal.aborted ? controller.signal.reason : thrown;
+    const error = await leaveToOthers(met, deps);
     const stack = stackOfUnexpected(error);
     if (stack !== undefined) deps.onUnexpected?.(activity.info.activityType, stack);
     pulse.tries = countTry(pulse.tries, error, pulse.hasProgressed);
     // The counts travel to the next attempt with the last heartbeat.
     pulse.beat();
-    const failure = toFailure(error, pulse.tries, pulse.hasProgressed);
+    const failure = toFailure(error, pulse.tries, pulse.hasProgressed, deps.shared !== undefined);
     const isFinal = failure.nonRetryable === true;
     watch?.ended({ kind: 'failed', error: asWaybillError(error), isFinal });
     throw failure;

@@ -6,6 +6,7 @@ import { hideSecretLooking } from '../model/secret-text.js';
 import { asWaybillError, type WaybillError } from '../model/errors.js';
 import {
   LONGEST_HIDDEN_WAIT_MS,
+  TRIES_ELSEWHERE,
   TRIES_WITHOUT_PROGRESS,
   TRIES_WITH_WRONG_BYTES,
 } from './limits.js';
@@ -42,8 +43,12 @@ export function countTry(before: Tries, thrown: unknown, hasProgressed: boolean)
   };
 }
 
-function isFinal(error: WaybillError, tries: Tries): boolean {
+function isFinal(error: WaybillError, tries: Tries, isShared: boolean): boolean {
   if (!error.retryable) return true;
+  // What one host does not see another may.
+  if (isShared && error.code === 'WB_DESTINATION_NOT_HERE') {
+    return tries.withoutProgress >= TRIES_ELSEWHERE;
+  }
   // Losing Temporal is nobody's failure: the attempt is made again for as long as it takes.
   if (error.code === 'WB_TEMPORAL_UNREACHABLE') return false;
   if (hasWrongBytes(error)) return tries.withWrongBytes >= TRIES_WITH_WRONG_BYTES;
@@ -57,14 +62,16 @@ function isFinal(error: WaybillError, tries: Tries): boolean {
  * The failure to throw from an activity. `nonRetryable` means that the workflow decides what comes next, not that
  * nothing will.
  * @param tries including this one
+ * @param isShared another worker may get the next try
  */
 export function toFailure(
   thrown: unknown,
   tries: Tries,
   hasProgressed: boolean,
+  isShared = false,
 ): ApplicationFailure {
   const error = asWaybillError(thrown);
-  const nonRetryable = isFinal(error, tries);
+  const nonRetryable = isFinal(error, tries, isShared);
   const facts: FailureFacts = {
     scope: error.scope,
     retryable: error.retryable,

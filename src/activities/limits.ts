@@ -37,3 +37,6 @@ export const LONGEST_HIDDEN_WAIT_MS = 10_000;
 
 /** No contact with Temporal for the heartbeat timeout: another attempt may run already, this one ends (rule 13). */
 export const SILENT_AFTER_MS = 30_000;
+
+/** So many hosts, one after another, may not see a destination before the pull is blocked by it. */
+export const TRIES_ELSEWHERE = 4;

@@ -66,6 +66,9 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     ['waybill worker --cluster temporal:7233 --site gpu1', 'serve gpu1:/path only'],
     ['waybill worker --metrics-bind 0.0.0.0:9464 --health-bind 0.0.0.0:8086', 'in a pod'],
   ],
+  'codec-server': [
+    ['waybill codec-server --ui-origin http://127.0.0.1:8080', 'for the web page there'],
+  ],
   stores: [['waybill stores', 'every form of an address']],
   config: [['waybill config show', 'every value and where it came from']],
   show: [
@@ -115,6 +118,10 @@ it: it takes no more work, goes on with what it has for --grace, hands the rest
 back, with every byte kept, and ends with 0. A second one ends it at once, with
 130 or 143. Connections and the files that they name are read again when they
 have changed.`,
+  'codec-server': `
+It reads the keys that WAYBILL_PAYLOAD_KEYS names, and listens on 127.0.0.1 alone.
+While it runs, whoever is on this host can ask it. In the web page: the glasses,
+"Use Cluster-level setting and Local Browser setting", http://127.0.0.1:8089.`,
   show: `
 A flag beats WAYBILL_<FLAG>, that beats ./waybill.toml, that beats the file of
 the user, that beats the default. Secrets are never shown.`,

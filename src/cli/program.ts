@@ -254,6 +254,18 @@ export function buildProgram(
         .option('--grace <duration>', 'once asked to end, go on for so long (20s)')
         .option('--log-format <format>', 'json or text; not set: text on a terminal'),
   );
+  add(
+    'codec-server',
+    "decrypts for Temporal's web page, on this host",
+    async () => (await import('./commands/codec-server.js')).runCodecServer,
+    (command) =>
+      command
+        .option(
+          '--ui-origin <url>',
+          'the web page that is answered, such as https://temporal.example',
+        )
+        .option('--port <number>', 'where it listens on 127.0.0.1; default 8089'),
+  );
 
   program.commandsGroup('About Waybill:');
   add('stores', 'what it can read', async () => (await import('./commands/stores.js')).runStores);

@@ -9,6 +9,9 @@ const PERMISSION_DENIED = 7;
 const UNAVAILABLE = 14;
 const UNAUTHENTICATED = 16;
 
+/** What the SDK or a server says of a namespace that is not there. */
+const NO_NAMESPACE = /Namespace (?:not found: '([^']+)'|(\S+) is not found)/;
+
 function statusOf(error: unknown): number | undefined {
   if (isGrpcServiceError(error)) return error.code;
   if (error instanceof ServiceError) return statusOf(error.cause);
@@ -29,6 +32,16 @@ export function translate(error: unknown, doing: string): WaybillError {
   if (error instanceof WaybillError) return error;
   const status = statusOf(error);
   const message = `cannot ${doing}: ${textOf(error)}`;
+  const [, named, said] = NO_NAMESPACE.exec(textOf(error)) ?? [];
+  const namespace = named ?? said;
+  if (namespace !== undefined) {
+    return new WaybillError(
+      'WB_NOT_FOUND',
+      `cannot ${doing}: this Temporal has no namespace "${namespace}"; make it with ` +
+        `\`temporal operator namespace create -n ${namespace}\`, or correct TEMPORAL_NAMESPACE`,
+      { cause: error, scope: 'request' },
+    );
+  }
   if (error instanceof WorkflowNotFoundError || status === NOT_FOUND) {
     return new WaybillError('WB_NOT_FOUND', `cannot ${doing}: Temporal does not know this pull`, {
       cause: error,
@@ -36,7 +49,9 @@ export function translate(error: unknown, doing: string): WaybillError {
     });
   }
   if (status === UNAUTHENTICATED || status === PERMISSION_DENIED) {
-    return new WaybillError('WB_UNAUTHENTICATED', `${message} (Temporal refused the sign-in)`, {
+    // A server tells a wrong key and a key without this right by the same status.
+    const why = 'Temporal refused the sign-in: TEMPORAL_API_KEY or certificate, or its rights here';
+    return new WaybillError('WB_UNAUTHENTICATED', `${message} (${why})`, {
       cause: error,
       scope: 'request',
     });

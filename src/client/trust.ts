@@ -2,22 +2,18 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import { randomUUID } from 'node:crypto';
+import { EncryptingCodec } from '../codec/encrypting-codec.js';
 import { SigningCodec } from '../codec/signing-codec.js';
 import { WaybillError } from '../model/errors.js';
 import { isUnsigned } from '../model/unsigned.js';
 import type { PullMemo, SignalWord } from '../workflows/messages.js';
 
-/** Options of a Temporal client that signs with a key; without one it does not. */
-export function signingOptions(payloadKey: Buffer | undefined): {
-  dataConverter?: { payloadCodecs: SigningCodec[] };
-} {
-  if (payloadKey === undefined) return {};
-  return { dataConverter: { payloadCodecs: [new SigningCodec(payloadKey)] } };
+function codecsOf(client: Client): readonly unknown[] {
+  return client.options.loadedDataConverter.payloadCodecs;
 }
 
 function codecOf(client: Client): SigningCodec | undefined {
-  const codecs: readonly unknown[] = client.options.loadedDataConverter.payloadCodecs;
-  return codecs.find((codec) => codec instanceof SigningCodec);
+  return codecsOf(client).find((codec) => codec instanceof SigningCodec);
 }
 
 /** Whether this client signs. */
@@ -88,8 +84,10 @@ export function openPayload(
   payload: Payload | undefined,
   place: { readonly workflowId: string; readonly activityId: string },
 ): Payload | undefined {
-  const codec = codecOf(client);
-  if (codec === undefined || payload === undefined) return payload;
+  if (payload === undefined) return payload;
   const { namespace } = client.options;
-  return codec.open(payload, { type: 'activity', namespace, isLocal: false, ...place });
+  const context = { type: 'activity', namespace, isLocal: false, ...place } as const;
+  const signed = codecOf(client)?.open(payload, context) ?? payload;
+  const encrypting = codecsOf(client).find((codec) => codec instanceof EncryptingCodec);
+  return encrypting?.open(signed) ?? signed;
 }

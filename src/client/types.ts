@@ -1,5 +1,6 @@
 /** What the client takes and gives beside the shapes of `model/pull.ts`. */
 import type { TLSConfig } from '@temporalio/client';
+import type { PayloadKeys } from '../codec/payload-keys.js';
 import type { PullLimits, PullStatus } from '../model/pull.js';
 import type { Tuning } from '../workflows/messages.js';
 
@@ -24,6 +25,8 @@ export interface ClientOptions {
    * is not believed. Absent on a cluster, which has a sign-in of its own.
    */
   readonly payloadKey?: Buffer;
+  /** On a cluster: what is told Temporal is encrypted with these; every client and worker has the same. */
+  readonly encryption?: PayloadKeys;
 }
 
 /** Options of `startPull`. */

@@ -123,6 +123,9 @@ export const SETTINGS: readonly Setting[] = [
   setting('debug', bool, 'show stack traces and more', { default: 'false' }),
   setting('cluster', text, 'the address of a Temporal cluster', userOnly),
   setting('namespace', text, 'the Temporal namespace on a cluster', userOnly),
+  setting('payload-keys', text, 'the key file with which a cluster is told everything encrypted', {
+    ...userOnly,
+  }),
   setting('local', bool, 'use the local service whatever TEMPORAL_ADDRESS says', {
     default: 'false',
     ...userOnly,

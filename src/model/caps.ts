@@ -6,9 +6,10 @@ export const MAX_MESSAGE_BYTES = 1_024;
 
 /**
  * Longest summary for Temporal's pages, as JSON. The server takes 400 bytes with everything around it: the encoding's name
- * (24), a signature (49), and a few for the fields themselves.
+ * (24), a signature (49) or what encryption adds (28, the names of the cipher and of its key: 69), and a few for the fields
+ * themselves.
  */
-const MAX_SUMMARY_JSON_BYTES = 320;
+const MAX_SUMMARY_JSON_BYTES = 260;
 
 /** Failures that progress and results carry; the journal at the destination has all of them. */
 export const MAX_SHOWN_FAILURES = 5;

@@ -1,18 +1,30 @@
 /** Workers on several hosts of one cluster: a Temporal server on PostgreSQL, and a folder that all hosts see. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { WaybillClient } from '../../src/client.js';
+import { ensureRelease, FIRST_RELEASE } from '../helpers/releases.js';
+import type { RunningWaybill } from '../helpers/waybill.js';
+import { until } from '../workflows/lib/bench.js';
 import { startCluster, type Cluster } from './cluster.js';
 import type { Host } from './host.js';
+import { loseEverything } from './outages.js';
 import { writeTree, type Tree } from './trees.js';
 
 const LONG_MS = 300_000;
 const MiB = 1024 * 1024;
 const MEGABITS = 100;
+const MANY = 6_000;
+/** Slow enough to be met half-way. */
+const SLOWLY = ['--max-bandwidth', '1MiB/s'] as const;
+const UNLIMITED = { maxBytesPerSecond: null } as const;
 
 let cluster: Cluster;
 let hosts: readonly [Host, Host];
 let url: string;
+let manyUrl: string;
 let tree: Tree;
+let many: Tree;
 let count = 0;
 let destination: string;
 
@@ -23,8 +35,10 @@ beforeAll(async () => {
   hosts = [await addHost('host1'), await addHost('host2')];
   const source = join(cluster.dir, 'source');
   tree = writeTree(join(source, 'tree'), 48, MiB);
+  many = writeTree(join(source, 'many'), MANY, 8 * 1024);
   const server = await cluster.serve(source);
   url = `${server.url}/tree/`;
+  manyUrl = `${server.url}/many/`;
 }, LONG_MS);
 
 afterAll(() => cluster.stop(), LONG_MS);
@@ -48,6 +62,167 @@ describe('one pull and two hosts', () => {
       const shares = hosts.map((host, index) => host.receivedBytes() - (before[index] ?? 0));
       // Neither had nothing to do while the other worked.
       expect(Math.min(...shares)).toBeGreaterThan(12 * MiB);
+    },
+    LONG_MS,
+  );
+});
+
+/** Starts a pull and waits until it fetches. */
+async function pullSlowly(
+  from: string,
+  to: string,
+): Promise<{ readonly running: RunningWaybill; readonly pullId: string }> {
+  const running = cluster.start(['pull', from, `any:${to}`, '--json', ...SLOWLY]);
+  await running.untilOutput(/"type":"started"/u);
+  const pullId = /"pullId":"([^"]+)"/u.exec(running.stdout())?.[1] ?? '';
+  const hasBegun = async (): Promise<boolean> =>
+    (await cluster.client.status(pullId)).progress.phase === 'fetching';
+  await until('it fetches', hasBegun, 120_000);
+  return { running, pullId };
+}
+
+describe('what a cluster loses while a pull runs', () => {
+  it(
+    'costs no file: a worker, the network of a host, Temporal and its database, one after another',
+    async () => {
+      const [first, second] = [
+        await cluster.startWorker(hosts[0]),
+        await cluster.startWorker(hosts[1]),
+      ];
+      const { running, pullId } = await pullSlowly(url, destination);
+      const workers = [first, second] as const;
+      await loseEverything({ cluster, pullId, workers, outageMs: 4_000 });
+      await cluster.client.tune(pullId, UNLIMITED);
+      expect(await running.done).toMatchObject({ exitCode: 0, result: { ok: true, files: 48 } });
+      expect(tree.wrongIn(destination)).toEqual([]);
+    },
+    2 * LONG_MS,
+  );
+});
+
+describe('a folder that all hosts see', () => {
+  it(
+    'rule 7: is not written by the host that does not see it, which says so, and the others bring the files',
+    async () => {
+      await cluster.startWorker(hosts[0]);
+      const { running, pullId } = await pullSlowly(url, destination);
+      // The same path, another folder: what an unmounted share looks like.
+      hosts[1].inside('mount', '-t', 'tmpfs', 'none', cluster.shared);
+      try {
+        await cluster.startWorker(hosts[1]);
+        const isSaid = async (): Promise<boolean> => {
+          const { inFlight } = await cluster.client.status(pullId);
+          return inFlight.some(({ lastFailure }) => /on host2: .*mount/u.test(lastFailure ?? ''));
+        };
+        await until('host2 says so', isSaid, 120_000);
+        await cluster.client.tune(pullId, UNLIMITED);
+        expect(await running.done).toMatchObject({ exitCode: 0, result: { ok: true, files: 48 } });
+        expect(hosts[1].inside('ls', '-A', cluster.shared)).toBe('');
+      } finally {
+        hosts[1].inside('umount', cluster.shared);
+      }
+      expect(tree.wrongIn(destination)).toEqual([]);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'rule 6: belongs to one engine: another Temporal is refused there, and told how to take over',
+    async () => {
+      await cluster.temporal.createNamespace('other');
+      const env = { TEMPORAL_NAMESPACE: 'other' };
+      await cluster.startWorker(hosts[0]);
+      const other = await WaybillClient.connect({
+        address: cluster.temporal.address,
+        namespace: 'other',
+      });
+      try {
+        await cluster.startWorker(hosts[1], { env, client: other });
+        const { running, pullId } = await pullSlowly(url, destination);
+        const refused = await cluster.run(['pull', url, `any:${destination}`, '--json'], { env });
+        expect(refused).toMatchObject({ exitCode: 9, result: { code: 'WB_DESTINATION_OWNED' } });
+        expect(refused.result['message']).toContain('--take-over');
+        await cluster.client.tune(pullId, UNLIMITED);
+        expect(await running.done).toMatchObject({ exitCode: 0, result: { ok: true } });
+      } finally {
+        await other.close();
+      }
+      expect(tree.wrongIn(destination)).toEqual([]);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'rule 9: is filled by an older worker and a newer one together, or refused; nothing is damaged',
+    async () => {
+      const older = await ensureRelease(FIRST_RELEASE);
+      await cluster.startWorker(hosts[0], { main: older });
+      await cluster.startWorker(hosts[1]);
+      const run = await cluster.run(['pull', url, `any:${destination}`, '--json']);
+      if (run.exitCode !== 0) expect(run.result['code']).toBe('WB_VERSION_SKEW');
+      await cluster.endWorkers('SIGKILL');
+      await cluster.startWorker(hosts[1]);
+      const again = await cluster.run(['pull', url, `any:${destination}`, '--json']);
+      expect(again).toMatchObject({ exitCode: 0, result: { ok: true } });
+      expect(tree.wrongIn(destination)).toEqual([]);
+    },
+    LONG_MS,
+  );
+});
+
+describe('two pulls at once', () => {
+  it(
+    'have their turns: ten files are not stuck behind thousands that came first',
+    async () => {
+      await cluster.startWorker(hosts[0]);
+      const { running, pullId } = await pullSlowly(manyUrl, destination);
+      const few = join(cluster.shared, `few-${count}`);
+      const args = ['pull', url, `any:${few}`, '--include', 'part-0000*', '--json'];
+      expect(await cluster.run(args)).toMatchObject({ exitCode: 0, result: { files: 10 } });
+      expect(readdirSync(few)).toContain('part-00009.bin');
+      const { state, progress } = await cluster.client.status(pullId);
+      expect(state).toBe('running');
+      // In the order of coming the ten would have had their turn when only the last units were left.
+      expect(progress.filesDone).toBeLessThan(MANY * 0.7);
+      await cluster.client.tune(pullId, UNLIMITED);
+      expect(await running.done).toMatchObject({ exitCode: 0, result: { files: MANY } });
+      expect(many.wrongIn(destination)).toEqual([]);
+    },
+    LONG_MS,
+  );
+});
+
+describe('a folder of one host', () => {
+  it(
+    'is filled by that host alone, where the site says so',
+    async () => {
+      const root = join(cluster.dir, 'local');
+      mkdirSync(root);
+      hosts[1].inside('mount', '-t', 'tmpfs', 'none', root);
+      try {
+        await cluster.startWorker(hosts[0]);
+        await cluster.startWorker(hosts[1], { site: 'gpu2', root });
+        const run = await cluster.run(['pull', url, `gpu2:${root}/model`, '--json']);
+        expect(run).toMatchObject({ exitCode: 0, result: { ok: true, files: 48 } });
+        expect(readdirSync(root)).toEqual([]);
+        expect(hosts[1].inside('ls', join(root, 'model')).split('\n')).toContain('part-00047.bin');
+      } finally {
+        hosts[1].inside('umount', '--lazy', root);
+      }
+    },
+    LONG_MS,
+  );
+
+  it(
+    'is filled by its own command with --here, from a host that is no worker',
+    async () => {
+      await cluster.startWorker(hosts[0]);
+      const args = ['pull', url, destination, '--here', '--json'];
+      const before = hosts[1].receivedBytes();
+      const run = await cluster.run(args, { runner: hosts[1].runner });
+      expect(run).toMatchObject({ exitCode: 0, result: { ok: true, files: 48 } });
+      expect(hosts[1].receivedBytes() - before).toBeGreaterThan(48 * MiB);
+      expect(tree.wrongIn(destination)).toEqual([]);
     },
     LONG_MS,
   );

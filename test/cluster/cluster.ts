@@ -34,6 +34,8 @@ export interface WorkerOptions {
   /** The script of another Waybill's command (releases.ts). */
   readonly main?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Of another namespace than the usual one, where the worker is in it. */
+  readonly client?: WaybillClient;
 }
 
 /** A worker on a host. */
@@ -102,7 +104,7 @@ export async function startCluster(): Promise<Cluster> {
     },
     addHost: (name, options) => network.addHost(name, options),
     startWorker: async (host, options = {}) => {
-      const { site, root = shared, main } = options;
+      const { site, root = shared, main, client: asked = client } = options;
       const running = start(['worker', ...(site === undefined ? [] : ['--site', site])], {
         runner: host.runner,
         env: { WAYBILL_ROOTS: root, WAYBILL_SOURCE_ROOTS: dir, ...options.env },
@@ -114,7 +116,7 @@ export async function startCluster(): Promise<Cluster> {
       const { transfer } = client.queues(site);
       await until(
         `${host.name} polls`,
-        async () => (await client.pollersOf(transfer)).includes(worker.identity),
+        async () => (await asked.pollersOf(transfer)).includes(worker.identity),
         120_000,
       );
       return worker;

@@ -69,6 +69,7 @@ const RUNS: Readonly<Record<string, readonly Run[]>> = {
   ],
   // What it says when it serves is in cluster-reach.test.ts, what the demo proves in demo.test.ts.
   worker: [[['worker'], 2, { code: 'WB_USAGE' }]],
+  'codec-server': [[['codec-server'], 2, { code: 'WB_USAGE' }]],
   demo: [[['demo', '--nosuch'], 2, { code: 'WB_USAGE' }]],
   help: [
     [['help'], 0, { text: expect.stringContaining('waybill pull') }],

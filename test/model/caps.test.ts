@@ -14,7 +14,7 @@ describe('caps', () => {
     expect(cutSummary('short')).toBe('short');
     for (const text of ['🗄'.repeat(500), '"'.repeat(900), '\u0001'.repeat(900), 'x"'.repeat(300)]) {
       const bytes = utf8Bytes(JSON.stringify(cutSummary(text)));
-      expect(bytes).toBeLessThanOrEqual(320);
+      expect(bytes).toBeLessThanOrEqual(260);
       expect(bytes).toBeGreaterThan(300);
     }
   });

@@ -322,6 +322,13 @@ export const documents = {
     ended,
     failed,
   ]),
+  'codec-server': z.union([
+    z
+      .object({ type: z.literal('serving'), address: text, site: textOrNull })
+      .describe('the first line'),
+    ended,
+    failed,
+  ]),
   stores: z.union([stores, failed]),
   'config-show': z.union([config, failed]),
   completion: z.union([
