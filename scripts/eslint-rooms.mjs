@@ -98,6 +98,7 @@ const ROOMS = [
     room: 'cli',
     files: /^(cli|demo)\//,
     values: [
+      'codec',
       'client',
       'config',
       'service',

@@ -2,19 +2,16 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { WaybillClient } from '../../src/client.js';
 import { ensureRelease, FIRST_RELEASE } from '../helpers/releases.js';
 import type { RunningWaybill } from '../helpers/waybill.js';
 import { until } from '../workflows/lib/bench.js';
 import { startCluster, type Cluster } from './cluster.js';
 import type { Host } from './host.js';
-import { loseEverything } from './outages.js';
 import { writeTree, type Tree } from './trees.js';
 
 const LONG_MS = 300_000;
 const MiB = 1024 * 1024;
 const MEGABITS = 100;
-const MANY = 6_000;
 /** Slow enough to be met half-way. */
 const SLOWLY = ['--max-bandwidth', '1MiB/s'] as const;
 const UNLIMITED = { maxBytesPerSecond: null } as const;
@@ -22,9 +19,7 @@ const UNLIMITED = { maxBytesPerSecond: null } as const;
 let cluster: Cluster;
 let hosts: readonly [Host, Host];
 let url: string;
-let manyUrl: string;
 let tree: Tree;
-let many: Tree;
 let count = 0;
 let destination: string;
 
@@ -35,10 +30,8 @@ beforeAll(async () => {
   hosts = [await addHost('host1'), await addHost('host2')];
   const source = join(cluster.dir, 'source');
   tree = writeTree(join(source, 'tree'), 48, MiB);
-  many = writeTree(join(source, 'many'), MANY, 8 * 1024);
   const server = await cluster.serve(source);
   url = `${server.url}/tree/`;
-  manyUrl = `${server.url}/many/`;
 }, LONG_MS);
 
 afterAll(() => cluster.stop(), LONG_MS);
@@ -81,25 +74,6 @@ async function pullSlowly(
   return { running, pullId };
 }
 
-describe('what a cluster loses while a pull runs', () => {
-  it(
-    'costs no file: a worker, the network of a host, Temporal and its database, one after another',
-    async () => {
-      const [first, second] = [
-        await cluster.startWorker(hosts[0]),
-        await cluster.startWorker(hosts[1]),
-      ];
-      const { running, pullId } = await pullSlowly(url, destination);
-      const workers = [first, second] as const;
-      await loseEverything({ cluster, pullId, workers, outageMs: 4_000 });
-      await cluster.client.tune(pullId, UNLIMITED);
-      expect(await running.done).toMatchObject({ exitCode: 0, result: { ok: true, files: 48 } });
-      expect(tree.wrongIn(destination)).toEqual([]);
-    },
-    2 * LONG_MS,
-  );
-});
-
 describe('a folder that all hosts see', () => {
   it(
     'rule 7: is not written by the host that does not see it, which says so, and the others bring the files',
@@ -127,32 +101,6 @@ describe('a folder that all hosts see', () => {
   );
 
   it(
-    'rule 6: belongs to one engine: another Temporal is refused there, and told how to take over',
-    async () => {
-      await cluster.temporal.createNamespace('other');
-      const env = { TEMPORAL_NAMESPACE: 'other' };
-      await cluster.startWorker(hosts[0]);
-      const other = await WaybillClient.connect({
-        address: cluster.temporal.address,
-        namespace: 'other',
-      });
-      try {
-        await cluster.startWorker(hosts[1], { env, client: other });
-        const { running, pullId } = await pullSlowly(url, destination);
-        const refused = await cluster.run(['pull', url, `any:${destination}`, '--json'], { env });
-        expect(refused).toMatchObject({ exitCode: 9, result: { code: 'WB_DESTINATION_OWNED' } });
-        expect(refused.result['message']).toContain('--take-over');
-        await cluster.client.tune(pullId, UNLIMITED);
-        expect(await running.done).toMatchObject({ exitCode: 0, result: { ok: true } });
-      } finally {
-        await other.close();
-      }
-      expect(tree.wrongIn(destination)).toEqual([]);
-    },
-    LONG_MS,
-  );
-
-  it(
     'rule 9: is filled by an older worker and a newer one together, or refused; nothing is damaged',
     async () => {
       const older = await ensureRelease(FIRST_RELEASE);
@@ -165,28 +113,6 @@ describe('a folder that all hosts see', () => {
       const again = await cluster.run(['pull', url, `any:${destination}`, '--json']);
       expect(again).toMatchObject({ exitCode: 0, result: { ok: true } });
       expect(tree.wrongIn(destination)).toEqual([]);
-    },
-    LONG_MS,
-  );
-});
-
-describe('two pulls at once', () => {
-  it(
-    'have their turns: ten files are not stuck behind thousands that came first',
-    async () => {
-      await cluster.startWorker(hosts[0]);
-      const { running, pullId } = await pullSlowly(manyUrl, destination);
-      const few = join(cluster.shared, `few-${count}`);
-      const args = ['pull', url, `any:${few}`, '--include', 'part-0000*', '--json'];
-      expect(await cluster.run(args)).toMatchObject({ exitCode: 0, result: { files: 10 } });
-      expect(readdirSync(few)).toContain('part-00009.bin');
-      const { state, progress } = await cluster.client.status(pullId);
-      expect(state).toBe('running');
-      // In the order of coming the ten would have had their turn when only the last units were left.
-      expect(progress.filesDone).toBeLessThan(MANY * 0.7);
-      await cluster.client.tune(pullId, UNLIMITED);
-      expect(await running.done).toMatchObject({ exitCode: 0, result: { files: MANY } });
-      expect(many.wrongIn(destination)).toEqual([]);
     },
     LONG_MS,
   );
