@@ -119,7 +119,7 @@ back, with every byte kept, and ends with 0. A second one ends it at once, with
 130 or 143. Connections and the files that they name are read again when they
 have changed.`,
   'codec-server': `
-It reads the keys that WAYBILL_PAYLOAD_KEYS names, and listens on 127.0.0.1 alone.
+It reads the keys that WAYBILL_PAYLOAD_KEYS names, and listens on 127.0.0.1.
 While it runs, whoever is on this host can ask it. In the web page: the glasses,
 "Use Cluster-level setting and Local Browser setting", http://127.0.0.1:8089.`,
   show: `
