@@ -1,5 +1,4 @@
 /** Follows a pull to its end, through restarts of the local service. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { WaybillError } from '../model/errors.js';
 import type { PullResult, PullStatus } from '../model/pull.js';
 import { eventsBetween } from './events.js';
@@ -28,9 +27,6 @@ export interface FollowOptions {
   /** Starts the pull again, under the same id, after Temporal has lost it with its database (rule 5). */
   readonly restart: (session: Session) => Promise<unknown>;
 }
-
-/** A run that was ended to make room for another is followed by that within so long. */
-const SUCCESSOR_MS = 2_000;
 
 /** Lost so often, it is not the database that is lost. */
 const MAX_RESTARTS = 5;
@@ -168,27 +164,6 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   });
 }
 
-/** A command that goes on with a standing pull ends its run and starts another: whoever watched learns why it was ended. */
-async function tellSuccessor(
-  { pullId, reporter }: FollowOptions,
-  { client }: Session,
-  runId: string | undefined,
-): Promise<void> {
-  const until = performance.now() + SUCCESSOR_MS;
-  while (runId !== undefined && performance.now() < until) {
-    const latest = await client.status(pullId).catch(() => undefined);
-    if (latest === undefined) return;
-    if (latest.runId !== runId) {
-      reporter.remark(
-        'another command goes on with this pull, with other options or a new sign-in; look: ' +
-          `waybill watch ${pullId}`,
-      );
-      return;
-    }
-    await sleep(LOOK_MS);
-  }
-}
-
 /** Follows a pull until it ends or the signal is aborted. Throws what the client throws. */
 export async function followPull(options: FollowOptions): Promise<Followed> {
   const watcher = new Watcher(options);
@@ -198,10 +173,7 @@ export async function followPull(options: FollowOptions): Promise<Followed> {
     const { last } = watcher;
     const seen = last === undefined ? {} : { last };
     if (found === undefined) return { session, ...seen };
-    if (found !== 'lost' && found !== 'forgotten') {
-      if (found.code === 'WB_CANCELLED') await tellSuccessor(options, session, last?.runId);
-      return { result: found, session, ...seen };
-    }
+    if (found !== 'lost' && found !== 'forgotten') return { result: found, session, ...seen };
     if (options.signal.aborted) return { session, ...seen };
     if (found === 'lost') {
       options.reporter.remark('the local service ended; starting it again');

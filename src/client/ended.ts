@@ -9,6 +9,7 @@ import {
 import { resultWithout } from '../model/ended.js';
 import { isErrorCode } from '../model/errors.js';
 import type { PullProgress, PullResult } from '../model/pull.js';
+import { isSuperseded, SUPERSEDED } from './superseded.js';
 import { translate } from './translate.js';
 import { trusted } from './trust.js';
 
@@ -53,7 +54,10 @@ export async function resultOf(
     return resultWithout(code, cause.message, destination, progress);
   }
   if (cause instanceof CancelledFailure) {
-    return resultWithout('WB_CANCELLED', 'the pull was cancelled', destination, progress);
+    const message = (await isSuperseded(handle))
+      ? `${SUPERSEDED}, with other options or a new sign-in; this run was ended for it`
+      : 'the pull was cancelled';
+    return resultWithout('WB_CANCELLED', message, destination, progress);
   }
   if (cause instanceof TerminatedFailure) {
     const message =

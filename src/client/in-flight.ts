@@ -28,7 +28,7 @@ type Pending = NonNullable<WorkflowExecutionDescription['raw']['pendingActivitie
 const STARTED = 2;
 const SCHEDULED = 1;
 
-/** What Temporal's worker says of an attempt that it ends because it is shut down. */
+/** What Temporal's worker says, to begin with, of an attempt that it ends because it is shut down. */
 const HANDED_BACK = 'Worker is shutting down';
 
 function numberOf(value: unknown): number {
@@ -70,7 +70,7 @@ function failureText(pending: Pending): string | undefined {
   if (!failure) return undefined;
   const text = failure.message || failure.cause?.message || undefined;
   // A worker that hands its work back has not failed (rule 28).
-  return text === HANDED_BACK ? undefined : text;
+  return text?.startsWith(HANDED_BACK) === true ? undefined : text;
 }
 
 function unitOf(client: Client, workflowId: string, pending: Pending): PendingUnit {

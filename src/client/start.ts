@@ -1,5 +1,6 @@
 /** Starts a pull, or joins the equal one that runs already. */
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { redactUri } from '../model/artifact-uri.js';
 import { cutSummary, cutText } from '../model/caps.js';
@@ -21,6 +22,7 @@ import {
 } from './identity.js';
 import { pollersOf } from './pollers.js';
 import { memoOf, queryTrusted, isOwn, isSigning, signalWord } from './trust.js';
+import { SUPERSEDED } from './superseded.js';
 import { reach, translate } from './translate.js';
 import type { StartOptions, StartedPull } from './types.js';
 
@@ -99,10 +101,21 @@ async function phaseOf(client: Client, pullId: string): Promise<PullProgress['ph
   return undefined;
 }
 
+/** Whoever watches the run that is ended is told why. */
+async function cancelForNext(client: Client, { pullId, runId }: Running): Promise<void> {
+  const { namespace, identity } = client.options;
+  await client.workflowService.requestCancelWorkflowExecution({
+    namespace,
+    identity,
+    requestId: randomUUID(),
+    workflowExecution: { workflowId: pullId, runId },
+    reason: SUPERSEDED,
+  });
+}
+
 /** Ends a pull that stands still, so that the same source can go on with other options or credentials. */
 async function supersede(client: Client, running: Running): Promise<void> {
-  const handle = client.workflow.getHandle(running.pullId, running.runId);
-  if (!(await stillOpen('end the paused pull', () => handle.cancel()))) return;
+  if (!(await stillOpen('end the paused pull', () => cancelForNext(client, running)))) return;
   const until = performance.now() + SUPERSEDE_MS;
   while ((await runningUnder(client, running.pullId))?.runId === running.runId) {
     if (performance.now() > until) {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { cacheFolder } from '../helpers/cache.js';
+import { checkJsonOutput } from '../helpers/json-output.js';
 import { scratchFolder, scrubbedEnv } from '../helpers/processes.js';
 
 const run = promisify(execFile);
@@ -15,7 +16,7 @@ const stagesIn = (dir: string): readonly string[] =>
 describe('waybill demo', () => {
   it('shows four proofs with real parts, whatever the shell points at, and takes everything away', async () => {
     const temp = scratchFolder('demo');
-    const { stdout } = await run(process.execPath, [MAIN, 'demo'], {
+    const { stdout } = await run(process.execPath, [MAIN, 'demo', '--json'], {
       env: scrubbedEnv({
         TMPDIR: temp,
         WAYBILL_CACHE_DIR: cacheFolder(),
@@ -25,12 +26,14 @@ describe('waybill demo', () => {
         AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
       }),
     });
-    const proofs = stdout.trimEnd().split('\n');
-    expect(proofs).toEqual([
-      expect.stringMatching(/^PROVEN \(a\) .*13 files .* sha256sum agrees on each, 13 match/u),
-      expect.stringMatching(/^PROVEN \(b\) worker \d+ killed at 5\d %.*300\.0 MiB correct/u),
-      expect.stringMatching(/^PROVEN \(c\) .*50 of 100 bytes, waybill refuses it with exit 6/u),
-      expect.stringMatching(/^PROVEN \(d\) .*waybill verify names .*safetensors and exits 6/u),
+    checkJsonOutput({ args: ['demo', '--json'], stdout, exitCode: 0, wasKilled: false });
+    const lines = stdout.trimEnd().split('\n').slice(0, -1);
+    const proofs = lines.map((line) => JSON.parse(line) as { type: string; text: string });
+    expect(proofs.map(({ type, text }) => `${type} ${text}`)).toEqual([
+      expect.stringMatching(/^proof \(a\) .*13 files .* sha256sum agrees on each, 13 match/u),
+      expect.stringMatching(/^proof \(b\) worker \d+ killed at 5\d %.*300\.0 MiB correct/u),
+      expect.stringMatching(/^proof \(c\) .*50 of 100 bytes, waybill refuses it with exit 6/u),
+      expect.stringMatching(/^proof \(d\) .*waybill verify names .*safetensors and exits 6/u),
     ]);
     expect(stagesIn(temp)).toEqual([]);
   }, 240_000);

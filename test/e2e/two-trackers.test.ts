@@ -1,5 +1,5 @@
 /** Two shells with two real MLflow servers, which have a model of the same name each; one server wants a password. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -12,16 +12,19 @@ import { openWaybill, type WaybillBed, type WaybillRun } from '../helpers/waybil
 const LONG_MS = 400_000;
 const SOURCE = 'models:/churn@champion';
 const MiB = 1024 * 1024;
+const MANY = 6;
 
 let bed: WaybillBed;
 let open: Mlflow;
 let guarded: Mlflow;
+/** A run at the guarded server. */
+let many: string;
 
 beforeAll(async () => {
   bed = openWaybill();
   const place = { dir: scratchFolder('guarded'), port: await freePort() };
   [open, guarded] = await Promise.all([startMlflow(), startMlflow(place)]);
-  await Promise.all([fill(open, 'open'), fill(guarded, 'guarded')]);
+  await Promise.all([fill(open, 'open'), fill(guarded, 'guarded'), fillMany(guarded)]);
   // From now on it wants a password.
   await guarded.stop();
   guarded = await startMlflow({ ...place, ...(await basicAuth()) });
@@ -41,6 +44,29 @@ async function fill(mlflow: Mlflow, name: string): Promise<void> {
   await mlflow.putTree(run.artifactUri, 'model', folder);
   const version = await mlflow.registerModel('churn', `${run.artifactUri}/model`, run.runId);
   await mlflow.setAlias('churn', 'champion', version);
+}
+
+/** A tree of which one file comes after the other. */
+async function fillMany(mlflow: Mlflow): Promise<void> {
+  const folder = join(bed.dir, 'trained-many');
+  mkdirSync(folder);
+  for (let index = 0; index < MANY; index += 1) {
+    writeFileSync(join(folder, `part-${index}.bin`), Buffer.alloc(MiB, String(index)));
+  }
+  const run = await mlflow.createRun(await mlflow.createExperiment('many'));
+  await mlflow.putTree(run.artifactUri, 'model', folder);
+  many = `runs:/${run.runId}/model`;
+}
+
+async function setPassword(password: string, before: string): Promise<void> {
+  const { MLFLOW_TRACKING_USERNAME: username } = ADMIN;
+  const basic = Buffer.from(`${username}:${before}`).toString('base64');
+  const { ok, status } = await fetch(`${guarded.uri}/api/2.0/mlflow/users/update-password`, {
+    method: 'PATCH',
+    headers: { authorization: `Basic ${basic}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ username, password, current_password: before }),
+  });
+  expect([ok, status]).toEqual([true, 200]);
 }
 
 const SHELLS = {
@@ -106,6 +132,31 @@ describe('rule 2: two shells with two MLflow servers', () => {
       expectWhole('guarded', 'cut');
       expectWhole('open', 'meanwhile');
       expect(bed.stateText()).not.toContain(ADMIN.MLFLOW_TRACKING_PASSWORD);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'a password that is changed in the middle blocks the pull; a command with the new one goes on, and fetches nothing twice',
+    async () => {
+      const to = join(bed.dir, 'changed');
+      const inPlace = (): number =>
+        existsSync(to) ? readdirSync(to).filter((name) => name.startsWith('part-')).length : 0;
+      const slowly = ['--concurrency', '1', '--max-bandwidth', '512KiB/s'];
+      const pulling = bed.start(['pull', many, to, ...slowly], { env: SHELLS.guarded() });
+      while (inPlace() === 0) await sleep(50);
+      const changed = 'another-correct-horse-battery';
+      await setPassword(changed, ADMIN.MLFLOW_TRACKING_PASSWORD);
+      await pulling.untilOutput(/blocked.*(sign|401|password)/u);
+      const before = inPlace();
+      const env = { ...SHELLS.guarded(), MLFLOW_TRACKING_PASSWORD: changed };
+      const again = await bed.run(['pull', many, to, '--json'], { env });
+      expect(again).toMatchObject({ exitCode: 0, result: { files: MANY, filesFailed: 0 } });
+      const kept = Number(again.result['filesKept']);
+      expect(kept).toBeGreaterThanOrEqual(before);
+      expect(again.result['bytesFetched']).toBe((MANY - kept) * MiB);
+      await pulling.done;
+      expect(bed.stateText()).not.toContain(changed);
     },
     LONG_MS,
   );

@@ -1,7 +1,9 @@
 /** Every code of the error table, as a person and as a script get to see it. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ERRORS, type ErrorCode } from '../../../src/model/errors.js';
+import { sendAll, serveFile, type CutScript } from '../../helpers/cut-server.js';
 import type { RunOptions, WaybillRun } from '../../helpers/waybill.js';
 import { CASES } from './cases.js';
 import { openWorld, SECRET, type World } from './world.js';
@@ -67,6 +69,57 @@ describe('an error', () => {
       });
       expect(messagesOf(result)).toMatch(says);
       for (const text of [told, json.stdout, json.stderr]) expect(text).not.toContain(SECRET);
+    },
+    LONG_MS,
+  );
+});
+
+const ZEROS = '0'.repeat(64);
+/** Of `one or two`. */
+const SUM = createHash('sha256').update('one or two').digest('hex');
+
+/** Files that fail, each with a class of its own, the most serious first (design 2). */
+const FAILING = [
+  [6, 'wrong.bin', [ZEROS, sendAll('wrong')]],
+  [
+    8,
+    'changed.bin',
+    [
+      SUM,
+      (request) => {
+        const etag = request.method === 'HEAD' ? '"1"' : '"2"';
+        return serveFile(Buffer.from('one or two'), { etag })(request);
+      },
+    ],
+  ],
+  [11, '../evil', [SUM, sendAll('one or two')]],
+  [5, 'forbidden.bin', [SUM, { status: 403 }]],
+  [4, 'gone.bin', [SUM, { status: 404 }]],
+] as const satisfies readonly (readonly [number, string, readonly [string, CutScript]])[];
+
+describe('a pull of which nothing was published', () => {
+  it.each(FAILING.map(([exitCode], index) => [exitCode, FAILING.slice(index)] as const))(
+    'design 2: ends with %i as the most serious of what went wrong, whatever came first',
+    async (exitCode, failing) => {
+      const files = Object.fromEntries(failing.map(([, name, file]) => [name, file] as const));
+      const to = join(world.bed.dir, `worst-${exitCode}`);
+      const { result } = await world.bed.run(['pull', world.serveList(files), to, '--json']);
+      expect(result).toMatchObject({ exitCode, files: 0, filesFailed: failing.length });
+      const { failures } = result as { failures: readonly { code: ErrorCode }[] };
+      const codes = failures.map(({ code }) => ERRORS[code].exitCode);
+      expect(codes.sort()).toEqual(failing.map(([code]) => code as number).sort());
+    },
+    LONG_MS,
+  );
+
+  it(
+    'design 2: ends with 3 as soon as one file was, however serious the rest',
+    async () => {
+      const files = Object.fromEntries(FAILING.map(([, name, file]) => [name, file] as const));
+      const all = { ...files, 'good.bin': [SUM, sendAll('one or two')] as const };
+      const to = join(world.bed.dir, 'one-good');
+      const { result } = await world.bed.run(['pull', world.serveList(all), to, '--json']);
+      expect(result).toMatchObject({ exitCode: 3, files: 1, filesFailed: FAILING.length });
     },
     LONG_MS,
   );

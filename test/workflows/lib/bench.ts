@@ -9,8 +9,10 @@ import { startWorkerQueues, type WorkerQueues } from '../../../src/worker-queues
 import type { Tuning } from '../../../src/workflows/messages.js';
 import { startTemporal, type Temporal, type TemporalOptions } from '../../helpers/temporal.js';
 
-/** Short waits, so that what takes minutes in earnest takes seconds here. */
+/** Short waits, so that what takes minutes in earnest takes seconds here; as many units at once as the local service has. */
 export const QUICK: Partial<Tuning> = {
+  window: 6,
+  openShards: 8,
   probeFirstMs: 300,
   probeMaxMs: 600,
   giveUpUnreachedMs: 3_000,
@@ -29,6 +31,8 @@ export interface Bench {
     identity?: string,
     isStranger?: boolean,
     workflowsAlone?: string,
+    /** Other workflows than those that are tested. */
+    workflows?: { readonly code: string },
   ): Promise<WorkerQueues>;
   stop(): Promise<void>;
 }
@@ -78,7 +82,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
   return {
     temporal,
     client,
-    startWorker: async (engine, identity = 'bench/worker', isStranger = false, alone) => {
+    startWorker: async (engine, identity = 'bench/worker', isStranger = false, alone, other) => {
       const { workflows, transfer } = client.queues();
       const worker = await startWorkerQueues({
         address: temporal.address,
@@ -90,7 +94,7 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
             : { workflows: alone, transfer: [] },
         engine,
         isLocal: true,
-        workflowBundle: bundle,
+        workflowBundle: other ?? bundle,
       });
       workers.push(worker);
       return worker;
