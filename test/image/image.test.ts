@@ -201,18 +201,35 @@ describe('as the worker of the compose file', () => {
 
   afterAll(() => temporal.stop());
 
-  const health = (address: string): Promise<Ended> => {
+  const insideIt = (words: readonly string[], onStart?: (pid: number) => void): Promise<Ended> => {
+    const env = { ...worker.environment, TEMPORAL_ADDRESS: temporal.address };
+    return inside(image, words, { layer: 'thrown', env, ...(onStart ? { onStart } : {}) });
+  };
+
+  async function untilHealthIs(exitCode: number): Promise<void> {
     const [kind, ...words] = worker.healthcheck.test;
     expect(kind).toBe('CMD');
-    const env = { ...worker.environment, TEMPORAL_ADDRESS: address };
-    return inside(image, words, { layer: 'thrown', env });
-  };
+    for (;;) {
+      const ended = await insideIt(words);
+      if (ended.exitCode === exitCode) return;
+    }
+  }
 
   it(
     'it is healthy where Temporal answers, and only there',
     async () => {
-      expectDone(await health(temporal.address));
-      expect((await health(`127.0.0.1:${await freePort()}`)).exitCode).toBe(10);
+      await untilHealthIs(1);
+      let pid = 0;
+      const running = insideIt([...image.entrypoint, ...worker.command], (started) => {
+        pid = started;
+      });
+      await untilHealthIs(0);
+      await temporal.stop();
+      await untilHealthIs(1);
+      // The first process of the container takes all others with it.
+      const [first] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ');
+      process.kill(Number(first), 'SIGKILL');
+      await running;
     },
     LONG_MS,
   );

@@ -14,7 +14,7 @@ const capabilities: StoreTraits['capabilities'] = {
   nativeDigests: ['sha256', 'sha1', 'md5', 'crc32c'],
   listsInOrder: true,
   describesCheaply: true,
-  maxConnections: 8,
+  maxConnections: 32,
 };
 
 // nginx leaves names with a leading dot out of its indexes.

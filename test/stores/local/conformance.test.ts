@@ -14,7 +14,7 @@ storeConformance({
       knowsSizes: true,
       nativeDigests: [],
       listsInOrder: true,
-      maxConnections: 8,
+      maxConnections: 16,
     },
     hasEmptyFolders: true,
     hasNetwork: false,
