@@ -43,6 +43,7 @@ else {
   const bed = openWaybill(join(base, 'waybill'));
   const kept = join(base, 'first-half.json');
   const isKept = values.part === 'begin';
+  let isWhole = false;
   try {
     const source = join(base, 'source');
     if (!existsSync(source)) {
@@ -69,8 +70,10 @@ else {
     ].filter((one) => one !== false);
     for (const one of over) say(`over its limit: ${one}`);
     if (over.length > 0) process.exitCode = 1;
+    isWhole = true;
   } finally {
     await bed.close();
-    rmSync(base, { recursive: true, force: true });
+    if (isWhole) rmSync(base, { recursive: true, force: true });
+    else say(`what happened can be looked at: ${base}`);
   }
 }
