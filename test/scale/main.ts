@@ -72,8 +72,12 @@ else {
     if (over.length > 0) process.exitCode = 1;
     isWhole = true;
   } finally {
-    await bed.close();
-    if (isWhole) rmSync(base, { recursive: true, force: true });
-    else say(`what happened can be looked at: ${base}`);
+    if (isWhole) {
+      await bed.close();
+      rmSync(base, { recursive: true, force: true });
+    } else {
+      await bed.run(['down', '--force']);
+      say(`what happened can be looked at: ${base}`);
+    }
   }
 }

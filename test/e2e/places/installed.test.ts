@@ -83,6 +83,7 @@ describe('the package', () => {
       'src/cli/schema/events.json',
       'docs/network.md',
       'docs/errors.md',
+      'ops/alerts.yml',
       'README.md',
       'CHANGELOG.md',
       'LICENSE',
@@ -90,7 +91,7 @@ describe('the package', () => {
     ];
     expect(names).toEqual(expect.arrayContaining(expected));
     const allowed =
-      /^(dist\/src\/|dist\/workflow-bundle\.js$|src\/cli\/schema\/[\w-]+\.json$|docs\/|README\.md$|CHANGELOG\.md$|LICENSE$|package\.json$)/;
+      /^(dist\/src\/|dist\/workflow-bundle\.js$|src\/cli\/schema\/[\w-]+\.json$|docs\/|ops\/[\w-]+\.(?:json|yml)$|README\.md$|CHANGELOG\.md$|LICENSE$|package\.json$)/;
     expect(names.filter((name) => !allowed.test(name))).toEqual([]);
     expect(statSync(installation.tarball).size).toBeLessThan(3_000_000);
   });
