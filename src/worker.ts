@@ -165,9 +165,10 @@ function limitsOnCluster(site: string | undefined, log: Logger): Limits {
 /** The service asks every few seconds; it does not idle out under open pulls. */
 function answerService(care: PullCare, log: Logger): void {
   process.on('message', (value: unknown) => {
-    if (parseServiceMessage(value)?.type !== 'how-busy') return;
+    const asked = parseServiceMessage(value);
+    if (asked === undefined) return;
     care.look().then(
-      (openPulls) => tell({ type: 'busy', openPulls }),
+      (openPulls) => tell({ type: 'busy', openPulls, question: asked.question }),
       // Without an answer the service keeps what it knew.
       (error: unknown) => log.warn({ error: String(error) }, 'how busy is not known'),
     );

@@ -70,7 +70,8 @@ export class Supervisor {
   #previousIdentity: string | undefined;
   #workerIdentity: string | undefined;
   #openPulls: number | undefined;
-  #waitingForBusy: (() => void)[] = [];
+  #questions = 0;
+  #waitingForBusy: { readonly question: number; readonly tell: () => void }[] = [];
   #isKept = false;
   #isDisowned = false;
   #stopping: Promise<void> | undefined;
@@ -235,12 +236,16 @@ export class Supervisor {
   #hear(message: WorkerMessage): void {
     if (message.type === 'busy') {
       this.#openPulls = message.openPulls;
-      for (const tell of this.#waitingForBusy.splice(0)) tell();
+      const isAnswered = (waiting: { question: number }): boolean =>
+        waiting.question <= message.question;
+      const answered = this.#waitingForBusy.filter(isAnswered);
+      this.#waitingForBusy = this.#waitingForBusy.filter((waiting) => !isAnswered(waiting));
+      for (const { tell } of answered) tell();
       return;
     }
     this.#workerIdentity = message.identity;
     this.#worker.markReady();
-    askHowBusy(this.#worker.process);
+    this.#ask();
   }
 
   /** Asks the worker; settles with its answer, or after some seconds without one. */
@@ -248,16 +253,22 @@ export class Supervisor {
     if (this.#worker.state !== 'ready') return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, BUSY_ANSWER_MS);
-      this.#waitingForBusy.push(() => {
+      const tell = (): void => {
         clearTimeout(timer);
         resolve();
-      });
-      askHowBusy(this.#worker.process);
+      };
+      this.#waitingForBusy.push({ question: this.#ask(), tell });
     });
   }
 
+  #ask(): number {
+    this.#questions += 1;
+    askHowBusy(this.#worker.process, this.#questions);
+    return this.#questions;
+  }
+
   #lookWhetherIdle(): void {
-    askHowBusy(this.#worker.process);
+    this.#ask();
     const occupation = {
       clients: this.#control?.clients ?? 0,
       openPulls: this.#openPulls,

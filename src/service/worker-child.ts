@@ -51,10 +51,10 @@ export function listenToWorker(
   });
 }
 
-/** Asks the worker how many pulls are open; its answer comes as a message. */
-export function askHowBusy(child: ChildProcess | undefined): void {
+/** Asks the worker how many pulls are open; its answer comes as a message with the number of the question. */
+export function askHowBusy(child: ChildProcess | undefined, question: number): void {
   if (child?.connected !== true) return;
-  const question: ServiceMessage = { type: 'how-busy' };
+  const message: ServiceMessage = { type: 'how-busy', question };
   // A worker that dies while it is asked is noticed by its exit.
-  child.send(question, () => undefined);
+  child.send(message, () => undefined);
 }

@@ -6,8 +6,8 @@
  *        [--previous-identity ID] [--metrics-bind HOST:PORT]
  *
  * The worker writes nothing on stdout (stderr is its log). It is started beside Temporal, not after it:
- * it keeps trying to connect for a minute. It sends `ready` once it polls, answers every `how-busy` with one
- * `busy`, and drains on SIGTERM. `--previous-identity` names a worker that is proven dead: its running activities
+ * it keeps trying to connect for a minute. It sends `ready` once it polls, answers a `how-busy` with a `busy` of
+ * its number that is no older than the question, and drains on SIGTERM. `--previous-identity` names a worker that is proven dead: its running activities
  * can be handed back at once instead of after their heartbeat timeout. When the channel closes, the service
  * is gone: the worker goes on with what it has, the next `waybill` command starts a new service, which ends it.
  */
@@ -23,11 +23,17 @@ const workerMessageSchema = z.discriminatedUnion('type', [
     type: z.literal('busy'),
     /** Pulls that are open and not paused. */
     openPulls: z.number().int().nonnegative(),
+    /** What it answers. */
+    question: z.number().int().positive(),
   }),
 ]);
 
 const serviceMessageSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('how-busy') }),
+  z.strictObject({
+    type: z.literal('how-busy'),
+    /** Counts up: an answer to an earlier one may be of a pull that has ended since. */
+    question: z.number().int().positive(),
+  }),
 ]);
 
 /** From the worker to the service. */

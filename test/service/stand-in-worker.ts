@@ -16,14 +16,15 @@ appendFileSync(
 );
 process.on('SIGTERM', () => process.exit(0));
 process.on('message', (value: unknown) => {
-  if (parseServiceMessage(value)?.type !== 'how-busy') return;
+  const asked = parseServiceMessage(value);
+  if (asked === undefined) return;
   let openPulls = 0;
   try {
     openPulls = Number(readFileSync(join(stateDir, 'open-pulls'), 'utf8'));
   } catch {
     // Not there: not busy.
   }
-  tell({ type: 'busy', openPulls });
+  tell({ type: 'busy', openPulls, question: asked.question });
 });
 process.on('disconnect', () => undefined);
 tell({ type: 'ready', identity: `stand-in/${process.pid}` });
