@@ -9,7 +9,7 @@ import { startToxiproxy, type Toxiproxy } from '../helpers/toxiproxy.js';
 import { openWaybill, type RunningWaybill, type WaybillBed } from '../helpers/waybill.js';
 
 const LONG_MS = 300_000;
-const FILES = 400;
+const FILES = 1_000;
 
 interface Shown {
   readonly connections: number;
