@@ -15,7 +15,8 @@ import { openWaybill, type RunningWaybill, type WaybillBed } from '../helpers/wa
 
 const MiB = 1024 * 1024;
 const KILLS = 5;
-const STREAMS = 4;
+/** The most that a large file is read over: fewer where they bring nothing more. */
+const STREAMS = 16;
 const PACK_BYTES = 256 * 16 * 1024;
 const LARGE: TreeFile = { path: 'model.safetensors', sizeBytes: 2048 * MiB };
 const SMALL: readonly TreeFile[] = Array.from({ length: 5_000 }, (_, index) => ({
