@@ -4,8 +4,13 @@ import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ensureDebianProgram } from '../helpers/debian.js';
 import type { DebianProgram } from '../helpers/debian.js';
-import { scratchFolder, scrubbedEnv, startProcess } from '../helpers/processes.js';
-import type { ServerProcess } from '../helpers/processes.js';
+import {
+  scratchFolder,
+  scrubbedEnv,
+  startProcess,
+  startRestartable,
+} from '../helpers/processes.js';
+import type { Restartable, ServerProcess } from '../helpers/processes.js';
 
 export const POSTGRES_BINARY = '/usr/lib/postgresql/15/bin/postgres';
 
@@ -22,16 +27,11 @@ export async function ensurePostgres(onProgress: (line: string) => void): Promis
   return ensureDebianProgram({ name: 'postgresql', binary: POSTGRES_BINARY, packages }, onProgress);
 }
 
-export interface Postgres {
+export interface Postgres extends Restartable {
   readonly host: string;
   readonly port: number;
   readonly user: string;
   readonly password: string;
-  /** As a power cut would end it. */
-  kill(): Promise<void>;
-  /** Starts again over the same data. */
-  restart(): Promise<void>;
-  stop(): Promise<void>;
 }
 
 /**
@@ -99,19 +99,12 @@ export async function startPostgres(runner: readonly string[]): Promise<Postgres
         return Promise.resolve(true);
       },
     });
-  let server = await start();
+  const server = await startRestartable(start);
   return {
     host: '127.0.0.1',
     port,
     user: 'temporal',
     password,
-    kill: async () => {
-      server.kill('SIGKILL');
-      await server.stop();
-    },
-    restart: async () => {
-      server = await start();
-    },
-    stop: () => server.stop(),
+    ...server,
   };
 }

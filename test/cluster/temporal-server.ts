@@ -10,8 +10,13 @@ import { goInstall } from '../../src/service/go-install.js';
 import { withInstallLock } from '../../src/service/install-lock.js';
 import { cacheFolder } from '../helpers/cache.js';
 import type { Issued } from '../helpers/certificates.js';
-import { scratchFolder, scrubbedEnv, startProcess } from '../helpers/processes.js';
-import type { ServerProcess } from '../helpers/processes.js';
+import {
+  scratchFolder,
+  scrubbedEnv,
+  startProcess,
+  startRestartable,
+} from '../helpers/processes.js';
+import type { Restartable, ServerProcess } from '../helpers/processes.js';
 import type { Postgres } from './postgres.js';
 
 /** The newest that the Go of Debian's and CI's images builds. */
@@ -84,13 +89,10 @@ export interface TemporalServerOptions {
   readonly firstPort?: number;
 }
 
-export interface TemporalServer {
+export interface TemporalServer extends Restartable {
   /** `HOST:PORT`. */
   readonly address: string;
   createNamespace(namespace: string): Promise<void>;
-  kill(): Promise<void>;
-  restart(): Promise<void>;
-  stop(): Promise<void>;
 }
 
 const DYNAMIC = {
@@ -127,21 +129,14 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
       readyTimeoutMs: 120_000,
       isReady: () => withConnection(address, options, () => Promise.resolve(true)),
     });
-  let server = await start();
+  const server = await startRestartable(start);
   const createNamespace = (namespace: string): Promise<void> =>
     withConnection(address, options, (connection) => register(connection, namespace));
   await createNamespace('default');
   return {
     address,
     createNamespace,
-    kill: async () => {
-      server.kill('SIGKILL');
-      await server.stop();
-    },
-    restart: async () => {
-      server = await start();
-    },
-    stop: () => server.stop(),
+    ...server,
   };
 }
 

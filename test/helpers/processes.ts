@@ -36,3 +36,27 @@ export async function startProcess(options: StartProcess): Promise<ServerProcess
   const logFile = join(dir, `${options.name.toLowerCase()}.log`);
   return startServerProcess({ ...rest, cwd: dir, logFile, env: scrubbedEnv(env) });
 }
+
+/** A server that may fail and come back over the same data. */
+export interface Restartable {
+  /** As a power cut would end it. */
+  kill(): Promise<void>;
+  /** Starts again over the same data. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts a server that can be started again. */
+export async function startRestartable(start: () => Promise<ServerProcess>): Promise<Restartable> {
+  let server = await start();
+  return {
+    kill: async () => {
+      server.kill('SIGKILL');
+      await server.stop();
+    },
+    restart: async () => {
+      server = await start();
+    },
+    stop: () => server.stop(),
+  };
+}
