@@ -11,17 +11,13 @@ export interface UnitSlotsOptions {
   readonly patienceMs: number;
 }
 
-interface Waiting {
-  readonly give: () => void;
-}
-
 /** A unit that is not taken here goes to another worker: what counts is that the units of a pull spread evenly. */
 export class UnitSlots implements CustomSlotSupplier<ActivitySlotInfo> {
   readonly type = 'custom';
   private limit: number;
   private taken = 0;
   private used = 0;
-  private readonly waiting: Waiting[] = [];
+  private readonly waiting: (() => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: UnitSlotsOptions) {
@@ -31,19 +27,17 @@ export class UnitSlots implements CustomSlotSupplier<ActivitySlotInfo> {
   reserveSlot(_context: unknown, signal: AbortSignal): Promise<SlotPermit> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason as Error);
-      const own: Waiting = {
-        give: () => {
-          signal.removeEventListener('abort', stop);
-          this.taken += 1;
-          resolve({});
-        },
+      const take = (): void => {
+        signal.removeEventListener('abort', stop);
+        this.taken += 1;
+        resolve({});
       };
       const stop = (): void => {
-        this.waiting.splice(this.waiting.indexOf(own), 1);
+        this.waiting.splice(this.waiting.indexOf(take), 1);
         reject(signal.reason as Error);
       };
       signal.addEventListener('abort', stop, { once: true });
-      this.waiting.push(own);
+      this.waiting.push(take);
       this.give();
     });
   }
@@ -69,7 +63,7 @@ export class UnitSlots implements CustomSlotSupplier<ActivitySlotInfo> {
   }
 
   private give(): void {
-    while (this.taken < this.limit && this.waiting.length > 0) this.waiting.shift()?.give();
+    while (this.taken < this.limit && this.waiting.length > 0) this.waiting.shift()?.();
     clearTimeout(this.timer);
     const isFull = this.used >= this.limit && this.waiting.length > 0;
     if (!isFull || this.limit >= this.options.most) return;
