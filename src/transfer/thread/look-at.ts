@@ -1,9 +1,9 @@
 /** Looking at many names, in a thread: file calls here are synchronous on purpose (rule 27). */
 import { lstatSync } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { toPlainError, type PlainError } from '../../model/errors.js';
 import { errnoOf, toDestinationError } from '../destination-error.js';
 import { fileOf, type Replaceable } from '../take-name.js';
+import { inTurns } from './in-turns.js';
 
 /** Absolute paths to look at. */
 export interface LookTask {
@@ -20,13 +20,8 @@ export type LookOutcome =
 const NAMES_A_TURN = 64;
 
 /** Runs a LookTask: one outcome for each path, in order. Never rejects. */
-export async function lookAtAll({ paths }: LookTask): Promise<LookOutcome[]> {
-  const outcomes: LookOutcome[] = [];
-  for (const path of paths) {
-    if (outcomes.length % NAMES_A_TURN === NAMES_A_TURN - 1) await nextTurn();
-    outcomes.push(lookAtOne(path));
-  }
-  return outcomes;
+export function lookAtAll({ paths }: LookTask): Promise<LookOutcome[]> {
+  return inTurns(paths, NAMES_A_TURN, lookAtOne);
 }
 
 function lookAtOne(path: string): LookOutcome {

@@ -1,10 +1,10 @@
 /** Giving partials their final names without destroying what somebody else has put there since the plan was made. */
 import { linkSync, lstatSync, renameSync, unlinkSync, type BigIntStats } from 'node:fs';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { localStampOf, sameLocalStamp } from '../../manifest/local-stamp.js';
 import { toPlainError } from '../../model/errors.js';
 import { errnoOf, toNameError } from '../destination-error.js';
 import { fileOf, type MayReplace } from '../take-name.js';
+import { inTurns } from './in-turns.js';
 import type { NameToTake, TakeNameOutcome, TakeNamesTask } from './tasks.js';
 
 /** What a file system without hard links answers to `link`. */
@@ -14,13 +14,8 @@ const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV',
 const NAMES_A_TURN = 32;
 
 /** Runs a TakeNamesTask: one outcome for each name, in order. Never rejects. */
-export async function takeNames({ names }: TakeNamesTask): Promise<TakeNameOutcome[]> {
-  const outcomes: TakeNameOutcome[] = [];
-  for (const name of names) {
-    if (outcomes.length % NAMES_A_TURN === NAMES_A_TURN - 1) await nextTurn();
-    outcomes.push(outcomeOf(name));
-  }
-  return outcomes;
+export function takeNames({ names }: TakeNamesTask): Promise<TakeNameOutcome[]> {
+  return inTurns(names, NAMES_A_TURN, outcomeOf);
 }
 
 function outcomeOf({ partialPath, target, mayReplace, shown }: NameToTake): TakeNameOutcome {
