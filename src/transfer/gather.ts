@@ -4,7 +4,7 @@ import { encodeManifestLine, type ManifestEntry } from '../manifest/index.js';
 import type { Failure } from '../model/pull.js';
 import type { CallContext } from './api.js';
 import { Capped } from './capped.js';
-import { isOfPlan } from './journal.js';
+import { isOfPlan } from './line-fits.js';
 import { lastManifest, type LastManifest } from './last-manifest.js';
 import { RECORD_NAMES } from './layout.js';
 import { SortedLines } from './lines/sorted-lines.js';

@@ -2,7 +2,8 @@
 import { dirname, join } from 'node:path';
 import type { UnitRef } from './api.js';
 import { fsyncDir } from './durable-file.js';
-import { fetchedLine, isOfPlan } from './journal.js';
+import { fetchedLine } from './journal.js';
+import { isOfPlan } from './line-fits.js';
 import { dropPartial } from './partial.js';
 import type { PlanEntry } from './plan/page.js';
 import type { PullContext } from './pull-context.js';

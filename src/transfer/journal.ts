@@ -6,7 +6,6 @@
 import { randomBytes } from 'node:crypto';
 import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { samePin, type Pin } from '../model/object-entry.js';
 import type { SpecialKind } from '../model/special.js';
 import type { ManifestEntry } from '../manifest/manifest.js';
 import { toDestinationError } from './destination-error.js';
@@ -21,7 +20,6 @@ import {
   type PublishingLine,
   type SpecialLine,
 } from './journal-lines.js';
-import type { Replaceable } from './take-name.js';
 import { checkedLine, checkedText } from './thread/checked-lines.js';
 import { LineFiles } from './lines/line-files.js';
 import { MARKS, PathIndex } from './lines/path-index.js';
@@ -42,37 +40,6 @@ export type { FailedLine, FetchedLine, PublishingLine } from './journal-lines.js
 export interface JournalEntry extends FetchedLine {
   /** False: what it names must be hashed before it is believed. */
   readonly isTrusted: boolean;
-}
-
-/** What a plan expects of a journal line before it counts (rule 15). */
-export interface PlannedVersion {
-  readonly planId: string;
-  readonly pin?: Pin;
-  readonly sizeBytes?: number;
-}
-
-/**
- * Whether a line is of the planned version: path, pin and size equal. A file without a pin counts only within the
- * plan that fetched it: nothing tells whether the source changed since.
- */
-export function isOfPlan(line: FetchedLine | PublishingLine, planned: PlannedVersion): boolean {
-  if (planned.sizeBytes !== undefined && planned.sizeBytes !== line.entry.sizeBytes) return false;
-  if (line.planId === planned.planId) {
-    return planned.pin === undefined || samePin(planned.pin, line.entry.pin);
-  }
-  return samePin(planned.pin, line.entry.pin);
-}
-
-/**
- * Whether a file is the one that a line speaks of, by inode, mtime and size. The ctime is left out: a rename changes it, and
- * the line is written before.
- */
-export function isPublishedFile(entry: ManifestEntry, found: Replaceable): boolean {
-  return (
-    entry.sizeBytes === found.sizeBytes &&
-    entry.local?.inode === found.stamp.inode &&
-    entry.local.mtimeNs === found.stamp.mtimeNs
-  );
 }
 
 /** The file that this process writes. */

@@ -7,7 +7,7 @@ import { fromPlainError } from '../model/errors.js';
 import { errnoOf, toDestinationError } from './destination-error.js';
 import { makeFolderInside } from './durable-file.js';
 import { HeldFolder } from './held-folder.js';
-import { isPublishedFile } from './journal.js';
+import { isPublishedFile } from './line-fits.js';
 import { folderOf } from './plan/parents.js';
 import type { ThreadPool } from './pool.js';
 import { fileOf, lookAt } from './take-name.js';

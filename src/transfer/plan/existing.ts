@@ -5,13 +5,8 @@ import { reaches } from '../../model/level.js';
 import { sameStrongPin, type ObjectEntry, type Pin } from '../../model/object-entry.js';
 import type { PullRequest } from '../../model/pull.js';
 import { recordError } from '../held-folder.js';
-import {
-  isOfPlan,
-  isPublishedFile,
-  type Journal,
-  type JournalEntry,
-  type PublishingLine,
-} from '../journal.js';
+import type { Journal, JournalEntry, PublishingLine } from '../journal.js';
+import { isOfPlan, isPublishedFile } from '../line-fits.js';
 import type { Look } from '../looker.js';
 import type { Replaceable } from '../take-name.js';
 import type { LastManifest } from '../last-manifest.js';
