@@ -3,17 +3,15 @@
  * (`--local`, see service/worker-ipc.ts) or a cluster (`TEMPORAL_ADDRESS` and the rest of Temporal's own variables).
  * Its log is JSON on stderr; it writes nothing on stdout. SIGTERM and SIGINT drain it.
  */
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import type { Logger } from 'pino';
 import type { ClientOptions } from './client/types.js';
 import { readPayloadKeys } from './codec/payload-keys.js';
 import { environmentOf, readConfig, TRACE_VARIABLES, type Config } from './config.js';
-import { asWaybillError, WaybillError } from './model/errors.js';
+import { asWaybillError } from './model/errors.js';
 import { hideSecretLooking } from './model/secret-text.js';
 import { connectControl } from './service/control-client.js';
 import { UNEXPECTED } from './service/log-file.js';
@@ -22,113 +20,14 @@ import { serviceFiles } from './service/service-files.js';
 import { parseServiceMessage, type WorkerMessage } from './service/worker-ipc.js';
 import { PullCare } from './pull-care.js';
 import { openReach } from './transfer/reach.js';
-import { parseDuration } from './model/sizes.js';
+import { parseWorkerArguments, type WorkerConfig } from './worker-arguments.js';
 import { connectPatiently } from './worker-connect.js';
 import { createWorkerEngine, type WorkerEngineOptions } from './worker-engine.js';
-import { openWorkerLog, type LogFormat } from './worker-log.js';
+import { openWorkerLog } from './worker-log.js';
 import { startWorkerQueues } from './worker-queues.js';
 import { clusterReach } from './worker-reach.js';
 import { watchShare } from './worker-share.js';
 import { openTelemetry, type WorkerTelemetry } from './worker-telemetry.js';
-
-/** How a worker is started. */
-export interface WorkerConfig {
-  readonly connection: ClientOptions;
-  /** Serves `<prefix>-transfer.<site>` instead of `<prefix>-transfer`. */
-  readonly site?: string;
-  /** HOST:PORT where Prometheus finds the metrics; absent: nowhere. */
-  readonly metricsBind?: string;
-  /** HOST:PORT of `/healthz` and `/readyz`; absent: nowhere. */
-  readonly healthBind?: string;
-  /** How long units may go on once the worker was asked to end. */
-  readonly graceMs?: number;
-  readonly logFormat?: LogFormat;
-  /** Set by the local service. */
-  readonly local?: {
-    readonly stateDir: string;
-    readonly controlSocket: string;
-    readonly previousIdentity?: string;
-  };
-}
-
-const OPTIONS =
-  'state-dir address control-socket previous-identity namespace site metrics-bind health-bind grace log-format'.split(
-    ' ',
-  );
-
-/** What both kinds of worker may be asked for. */
-function commonConfig(text: (name: string) => string | undefined): Partial<WorkerConfig> {
-  const [metricsBind, healthBind, grace] = [
-    text('metrics-bind'),
-    text('health-bind'),
-    text('grace'),
-  ];
-  const format = text('log-format');
-  return {
-    ...(metricsBind === undefined ? {} : { metricsBind }),
-    ...(healthBind === undefined ? {} : { healthBind }),
-    ...(grace === undefined ? {} : { graceMs: parseDuration(grace) }),
-    ...(format === 'text' || format === 'json' ? { logFormat: format } : {}),
-  };
-}
-
-/** The command line of the script. Throws WB_USAGE. */
-export function parseWorkerArguments(argv: readonly string[]): WorkerConfig {
-  const options = Object.fromEntries(OPTIONS.map((name) => [name, { type: 'string' as const }]));
-  let values: Record<string, string | boolean | undefined>;
-  try {
-    const all = { ...options, local: { type: 'boolean' as const } };
-    values = parseArgs({ args: [...argv], options: all, strict: true }).values;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new WaybillError('WB_USAGE', `the worker's arguments: ${message}`, { cause: error });
-  }
-  const text = (name: string): string | undefined => {
-    const value = values[name];
-    return typeof value === 'string' ? value : undefined;
-  };
-  if (values['local'] !== true) return clusterConfig(text);
-  const [stateDir, address, controlSocket, previousIdentity] = [
-    text('state-dir'),
-    text('address'),
-    text('control-socket'),
-    text('previous-identity'),
-  ];
-  if (stateDir === undefined || address === undefined || controlSocket === undefined) {
-    throw new WaybillError('WB_USAGE', '--local needs --state-dir, --address, --control-socket');
-  }
-  const previous = previousIdentity === undefined ? {} : { previousIdentity };
-  return {
-    ...commonConfig(text),
-    connection: { address },
-    local: { stateDir, controlSocket, ...previous },
-  };
-}
-
-/** Temporal's own variables and profile say where the cluster is; flags say it first. */
-function clusterConfig(text: (name: string) => string | undefined): WorkerConfig {
-  const { connectionOptions, namespace } = loadClientConnectConfig();
-  const { tls, apiKey } = connectionOptions;
-  const address = text('address') ?? connectionOptions.address;
-  if (address === undefined) {
-    throw new WaybillError(
-      'WB_USAGE',
-      'which Temporal? Set TEMPORAL_ADDRESS, or use --address HOST:PORT',
-    );
-  }
-  const site = text('site');
-  const space = text('namespace') ?? namespace;
-  return {
-    ...commonConfig(text),
-    connection: {
-      address,
-      ...(space === undefined ? {} : { namespace: space }),
-      ...(tls === undefined || tls === null ? {} : { tls }),
-      ...(typeof apiKey === 'string' ? { apiKey } : {}),
-    },
-    ...(site === undefined ? {} : { site }),
-  };
-}
 
 type LocalConfig = NonNullable<WorkerConfig['local']>;
 

@@ -1,6 +1,7 @@
 /** `waybill worker`: serves the pulls of a Temporal cluster until it is stopped. */
 import { WaybillError } from '../../model/errors.js';
-import { parseWorkerArguments, runWorker as serve } from '../../worker.js';
+import { parseWorkerArguments } from '../../worker-arguments.js';
+import { runWorker as serve } from '../../worker.js';
 import { openWorkerLog } from '../../worker-log.js';
 import { textFlag, type CommandContext } from '../context.js';
 import { StopSwitch } from '../stop.js';
