@@ -100,11 +100,15 @@ export function pendingUnits(
   return (raw.pendingActivities ?? []).map((pending) => unitOf(client, workflowId, pending));
 }
 
-/** What the workers of these units say of their connections: each unit of a worker says the same, some a moment later. */
+/**
+ * What the workers of these units say of their connections: each unit of a worker says the same, some a moment later. While
+ * every unit waits for its next try, what they said last holds.
+ */
 export function concurrencyOf(units: readonly PendingUnit[]): Concurrency[] {
   const byWorker = new Map<string, Concurrency>();
+  const isAnyStarted = units.some(({ isStarted, beat }) => isStarted && beat?.c !== undefined);
   for (const { worker, isStarted, beat } of units) {
-    if (!isStarted || beat?.c === undefined) continue;
+    if (beat?.c === undefined || (isAnyStarted && !isStarted)) continue;
     const decisions = (beat.d ?? []).map(([time, text]) => ({ time, text }));
     const before = byWorker.get(worker)?.decisions[0]?.time ?? '';
     if (byWorker.has(worker) && (decisions[0]?.time ?? '') <= before) continue;

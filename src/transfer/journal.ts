@@ -4,7 +4,7 @@
  * only on the same host since the same boot, else the file that it names is hashed first.
  */
 import { randomBytes } from 'node:crypto';
-import { open, readdir, type FileHandle } from 'node:fs/promises';
+import { open, readdir, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SpecialKind } from '../model/special.js';
 import type { ManifestEntry } from '../manifest/manifest.js';
@@ -297,14 +297,25 @@ export class Journal {
   }
 
   private async readOthers(): Promise<void> {
-    const names = (await readdir(this.folder)).filter((name) => name.endsWith('.journal')).sort();
-    for (const name of names) {
+    for (const name of await this.namesByAge()) {
       if (this.ownNames.has(name)) continue;
       const path = join(this.folder, name);
       const file = this.others.get(name) ?? newJournalFile(this.files.add([path]));
       this.others.set(name, file);
       await this.read(path, file);
     }
+  }
+
+  /** The files in the order of their last lines: of two lines about a path the later one counts, whichever run wrote it. */
+  private async namesByAge(): Promise<string[]> {
+    const names = (await readdir(this.folder)).filter((name) => name.endsWith('.journal')).sort();
+    const aged = await Promise.all(
+      names.map(async (name) => {
+        const { mtimeMs } = await stat(join(this.folder, name));
+        return { name, mtimeMs };
+      }),
+    );
+    return aged.sort((one, other) => one.mtimeMs - other.mtimeMs).map(({ name }) => name);
   }
 
   private async read(path: string, file: JournalFile): Promise<void> {
@@ -349,6 +360,12 @@ export class Journal {
 
   private takeFetched({ planId, path, sizeBytes, place }: Fetched, isTrusted: boolean): void {
     const isOfPlan = planId === this.planId;
+    const known = this.fetchedLines.find(path);
+    // Two files may bear the same time: what the plan at hand brought is never older than what another did.
+    if (!isOfPlan && known !== undefined && this.fetchedLines.isMarked(known, MARKS.ofPlan)) {
+      this.publishingByPath.delete(path);
+      return;
+    }
     const marks = (isTrusted ? MARKS.trusted : 0) | (isOfPlan ? MARKS.ofPlan : 0);
     const before = this.fetchedLines.set(path, place, marks) ?? 0;
     if (isOfPlan && (before & MARKS.ofPlan) === 0) this.landedBytes += sizeBytes;
