@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { ERRORS, type ErrorCode } from '../../../src/model/errors.js';
-import { sendAll, type CutScript } from '../../helpers/cut-server.js';
+import { cut, sendAll, serveFile, type CutScript } from '../../helpers/cut-server.js';
 import type { RunOptions, WaybillRun } from '../../helpers/waybill.js';
 import { CASES } from './cases.js';
 import { openWorld, SECRET, type World } from './world.js';
@@ -78,9 +78,14 @@ const ZEROS = '0'.repeat(64);
 /** Of `one or two`. */
 const SUM = createHash('sha256').update('one or two').digest('hex');
 
+/** Another version at each request, and never whole. */
+const changing: CutScript = (request) =>
+  cut(serveFile(Buffer.from('one or two'), { etag: `"${request.index}"` })(request), 4);
+
 /** Files that fail, each with a class of its own, the most serious first (design 2). */
 const FAILING = [
   [6, 'wrong.bin', [ZEROS, sendAll('wrong')]],
+  [8, 'changed.bin', [SUM, changing]],
   [11, '../evil', [SUM, sendAll('one or two')]],
   [5, 'forbidden.bin', [SUM, { status: 403 }]],
   [4, 'gone.bin', [SUM, { status: 404 }]],
