@@ -9,14 +9,23 @@ export interface Run {
 const inOrder = (runs: readonly Run[]): Run[] =>
   [...runs].sort((a, b) => a.offsetBytes - b.offsetBytes);
 
-/** How far the file is covered from its start without a gap. */
-export function frontierOf(runs: readonly Run[]): number {
-  let end = 0;
-  for (const run of inOrder(runs)) {
-    if (run.offsetBytes > end) break;
-    end = Math.max(end, run.offsetBytes + run.lengthBytes);
+/** How far a file is covered from its start without a gap, while runs that do not overlap are added in any order. */
+export class Frontier {
+  private end = 0;
+  /** Runs behind a gap: where each begins and ends. */
+  private readonly ahead = new Map<number, number>();
+
+  get bytes(): number {
+    return this.end;
   }
-  return end;
+
+  add({ offsetBytes, lengthBytes }: Run): void {
+    if (lengthBytes > 0) this.ahead.set(offsetBytes, offsetBytes + lengthBytes);
+    for (let next = this.ahead.get(this.end); next !== undefined; next = this.ahead.get(this.end)) {
+      this.ahead.delete(this.end);
+      this.end = next;
+    }
+  }
 }
 
 /** All bytes of the runs, which must not overlap. */
@@ -43,4 +52,18 @@ export function gapsOf(runs: readonly Run[], sizeBytes: number, partBytes?: numb
   }
   close(sizeBytes);
   return gaps;
+}
+
+/** Runs that touch become one, as long as they lie in the same part. */
+export function joinRuns(runs: readonly Run[], partBytes: number): Run[] {
+  const joined: Run[] = [];
+  for (const run of inOrder(runs)) {
+    const last = joined.at(-1);
+    const touches = last !== undefined && last.offsetBytes + last.lengthBytes === run.offsetBytes;
+    if (touches && run.offsetBytes % partBytes !== 0) {
+      const { offsetBytes, lengthBytes } = last;
+      joined[joined.length - 1] = { offsetBytes, lengthBytes: lengthBytes + run.lengthBytes };
+    } else joined.push({ offsetBytes: run.offsetBytes, lengthBytes: run.lengthBytes });
+  }
+  return joined;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { asWaybillError, fromPlainError, WaybillError } from '../model/errors.js';
 import type { Pin } from '../model/object-entry.js';
 import type { CallContext } from './api.js';
-import { bytesOf, frontierOf, gapsOf, type Run } from './extents.js';
+import { bytesOf, Frontier, gapsOf, joinRuns, type Run } from './extents.js';
 import { dropPartial, openPartial, proveExtents, type PartialFile } from './partial.js';
 import type { PlanEntry } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
@@ -15,8 +15,14 @@ import { digestNames } from './thread/hashes.js';
 import type { Extent, Observed } from './thread/tasks.js';
 import { watchCell } from './watch-cell.js';
 
-/** A part, and so what one stream may have to fetch again after a kill. */
+/** A part: what one stream asks for at once. */
 export const PART_BYTES = 16 * 1024 * 1024;
+
+/** What one stream may have to fetch again after a kill: so much is recorded at once, of a huge file more. */
+export const RECORD_BYTES = 1024 * 1024;
+
+/** A sidecar has about so many lines at most. */
+const MAX_RECORDS = 16_384;
 
 /** Streams of one file at most. They help over long links; how many there are is what the source is found to be worth. */
 const MAX_STREAMS = 16;
@@ -72,8 +78,8 @@ class LargeAttempt {
   private readonly cell = new Cell();
   private readonly partial: PartialFile;
   private readonly isParallel: boolean;
-  /** Parts that are in place: fetched now, or proven. */
-  private readonly done: Run[] = [];
+  /** How far parts are in place: fetched now, or proven. */
+  private readonly frontier = new Frontier();
   private gaps: Run[] = [];
   /** Recorded parts that are being proven. */
   private claimedBytes = 0;
@@ -185,11 +191,11 @@ class LargeAttempt {
     const proven = await proveExtents(this.pull.pool, partialPath, recorded, this.cell, signal);
     const kept = new Set(proven);
     const damaged = recorded.filter((extent) => !kept.has(extent));
-    this.done.push(...proven);
+    for (const extent of proven) this.frontier.add(extent);
     this.claimedBytes -= bytesOf(damaged);
-    if (this.isParallel) this.gaps.push(...damaged);
+    if (this.isParallel) this.gaps.push(...joinRuns(damaged, PART_BYTES));
     else this.gaps = this.gapsBeside(proven);
-    this.cell.frontier = frontierOf(this.done);
+    this.cell.frontier = this.frontier.bytes;
   }
 
   private async fetchGaps(): Promise<void> {
@@ -242,13 +248,13 @@ class LargeAttempt {
         sidecarPath: this.partial.sidecarPath,
         offsetBytes: gap.offsetBytes,
         lengthBytes: gap.lengthBytes,
-        partBytes: PART_BYTES,
+        recordBytes: recordBytesOf(sizeBytes),
         sizeBytes,
         pin,
         movesFrontier: !this.isParallel,
       });
-      this.done.push({ offsetBytes: gap.offsetBytes, lengthBytes: outcome.lengthBytes });
-      this.cell.frontier = frontierOf(this.done);
+      this.frontier.add({ offsetBytes: gap.offsetBytes, lengthBytes: outcome.lengthBytes });
+      this.cell.frontier = this.frontier.bytes;
       if (outcome.kind === 'failed') {
         const failure = fromPlainError(outcome.error);
         this.isRangeRefused ||= outcome.isRangeRefused === true;
@@ -262,6 +268,13 @@ class LargeAttempt {
       this.pull.limits.permits.give(taken);
     }
   }
+}
+
+/** Every part is whole records; of a file so large that the lines would be many, a part is one. */
+function recordBytesOf(sizeBytes: number): number {
+  let bytes = RECORD_BYTES;
+  while (bytes < PART_BYTES && sizeBytes / bytes > MAX_RECORDS) bytes *= 2;
+  return bytes;
 }
 
 function modifiedAtOf(file: LargeFile): { modifiedAt?: string } {

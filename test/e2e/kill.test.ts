@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { PART_BYTES } from '../../src/transfer/fetch-large.js';
+import { RECORD_BYTES } from '../../src/transfer/fetch-large.js';
 import { startNginx, type Nginx } from '../helpers/nginx.js';
 import { scratchFolder } from '../helpers/processes.js';
 import { digestsOfTree, expectedDigests, writeTree, type TreeFile } from '../helpers/tree.js';
@@ -135,8 +135,8 @@ describe(`kill -9 during a pull, seed ${SEED}`, () => {
     expect(await digestsOfTree(to)).toEqual(expectedDigests(files));
     const total = files.reduce((sum, file) => sum + file.sizeBytes, 0);
     const twice = nginx.bytesServed() - servedBefore - total;
-    // Parts in flight and what lay in the sockets, for each kill; pages of the index come on top.
-    const perKill = STREAMS * (PART_BYTES + 4 * MiB) + 4 * PACK_BYTES;
+    // What was not recorded yet and what lay in the sockets, for each kill; pages of the index come on top.
+    const perKill = STREAMS * (RECORD_BYTES + 4 * MiB) + 4 * PACK_BYTES;
     expect(twice).toBeLessThan(kills * perKill + 16 * MiB);
   }
 

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { readSidecar } from '../../src/transfer/sidecar.js';
-import { appendExtent } from '../../src/transfer/thread/append-extent.js';
+import { ExtentLog } from '../../src/transfer/thread/append-extent.js';
 import { Cell } from '../../src/transfer/thread/cell.js';
 import { hashExtents } from '../../src/transfer/thread/hash-file.js';
 import { keyOf, PartMac } from '../../src/transfer/thread/part-mac.js';
@@ -56,8 +56,10 @@ describe('the digest of a part', () => {
     const place = { offsetBytes: 0, lengthBytes: PART.length };
     const sha256 = createHash('sha256').update(PART).digest('hex');
     const mac = macOf(PART, 65_536);
-    appendExtent(sidecarPath, { ...place, sha256 });
-    appendExtent(sidecarPath, { ...place, offsetBytes: PART.length, mac });
+    const log = new ExtentLog(sidecarPath);
+    log.append({ ...place, sha256 });
+    log.append({ ...place, offsetBytes: PART.length, mac });
+    log.close();
     const { extents } = readSidecar(sidecarPath);
     expect(extents).toHaveLength(2);
     const digests = async (second: Buffer): Promise<unknown> => {

@@ -9,7 +9,7 @@ import { toDestinationError } from '../destination-error.js';
 import { Pace } from './pace.js';
 import { PartMac } from './part-mac.js';
 import { PositionedWriter } from './positioned-writer.js';
-import { appendExtent } from './append-extent.js';
+import { ExtentLog } from './append-extent.js';
 import { stopSignalOf } from './stop-signal.js';
 import type { FetchRangeOutcome, FetchRangeTask, Observed } from './tasks.js';
 
@@ -48,6 +48,7 @@ class PartWriter {
   private hash = new PartMac();
   private partStart: number;
   private readonly writer: PositionedWriter;
+  private readonly log: ExtentLog;
   /** False: parts are hashed for nobody, and a kill means from the start again. */
   isRecording = true;
 
@@ -59,13 +60,14 @@ class PartWriter {
   ) {
     this.partStart = positionBytes;
     this.writer = new PositionedWriter(fd, task.partialPath, positionBytes);
+    this.log = new ExtentLog(task.sidecarPath);
   }
 
   push(chunk: Buffer): void {
     this.cell.addBytes(chunk.length);
     let rest = chunk;
     while (rest.length > 0) {
-      const untilBoundary = this.task.partBytes - (this.positionBytes % this.task.partBytes);
+      const untilBoundary = this.task.recordBytes - (this.positionBytes % this.task.recordBytes);
       const piece = rest.subarray(0, untilBoundary);
       this.hash.update(piece);
       this.writer.push(piece);
@@ -82,14 +84,17 @@ class PartWriter {
     this.writer.flush();
     const mac = this.hash.digest();
     try {
-      if (this.isRecording)
-        appendExtent(this.task.sidecarPath, { offsetBytes: this.partStart, lengthBytes, mac });
+      if (this.isRecording) this.log.append({ offsetBytes: this.partStart, lengthBytes, mac });
     } catch (error) {
       throw toDestinationError(error, 'record a part', this.task.sidecarPath);
     }
     if (this.task.movesFrontier) this.cell.frontier = this.positionBytes;
     this.hash = new PartMac();
     this.partStart = this.positionBytes;
+  }
+
+  close(): void {
+    this.log.close();
   }
 }
 
@@ -177,6 +182,7 @@ async function fetchInto(work: RangeWork): Promise<FetchRangeOutcome> {
       ...(isRangeRefused ? { isRangeRefused } : {}),
     };
   } finally {
+    parts.close();
     // Whether the bytes reach the disk is what the flush of the whole file tells.
     closeQuietly(fd);
   }

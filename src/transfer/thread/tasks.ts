@@ -65,7 +65,7 @@ export type WholeFileOutcome =
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'stopped' };
 
-/** Fetches a range of one object into its partial at the same offset, and records each finished part. */
+/** Fetches a range of one object into its partial at the same offset, and records what has come. */
 export interface FetchRangeTask extends SourceOfTask {
   readonly cell: SharedArrayBuffer;
   readonly sourcePath: string;
@@ -73,8 +73,8 @@ export interface FetchRangeTask extends SourceOfTask {
   readonly sidecarPath: string;
   readonly offsetBytes: number;
   readonly lengthBytes: number;
-  /** A part is recorded every so many bytes; a multiple of it ends at the object's end. */
-  readonly partBytes: number;
+  /** What came is recorded every so many bytes; a multiple of it ends at the object's end. */
+  readonly recordBytes: number;
   readonly sizeBytes: number;
   readonly pin?: Pin;
   /** The range is one of a single stream from the front: the hash follows it directly. */
