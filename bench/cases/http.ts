@@ -3,6 +3,7 @@ import { writeTree } from '../../test/helpers/tree.js';
 import { startNginx, type Nginx } from '../../test/helpers/nginx.js';
 import type { BenchCase } from '../lib/case.js';
 import { httpPeers } from '../lib/peers.js';
+import { engineAlone } from '../lib/waybill-side.js';
 import type { World } from '../lib/world.js';
 
 const MiB = 1024 * 1024;
@@ -26,7 +27,13 @@ export function httpLarge(name: string, sizeMiB: number): BenchCase {
       const brings = { files: 1, bytes: sizeBytes };
       const sides = await world.sides();
       const own = sides.map((side) => side.puller(url, { brings }));
-      return { contenders: [...own, ...(await httpPeers(world.peers, url, { brings }))] };
+      return {
+        contenders: [
+          ...own,
+          engineAlone(url, { brings }),
+          ...(await httpPeers(world.peers, url, { brings })),
+        ],
+      };
     },
   };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { scrubbedEnv } from '../../test/helpers/processes.js';
 import { contentOf } from '../../test/helpers/tree.js';
 import type { BenchCase } from '../lib/case.js';
+import { engineAlone } from '../lib/waybill-side.js';
 
 export function localMany(name: string, shape: { count: number; sizeBytes: number }): BenchCase {
   const { sizeBytes } = shape;
@@ -24,6 +25,7 @@ export function localMany(name: string, shape: { count: number; sizeBytes: numbe
       return {
         contenders: [
           ...sides.map((side) => side.puller(root, { brings })),
+          engineAlone(root, { brings }),
           await world.peers.rclone({
             suffix: '--transfers 32',
             args: ({ folder }) => ['copy', '--transfers', '32', root, folder],

@@ -2,6 +2,7 @@
 import { startMlflow } from '../../test/helpers/mlflow.js';
 import type { BenchCase } from '../lib/case.js';
 import { minioOf, putLarge, putMany } from '../lib/s3-source.js';
+import { engineAlone } from '../lib/waybill-side.js';
 
 const BUCKET = 'mlflow';
 
@@ -33,10 +34,12 @@ export function mlflowRun(
       else await putMany(minio, BUCKET, prefix, shape);
       const brings = { files: shape.count, bytes: shape.count * shape.sizeBytes };
       const { env } = mlflow;
+      const source = `runs:/${run.runId}/data`;
       const sides = await world.sides();
       return {
         contenders: [
-          ...sides.map((side) => side.puller(`runs:/${run.runId}/data`, { env, brings })),
+          ...sides.map((side) => side.puller(source, { env, brings })),
+          engineAlone(source, { env, brings }),
           await world.peers.mlflow({
             args: ({ folder }) => ['-r', run.runId, '-a', 'data', '-d', folder],
             env,

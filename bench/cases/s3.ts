@@ -2,6 +2,7 @@
 import type { BenchCase, Contender } from '../lib/case.js';
 import { rcloneS3 } from '../lib/peers.js';
 import { minioOf, putLarge, putMany } from '../lib/s3-source.js';
+import { engineAlone } from '../lib/waybill-side.js';
 import type { World } from '../lib/world.js';
 import type { Minio } from '../../test/helpers/minio.js';
 
@@ -20,6 +21,7 @@ export async function s3Contenders(
   const source = rcloneS3(endpoint, path);
   return [
     ...(await world.sides()).map((side) => side.puller(`s3://${path}`, { env, brings })),
+    engineAlone(`s3://${path}`, { env, brings }),
     await rclone({
       suffix: '--transfers 64',
       args: ({ folder }) => ['copy', '--transfers', '64', '--checkers', '64', source, folder],

@@ -3,13 +3,16 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readServiceRecord } from '../../src/service/service-record.js';
+import { MEMORY_SETTINGS } from '../../src/service/child-settings.js';
 import { serviceFiles } from '../../src/service/service-files.js';
+import { WORKER_FLAGS } from '../../src/service/worker-child.js';
 import { cacheFolder } from '../../test/helpers/cache.js';
 import { scrubbedEnv } from '../../test/helpers/processes.js';
 import { runWaybill } from '../../test/helpers/waybill.js';
 import type { Command, Contender } from './case.js';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const ALONE = fileURLToPath(new URL('./engine-alone.js', import.meta.url));
 
 export interface WaybillSide {
   /** `waybill`, or `waybill (folder)`. */
@@ -33,6 +36,21 @@ export interface WaybillSide {
   warmUp(): Promise<void>;
   /** `down --force`. */
   close(): Promise<void>;
+}
+
+/** The engine of this checkout in one process of its own, without Temporal; with the settings that a worker has. */
+export function engineAlone(
+  uri: string,
+  { env = {}, brings }: { env?: Readonly<Record<string, string>> } & Pick<Contender, 'brings'>,
+): Contender {
+  return {
+    name: 'its engine without Temporal',
+    command: ({ folder }) => ({
+      argv: [process.execPath, ...WORKER_FLAGS, ALONE, uri, `${folder}/`],
+      env: scrubbedEnv({ ...MEMORY_SETTINGS, ...env }),
+    }),
+    ...(brings === undefined ? {} : { brings }),
+  };
 }
 
 /** `base` is an empty folder; `checkout` another Waybill's, built. Starts nothing. */

@@ -12,7 +12,7 @@ import {
  * A small young generation is collected often, so that buffers outside the heap go early; and V8 keeps less code
  * around. Together the worker stays some 80 MB smaller, for a pull of 2 GiB as for one of thousands of files.
  */
-const WORKER_FLAGS = ['--max-semi-space-size=4', '--optimize-for-size'];
+export const WORKER_FLAGS = ['--max-semi-space-size=4', '--optimize-for-size'];
 
 /**
  * Starts it, in a session of its own: a Ctrl-C in the terminal is for the command, which pauses the pull. Its
