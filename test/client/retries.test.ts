@@ -15,6 +15,21 @@ describe('the retries of calls to Temporal', () => {
     expect(retries.options.retryableDecider(1, status)).toBe(false);
   });
 
+  it.each([
+    ['were due while the process was busy', 5],
+    ['come due after it was busy', 60],
+  ])('end after those that %s', async (_when, delayMs) => {
+    const retries = new Retries({
+      retryableDecider: () => true,
+      delayFunction: () => delayMs,
+    });
+    let isMade = false;
+    setTimeout(() => (isMade = true), retries.options.delayFunction(1, status));
+    for (const until = performance.now() + 40; performance.now() < until;);
+    await retries.end();
+    expect(isMade).toBe(true);
+  });
+
   it('end at once where nothing is scheduled', async () => {
     await expect(new Retries().end()).resolves.toBeUndefined();
   });
