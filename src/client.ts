@@ -22,6 +22,7 @@ import { engineIdOf } from './client/engine-id.js';
 import { findPull, listPulls } from './client/find.js';
 import { handBackWork } from './client/hand-back.js';
 import { isWorkerPolling, livePollersOf, pollersOf } from './client/pollers.js';
+import { KeptCounts } from './client/kept-counts.js';
 import { Ratchet } from './client/ratchet.js';
 import { Retries } from './client/retries.js';
 import { queuesOf, replacePull, startPull } from './client/start.js';
@@ -62,13 +63,12 @@ const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 
 /** A connection to one namespace of one Temporal. */
 export class WaybillClient {
-  private readonly ratchet = new Ratchet();
-
   private constructor(
     private readonly connection: Connection,
     private readonly client: Client,
     private readonly queuePrefix: string,
     private readonly retries: Retries,
+    private readonly ratchet: Ratchet,
   ) {}
 
   /** Connects. Throws WB_TEMPORAL_UNREACHABLE, or WB_UNAUTHENTICATED where Temporal refuses the sign-in. */
@@ -90,7 +90,10 @@ export class WaybillClient {
         identity: options.identity ?? `${hostname()}/${process.pid}/client`,
         ...converterOptions(options),
       });
-      return new WaybillClient(connection, client, options.queuePrefix ?? 'waybill', retries);
+      const kept =
+        options.keptCounts === undefined ? undefined : new KeptCounts(options.keptCounts);
+      const prefix = options.queuePrefix ?? 'waybill';
+      return new WaybillClient(connection, client, prefix, retries, new Ratchet(kept));
     } catch (error) {
       const known = translate(error, `connect to Temporal at ${address}`);
       if (known.code !== 'WB_UNEXPECTED') throw known;
@@ -107,7 +110,7 @@ export class WaybillClient {
     return startPull(this.client, this.queuePrefix, request, options);
   }
 
-  /** How the latest run of a pull is. Its counts never go back, as long as this client lives. */
+  /** How the latest run of a pull is. Its counts never go back, as long as this client lives, or at all with `keptCounts`. */
   status(pullId: string): Promise<PullStatus> {
     return readStatus(this.client, this.ratchet, pullId);
   }

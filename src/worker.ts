@@ -66,6 +66,7 @@ function answerService(care: PullCare, log: Logger): void {
   process.on('message', (value: unknown) => {
     const asked = parseServiceMessage(value);
     if (asked === undefined) return;
+    tell({ type: 'alive' });
     care.look().then(
       (openPulls) => tell({ type: 'busy', openPulls, question: asked.question }),
       // Without an answer the service keeps what it knew.
@@ -89,6 +90,12 @@ function currentConfig(log: Logger): () => Config {
     }
     return good;
   };
+}
+
+/** What the worker of the local service shares with the commands. */
+function localOptions({ stateDir }: LocalConfig): Pick<ClientOptions, 'payloadKey' | 'keptCounts'> {
+  const { payloadKey, keptCounts } = serviceFiles(stateDir);
+  return { payloadKey: readOrMakeKey(payloadKey), keptCounts };
 }
 
 /** The keys with which the cluster is told everything encrypted, where the configuration names them. */
@@ -130,7 +137,7 @@ async function serve(
   const connection =
     local === undefined
       ? { ...reached, ...encryptionOf(readConfig()) }
-      : { ...reached, payloadKey: readOrMakeKey(serviceFiles(local.stateDir).payloadKey) };
+      : { ...reached, ...localOptions(local) };
   const client = await connectPatiently({
     connection: { ...connection, identity },
     isLocal: local !== undefined,

@@ -94,11 +94,13 @@ class Watcher {
     }
     const limitMs = NO_WORKER_AFTER_MS[session.isLocal ? 'local' : 'cluster'];
     if (performance.now() - this.waitingSinceMs < limitMs) return;
+    this.waitingSinceMs = performance.now();
+    // One that is at its limits asks late; one that hangs is ended and started again by the service.
+    if (await session.isWorkerUp().catch(() => false)) return;
     const { workflows, transfer } = session.client.queues(this.options.site);
     const found = await Promise.all(
       [workflows, transfer].map((queue) => session.client.isWorkerPolling(queue)),
     );
-    this.waitingSinceMs = performance.now();
     if (found.every(Boolean)) return;
     throw noWorker(session, this.options, limitMs);
   }

@@ -17,6 +17,8 @@ export interface Session {
   readonly uiAddress: string | undefined;
   /** Where a local worker writes its log. */
   readonly workerLog: string | undefined;
+  /** Whether the local service has a worker that runs, however busy it is; of a cluster nobody knows. */
+  isWorkerUp(): Promise<boolean>;
   /** Hands secrets to the local service; their fingerprint goes into the request (rule 2). */
   putCredentials(secrets: Readonly<Record<string, string>>): Promise<string>;
   /** Settles when the local service is gone; never on a cluster. */
@@ -58,7 +60,8 @@ async function openLocal(
   let client: WaybillClient;
   try {
     const payloadKey = readOrMakeKey(files.payloadKey);
-    client = await Client.connect({ address: handle.address, payloadKey });
+    const { keptCounts } = files;
+    client = await Client.connect({ address: handle.address, payloadKey, keptCounts });
   } catch (error) {
     await handle.close();
     throw error;
@@ -74,6 +77,8 @@ function localSession(client: WaybillClient, handle: ServiceHandle, workerLog: s
     label: 'local service',
     uiAddress: handle.uiAddress,
     workerLog,
+    isWorkerUp: async () =>
+      (await handle.control.status({ fresh: false })).worker.state === 'ready',
     putCredentials: (secrets) => handle.control.putCredentials(secrets),
     lost: handle.lost,
     close: async () => {
@@ -96,6 +101,7 @@ async function openCluster(choice: TemporalChoice & { kind: 'cluster' }): Promis
     label: `Temporal at ${choice.address}`,
     uiAddress: undefined,
     workerLog: undefined,
+    isWorkerUp: () => Promise.resolve(false),
     putCredentials: () =>
       Promise.reject(
         new WaybillError('WB_USAGE', 'a cluster takes no credentials from here; use --connection'),

@@ -1,5 +1,6 @@
 /** Progress as people see it: counts that never go back while a pull runs. */
 import type { PullProgress } from '../model/pull.js';
+import { countsOf, type Counts, type KeptCounts } from './kept-counts.js';
 
 /** Before the first answer. */
 export function emptyProgress(startedAt: string): PullProgress {
@@ -25,35 +26,57 @@ export function emptyProgress(startedAt: string): PullProgress {
 export class Ratchet {
   private readonly highest = new Map<string, PullProgress>();
 
-  constructor(private readonly capacity = 64) {}
+  /** @param kept what other commands of this user have shown */
+  constructor(
+    private readonly kept?: KeptCounts,
+    private readonly capacity = 64,
+  ) {}
 
   /** The last progress shown for a run. */
   last(runId: string): PullProgress | undefined {
     return this.highest.get(runId);
   }
 
-  /** The progress to show for what was just seen. */
+  /** The progress to show for what was just seen of a run that goes on. */
   raise(runId: string, seen: PullProgress): PullProgress {
-    const before = this.highest.get(runId) ?? seen;
-    const filesPlanned = Math.max(before.filesPlanned, seen.filesPlanned);
-    const bytesPlanned = Math.max(before.bytesPlanned, seen.bytesPlanned);
-    const isPlanComplete = before.isPlanComplete || seen.isPlanComplete;
-    const bytesDone = Math.max(before.bytesDone, seen.bytesDone);
-    const shown: PullProgress = {
-      ...seen,
-      filesPlanned,
-      bytesPlanned,
-      isPlanComplete,
-      filesDone: Math.max(before.filesDone, seen.filesDone),
-      bytesDone: isPlanComplete && bytesPlanned > 0 ? Math.min(bytesDone, bytesPlanned) : bytesDone,
-      filesKept: Math.max(before.filesKept, seen.filesKept),
-      filesFailed: Math.max(before.filesFailed, seen.filesFailed),
-      retries: Math.max(before.retries, seen.retries),
-    };
+    const kept = this.kept?.read(runId);
+    const shown = this.remember(runId, kept === undefined ? seen : higher(kept, seen));
+    const counts = countsOf(shown);
+    if (JSON.stringify(counts) !== JSON.stringify(kept)) this.kept?.write(runId, counts);
+    return shown;
+  }
+
+  /** As `raise`, for a run that has ended: what others have shown counts no more. */
+  end(runId: string, seen: PullProgress): PullProgress {
+    this.kept?.drop(runId);
+    return this.remember(runId, seen);
+  }
+
+  private remember(runId: string, seen: PullProgress): PullProgress {
+    const shown = higher(this.highest.get(runId) ?? seen, seen);
     this.highest.delete(runId);
     this.highest.set(runId, shown);
     const oldest = this.highest.keys().next();
     if (this.highest.size > this.capacity && !oldest.done) this.highest.delete(oldest.value);
     return shown;
   }
+}
+
+/** What was seen, with counts that are no lower than those before. */
+function higher(before: Counts, seen: PullProgress): PullProgress {
+  const filesPlanned = Math.max(before.filesPlanned, seen.filesPlanned);
+  const bytesPlanned = Math.max(before.bytesPlanned, seen.bytesPlanned);
+  const isPlanComplete = before.isPlanComplete || seen.isPlanComplete;
+  const bytesDone = Math.max(before.bytesDone, seen.bytesDone);
+  return {
+    ...seen,
+    filesPlanned,
+    bytesPlanned,
+    isPlanComplete,
+    filesDone: Math.max(before.filesDone, seen.filesDone),
+    bytesDone: isPlanComplete && bytesPlanned > 0 ? Math.min(bytesDone, bytesPlanned) : bytesDone,
+    filesKept: Math.max(before.filesKept, seen.filesKept),
+    filesFailed: Math.max(before.filesFailed, seen.filesFailed),
+    retries: Math.max(before.retries, seen.retries),
+  };
 }

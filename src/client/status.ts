@@ -1,25 +1,18 @@
 /** Puts the status of a pull together: the root's totals, the open shards, and the heartbeats of what is in flight. */
-import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import {
   NO_WORKER_ANSWERS,
   type InFlight,
   type PullProgress,
   type PullStatus,
 } from '../model/pull.js';
-import { MAX_SHOWN_FAILURES } from '../model/caps.js';
-import { WaybillError } from '../model/errors.js';
-import { QUERIES, type UnitTotals } from '../workflows/messages.js';
+import { QUERIES } from '../workflows/messages.js';
 import { resultOf } from './ended.js';
-import { concurrencyOf, inFlightOf, pendingUnits, type PendingUnit } from './in-flight.js';
+import { concurrencyOf, inFlightOf, type PendingUnit } from './in-flight.js';
+import { ask, describe, lookAt } from './look.js';
 import { emptyProgress, type Ratchet } from './ratchet.js';
 import { reach } from './translate.js';
-import { memoOf, queryTrusted } from './trust.js';
-
-/** A query that no worker answers within this is left out of this look. */
-const QUERY_DEADLINE_MS = 2_500;
-
-/** A Temporal that does not answer for so long is said not to be reached. */
-const DESCRIBE_DEADLINE_MS = 3_000;
+import { memoOf } from './trust.js';
 
 /** An activity that waits longer than this for a worker, while none is running, is said. */
 const WAITING_IS_SAID_AFTER_MS = 5_000;
@@ -34,47 +27,6 @@ export function stateOf(name: string): PullStatus['state'] {
   if (name === 'CANCELLED') return 'cancelled';
   if (name === 'FAILED' || name === 'TERMINATED' || name === 'TIMED_OUT') return 'failed';
   return 'unknown';
-}
-
-async function ask<T>(client: Client, workflowId: string, query: string): Promise<T | undefined> {
-  try {
-    return await client.withDeadline(Date.now() + QUERY_DEADLINE_MS, () =>
-      queryTrusted<T>(client.workflow.getHandle(workflowId), query),
-    );
-  } catch (error) {
-    if (error instanceof WaybillError) throw error;
-    // No worker, or a shard that ended meanwhile: the look goes on without it, and the ratchet bridges the gap.
-    return undefined;
-  }
-}
-
-/** Within a deadline: the connection itself would silently try for ten seconds. */
-function describe(client: Client, workflowId: string): Promise<WorkflowExecutionDescription> {
-  return client.withDeadline(Date.now() + DESCRIBE_DEADLINE_MS, () =>
-    client.workflow.getHandle(workflowId).describe(),
-  );
-}
-
-async function describeQuietly(
-  client: Client,
-  workflowId: string,
-): Promise<WorkflowExecutionDescription | undefined> {
-  try {
-    return await describe(client, workflowId);
-  } catch {
-    return undefined;
-  }
-}
-
-function addTotals(progress: PullProgress, totals: UnitTotals): PullProgress {
-  return {
-    ...progress,
-    filesDone: progress.filesDone + totals.filesDone,
-    bytesDone: progress.bytesDone + totals.bytesDone,
-    filesFailed: progress.filesFailed + totals.filesFailed,
-    failures: [...progress.failures, ...totals.failures].slice(0, MAX_SHOWN_FAILURES),
-    retries: progress.retries + totals.retries,
-  };
 }
 
 const FETCHES: readonly string[] = ['fetchFile', 'fetchPack'];
@@ -111,32 +63,6 @@ function isWaiting(units: readonly PendingUnit[]): boolean {
   );
 }
 
-/** What the root and its open shards answered. */
-interface Look {
-  readonly progress: PullProgress | undefined;
-  readonly units: readonly PendingUnit[];
-}
-
-async function lookAt(client: Client, pullId: string): Promise<Look> {
-  // Queries before the descriptions: a unit that ends in between is missed once instead of counted twice.
-  const [root, shardIds] = await Promise.all([
-    ask<PullProgress>(client, pullId, QUERIES.progress),
-    ask<string[]>(client, pullId, QUERIES.openShards),
-  ]);
-  const shards = await Promise.all(
-    (shardIds ?? []).map((id) => ask<UnitTotals>(client, id, QUERIES.shardTotals)),
-  );
-  const described = await Promise.all(
-    [pullId, ...(shardIds ?? [])].map((id) => describeQuietly(client, id)),
-  );
-  const units = described.flatMap((found) =>
-    found === undefined ? [] : pendingUnits(client, found),
-  );
-  if (root === undefined) return { progress: undefined, units };
-  const totals = shards.filter((shard) => shard !== undefined);
-  return { progress: totals.reduce(addTotals, root), units };
-}
-
 /**
  * The status of the latest run of a pull, running or ended.
  * @throws WB_NOT_FOUND, WB_TEMPORAL_UNREACHABLE
@@ -153,7 +79,7 @@ export async function readStatus(
   const known = ratchet.last(runId) ?? emptyProgress(description.startTime.toISOString());
   const base = { pullId, runId, state, source: memo.source, destination: memo.destination };
   if (state === 'running') {
-    const look = await lookAt(client, pullId);
+    const look = await lookAt(client, description);
     const seen = look.progress ?? {
       ...known,
       phase: 'waiting for a worker' as const,
@@ -180,7 +106,7 @@ export async function readStatus(
   const last =
     state === 'cancelled' ? await ask<PullProgress>(client, pullId, QUERIES.progress) : undefined;
   const result = await resultOf(ended, memo.destination, last ?? known);
-  const progress: PullProgress = ratchet.raise(runId, {
+  const progress: PullProgress = ratchet.end(runId, {
     ...(last ?? known),
     phase: 'done',
     isPlanComplete: result.ok || known.isPlanComplete,

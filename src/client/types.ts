@@ -25,6 +25,8 @@ export interface ClientOptions {
    * is not believed. Absent on a cluster, which has a sign-in of its own.
    */
   readonly payloadKey?: Buffer;
+  /** A folder in which clients leave the counts that they have shown, so that the next one shows no less. */
+  readonly keptCounts?: string;
   /** On a cluster: what is told Temporal is encrypted with these; every client and worker has the same. */
   readonly encryption?: PayloadKeys;
 }

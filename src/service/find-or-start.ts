@@ -26,6 +26,8 @@ export interface FindOrStartOptions {
   readonly idleAfterMs?: number | undefined;
   /** Where the worker of a service that is started now shows its metrics. */
   readonly metricsBind?: string | undefined;
+  /** A silent worker is started again after this time; default a minute. */
+  readonly workerSilentMs?: number | undefined;
   /** Another worker's script, for tests. */
   readonly workerScript?: string | undefined;
 }
@@ -104,6 +106,7 @@ async function start(options: FindOrStartOptions): Promise<StartedService | unde
       workerScript: options.workerScript ?? fileURLToPath(new URL('../worker.js', import.meta.url)),
       ...(options.metricsBind === undefined ? {} : { metricsBind: options.metricsBind }),
       idleAfterMs: options.idleAfterMs ?? IDLE_AFTER_MS,
+      ...(options.workerSilentMs === undefined ? {} : { workerSilentMs: options.workerSilentMs }),
     },
   });
 }

@@ -9,6 +9,8 @@ const serviceArgumentsSchema = z.strictObject({
   serverVersion: z.string().regex(/^[\w.+-]{1,64}$/u),
   workerScript: z.string().min(1),
   idleAfterMs: z.coerce.number().nonnegative(),
+  /** A worker that says nothing for so long is ended and started again; absent: a minute. */
+  workerSilentMs: z.coerce.number().positive().exactOptional(),
   /** Where its worker shows its metrics; absent: nowhere. */
   metricsBind: z.string().exactOptional(),
 });
@@ -26,6 +28,7 @@ const NAMES = {
   serverVersion: 'server-version',
   workerScript: 'worker-script',
   idleAfterMs: 'idle-after-ms',
+  workerSilentMs: 'worker-silent-ms',
   metricsBind: 'metrics-bind',
 } as const satisfies Record<keyof ServiceArguments, string>;
 
@@ -35,6 +38,9 @@ export function formatServiceArguments(args: ServiceArguments): string[] {
     ...['--state-dir', args.stateDir, '--mode', args.mode, '--temporal-cli', args.temporalCli],
     ...['--server-version', args.serverVersion, '--worker-script', args.workerScript],
     ...['--idle-after-ms', String(args.idleAfterMs)],
+    ...(args.workerSilentMs === undefined
+      ? []
+      : ['--worker-silent-ms', String(args.workerSilentMs)]),
     ...(args.metricsBind === undefined ? [] : ['--metrics-bind', args.metricsBind]),
   ];
 }

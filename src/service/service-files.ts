@@ -36,6 +36,8 @@ export interface ServiceFiles {
   readonly workerLog: string;
   /** The pulls that the worker has seen running, for the day on which the database is lost (rule 5). */
   readonly openPulls: string;
+  /** The counts of running pulls as they were last shown; a folder. */
+  readonly keptCounts: string;
   /** Which destinations lie on a mounted share (rule 7). */
   readonly mounts: string;
   /** The key behind the fingerprints of credentials, mode 0600. */
@@ -62,6 +64,7 @@ export function serviceFiles(stateDir: string): ServiceFiles {
     serviceLog: join(folder, 'service.log'),
     temporalLog: join(folder, 'temporal.log'),
     workerLog: join(folder, 'worker.log'),
+    keptCounts: join(folder, 'counts'),
     openPulls: join(folder, 'pulls.json'),
     mounts: join(folder, 'mounts.json'),
     fingerprintKey: join(folder, 'credentials.key'),

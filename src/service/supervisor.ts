@@ -12,6 +12,7 @@ import type { ServiceArguments } from './service-arguments.js';
 import { removeFile, serviceFiles, type ServiceFiles } from './service-files.js';
 import { writeServiceRecord } from './service-record.js';
 import { watchForSickness } from './sickness.js';
+import { Silence } from './silence.js';
 import type { StartLock } from './start-lock.js';
 import { ownIdentity } from './take-over.js';
 import {
@@ -23,8 +24,9 @@ import {
 import { probeTemporal } from './temporal-probe.js';
 import { OWN_NUMBERS, type Meeting } from './meeting.js';
 import { readBuild, readWaybillVersion } from './version.js';
-import { askHowBusy, listenToWorker, spawnWorker } from './worker-child.js';
+import { listenToWorker, spawnWorker } from './worker-child.js';
 import type { WorkerMessage } from './worker-ipc.js';
+import { WorkerTalk } from './worker-talk.js';
 
 export interface SupervisorDeps {
   readonly args: ServiceArguments;
@@ -42,9 +44,9 @@ const WORKER_GRACE_MS = 15_000;
 const TEMPORAL_GRACE_MS = 5_000;
 /** A command waits for the end of its inline service; the database is made to survive a killed server. */
 const INLINE_TEMPORAL_GRACE_MS = 0;
+/** Half of it costs a worker its attempts: its heartbeats have stopped. */
+const WORKER_SILENT_MS = 60_000;
 const LOG_CHECK_MS = 30_000;
-/** A worker of a busy host: what it said before may be of a pull that has ended since. */
-const BUSY_ANSWER_MS = 5_000;
 const SICK_PROBE_MS = 10_000;
 /** One read of what was logged since the last start. */
 const DAMAGE_CHECK_MS = 2_000;
@@ -55,6 +57,8 @@ export class Supervisor {
   readonly stopped: Promise<void>;
   readonly #files: ServiceFiles;
   readonly #idle: IdleClock;
+  readonly #lookMs: number;
+  readonly #talk: WorkerTalk;
   readonly #temporal: KeptChild;
   readonly #worker: KeptChild;
   readonly #logs: { readonly temporal: number; readonly worker: number };
@@ -69,9 +73,6 @@ export class Supervisor {
   #timers: NodeJS.Timeout[] = [];
   #previousIdentity: string | undefined;
   #workerIdentity: string | undefined;
-  #openPulls: number | undefined;
-  #questions = 0;
-  #waitingForBusy: { readonly question: number; readonly tell: () => void }[] = [];
   #isKept = false;
   #isDisowned = false;
   #stopping: Promise<void> | undefined;
@@ -85,6 +86,7 @@ export class Supervisor {
     this.#files = serviceFiles(args.stateDir);
     this.#previousIdentity = deps.previousIdentity;
     this.#idle = createIdleClock(args.idleAfterMs);
+    this.#lookMs = Math.max(50, Math.min(5_000, args.idleAfterMs / 10));
     this.#logs = {
       temporal: openLog(this.#files.temporalLog),
       worker: openLog(this.#files.workerLog),
@@ -104,6 +106,8 @@ export class Supervisor {
       onChange,
       spawn: () => this.#spawnWorker(),
     });
+    const silence = new Silence(args.workerSilentMs ?? WORKER_SILENT_MS, this.#lookMs);
+    this.#talk = new WorkerTalk(this.#worker, silence);
   }
 
   /** Starts both children beside each other, then answers on the control socket. */
@@ -115,11 +119,11 @@ export class Supervisor {
     this.#control = await listenControl(this.#files.controlSocket, {
       vault: createCredentialsVault(readOrMakeKey(this.#files.fingerprintKey)),
       status: async (clients, isFresh) => {
-        if (isFresh) await this.#askHowBusy();
+        if (isFresh) await this.#talk.howBusy();
         return this.#status(clients);
       },
       meet: async (clients, isFresh) => {
-        if (isFresh) await this.#askHowBusy();
+        if (isFresh) await this.#talk.howBusy();
         return this.#meeting(clients);
       },
       name: `Waybill ${this.#version}`,
@@ -133,9 +137,8 @@ export class Supervisor {
         this.#stopIfDisowned();
       },
     });
-    const lookMs = Math.max(50, Math.min(5_000, this.deps.args.idleAfterMs / 10));
     this.#timers = [
-      setInterval(() => this.#lookWhetherIdle(), lookMs),
+      setInterval(() => this.#look(), this.#lookMs),
       setInterval(() => this.#boundLogs(), LOG_CHECK_MS),
       setInterval(() => this.#endDamagedTemporal(), DAMAGE_CHECK_MS),
     ];
@@ -234,44 +237,19 @@ export class Supervisor {
   }
 
   #hear(message: WorkerMessage): void {
-    if (message.type === 'busy') {
-      this.#openPulls = message.openPulls;
-      const isAnswered = (waiting: { question: number }): boolean =>
-        waiting.question <= message.question;
-      const answered = this.#waitingForBusy.filter(isAnswered);
-      this.#waitingForBusy = this.#waitingForBusy.filter((waiting) => !isAnswered(waiting));
-      for (const { tell } of answered) tell();
-      return;
-    }
+    this.#talk.hear(message);
+    if (message.type !== 'ready') return;
     this.#workerIdentity = message.identity;
     this.#worker.markReady();
-    this.#ask();
+    this.#talk.ask();
   }
 
-  /** Asks the worker; settles with its answer, or after some seconds without one. */
-  #askHowBusy(): Promise<void> {
-    if (this.#worker.state !== 'ready') return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, BUSY_ANSWER_MS);
-      const tell = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      this.#waitingForBusy.push({ question: this.#ask(), tell });
-    });
-  }
-
-  #ask(): number {
-    this.#questions += 1;
-    askHowBusy(this.#worker.process, this.#questions);
-    return this.#questions;
-  }
-
-  #lookWhetherIdle(): void {
-    this.#ask();
+  #look(): void {
+    if (this.#talk.isSilent()) void this.#worker.restart('it does not answer');
+    this.#talk.ask();
     const occupation = {
       clients: this.#control?.clients ?? 0,
-      openPulls: this.#openPulls,
+      openPulls: this.#talk.openPulls,
       isKept: this.#isKept,
     };
     if (this.#idle.isOver(occupation)) void this.stop('idle');
@@ -342,7 +320,7 @@ export class Supervisor {
       temporalCli: this.server.cli,
       serverVersion: this.deps.args.serverVersion,
       clients,
-      ...(this.#openPulls === undefined ? {} : { openPulls: this.#openPulls }),
+      ...(this.#talk.openPulls === undefined ? {} : { openPulls: this.#talk.openPulls }),
       isKept: this.#isKept,
       idleAfterMs: this.deps.args.idleAfterMs,
       isStopping: this.#stopping !== undefined,

@@ -6,8 +6,9 @@
  *        [--previous-identity ID] [--metrics-bind HOST:PORT]
  *
  * The worker writes nothing on stdout (stderr is its log). It is started beside Temporal, not after it:
- * it keeps trying to connect for a minute. It sends `ready` once it polls, answers a `how-busy` with a `busy` of
- * its number that is no older than the question, and drains on SIGTERM. `--previous-identity` names a worker that is proven dead: its running activities
+ * it keeps trying to connect for a minute. It sends `ready` once it polls, answers a `how-busy` with `alive` at once and
+ * with a `busy` of its number that is no older than the question, and drains on SIGTERM. One that says nothing for a minute
+ * is killed and started again. `--previous-identity` names a worker that is proven dead: its running activities
  * can be handed back at once instead of after their heartbeat timeout. When the channel closes, the service
  * is gone: the worker goes on with what it has, the next `waybill` command starts a new service, which ends it.
  */
@@ -19,6 +20,8 @@ const workerMessageSchema = z.discriminatedUnion('type', [
     /** The Temporal identity under which it polls. */
     identity: z.string().min(1).max(1000),
   }),
+  /** At once after each question: the answer itself may take a while. */
+  z.strictObject({ type: z.literal('alive') }),
   z.strictObject({
     type: z.literal('busy'),
     /** Pulls that are open and not paused. */

@@ -3,7 +3,7 @@
  * workflows both read this file, so it holds names and shapes only and needs no package.
  */
 import type { ErrorScope, ErrorCode } from '../model/errors.js';
-import type { Failure, PullRequest } from '../model/pull.js';
+import type { Failure, PullProgress, PullRequest } from '../model/pull.js';
 import type { PullRef } from '../transfer/api.js';
 
 /** The names of the workflow types, as Temporal's pages show them. */
@@ -50,11 +50,11 @@ export function isSignalWord(value: unknown): value is SignalWord {
 
 /** The names of queries. */
 export const QUERIES = {
-  /** PullProgress. Of a root with open shards it leaves out what those have done. */
+  /** RootProgress: what its open shards have done is not in it, and stands in their memos. */
   progress: 'progress',
-  /** `string[]`: workflow ids of the open shards of a pull. */
+  /** `string[]`: workflow ids of the open shards of a pull. Workers before `openShards` of RootProgress are asked for them. */
   openShards: 'openShards',
-  /** UnitTotals of a shard. */
+  /** UnitTotals of a shard whose memo does not have them. */
   shardTotals: 'shardTotals',
 } as const;
 
@@ -68,6 +68,19 @@ export interface UnitTotals {
   /** The first few (rule 29). */
   readonly failures: readonly Failure[];
   readonly retries: number;
+}
+
+/** What a root answers. Its counts and the list are of one moment: no shard is in both, or in neither. */
+export interface RootProgress extends PullProgress {
+  /** Workflow ids of the shards whose work is not counted yet. */
+  readonly openShards?: readonly string[];
+}
+
+/** What a shard writes into its own memo: Temporal tells it without a worker that answers. */
+export interface ShardMemo {
+  readonly totals: Omit<UnitTotals, 'failures'>;
+  /** Only written when one came: they are long, and units are many (rule 29). */
+  readonly failures?: readonly Failure[];
 }
 
 /** Why nothing moves. */
@@ -142,6 +155,8 @@ export interface ShardInput {
   readonly pages: readonly PageUnits[];
   readonly isPaused: boolean;
   readonly isHeld: boolean;
+  /** It keeps its totals in its memo; shards that were started before that was so have it not. */
+  readonly keepsMemo?: true;
   /** Only from run to run: what is already done, and what was put back. */
   readonly carried?: {
     readonly next: Job;

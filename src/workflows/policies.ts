@@ -6,11 +6,11 @@ import type { Tuning } from './messages.js';
 export const DEFAULT_TUNING: Tuning = {
   // Each unit is itself parallel (parts, or a pack's connections), so few at once fill a link.
   window: 6,
-  // 8 shards of 6 units: more would only queue at the workers, and each open one costs the client two calls a look.
+  // 8 shards of 6 units: more would only queue at the workers, and each open one costs the client a call a look.
   openShards: 8,
   // Up to here one workflow tells the whole story in one page of Temporal; about 7 events a unit.
   unitsInRoot: 300,
-  // About 7,000 events, below the 10,000 of rule 29.
+  // About 8,000 events, below the 10,000 of rule 29.
   unitsPerRun: 1_000,
   // A restarted server is back within seconds; a source that is down for an hour is asked once a minute.
   probeFirstMs: 5_000,

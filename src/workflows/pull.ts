@@ -10,14 +10,14 @@ import {
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/activities.js';
 import { resultWithout } from '../model/ended.js';
+import { PROTOCOL, type PullEnd, type PullLimits, type PullResult } from '../model/pull.js';
 import {
-  PROTOCOL,
-  type PullEnd,
-  type PullLimits,
-  type PullProgress,
-  type PullResult,
-} from '../model/pull.js';
-import { QUERIES, SIGNALS, type PullInput, type ShardBlocked } from './messages.js';
+  QUERIES,
+  SIGNALS,
+  type PullInput,
+  type RootProgress,
+  type ShardBlocked,
+} from './messages.js';
 import { ending, pullFailure, readOutcome } from './outcomes.js';
 import { POLICIES } from './policies.js';
 import { PullRun } from './pull-run.js';
@@ -28,7 +28,7 @@ const resumeSignal = defineSignal(SIGNALS.resume);
 const retryNowSignal = defineSignal(SIGNALS.retryNow);
 const tuneSignal = defineSignal<[PullLimits]>(SIGNALS.tune);
 const shardBlockedSignal = defineSignal<[ShardBlocked]>(SIGNALS.shardBlocked);
-const progressQuery = defineQuery<PullProgress>(QUERIES.progress);
+const progressQuery = defineQuery<RootProgress>(QUERIES.progress);
 const openShardsQuery = defineQuery<readonly string[]>(QUERIES.openShards);
 
 function listen(run: PullRun): void {
@@ -37,7 +37,7 @@ function listen(run: PullRun): void {
   setHandler(retryNowSignal, () => run.retryNow());
   setHandler(tuneSignal, (limits) => run.limits.change(limits));
   setHandler(shardBlockedSignal, (report) => run.shardBlocked(report));
-  setHandler(progressQuery, () => run.progress);
+  setHandler(progressQuery, () => ({ ...run.progress, openShards: run.openShards }));
   setHandler(openShardsQuery, () => run.openShards);
 }
 

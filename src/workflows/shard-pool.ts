@@ -114,11 +114,13 @@ export class ShardPool {
       try {
         return await startChild(shard, {
           workflowId: `${workflowId}/${first}`,
-          args: [{ ...this.options, rootId: workflowId, pages, ...flags }],
+          args: [{ ...this.options, rootId: workflowId, pages, keepsMemo: true, ...flags }],
           // The root waits until nothing writes any more before it lets go of the destination.
           cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
           parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
           workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+          // Before its first unit has ended, too.
+          memo: { totals: NO_TOTALS, failures: [] },
           staticSummary: `pages from ${first} on: ${units} units`,
         });
       } catch (error) {

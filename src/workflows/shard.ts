@@ -6,6 +6,7 @@ import {
   getExternalWorkflowHandle,
   setCurrentDetails,
   setHandler,
+  upsertMemo,
   workflowInfo,
 } from '@temporalio/workflow';
 import { Gate } from './gate.js';
@@ -15,6 +16,7 @@ import {
   type Block,
   type ShardBlocked,
   type ShardInput,
+  type ShardMemo,
   type UnitTotals,
 } from './messages.js';
 import { UnitRunner } from './unit-runner.js';
@@ -40,15 +42,23 @@ export async function shard(input: ShardInput): Promise<UnitTotals> {
   const gate = new Gate();
   gate.isPaused = input.isPaused;
   gate.isHeld = input.isHeld;
+  const kept = { failures: 0 };
   const host = {
-    moved: (): void => undefined,
+    moved: (): void => {
+      if (input.keepsMemo !== true) return;
+      const { failures, ...totals } = runner.totals;
+      const isNews = failures.length !== kept.failures;
+      kept.failures = failures.length;
+      const memo: ShardMemo = { totals, ...(isNews ? { failures } : {}) };
+      upsertMemo({ ...memo });
+    },
     blocked: (block: Block, hasProgressed: boolean): void =>
       tellRoot(input.rootId, block, hasProgressed),
     unblocked: (): void => tellRoot(input.rootId, undefined, true),
   };
   const isFull = (started: number): boolean =>
     started >= input.tuning.unitsPerRun || workflowInfo().continueAsNewSuggested;
-  const runner = new UnitRunner({ ...input, isFull }, gate, host);
+  const runner: UnitRunner = new UnitRunner({ ...input, isFull }, gate, host);
   setHandler(pauseSignal, () => gate.pause());
   setHandler(resumeSignal, () => gate.resume());
   setHandler(retryNowSignal, () => void (gate.wakes += 1));

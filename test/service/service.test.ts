@@ -96,6 +96,21 @@ describe('the local service', () => {
     expect(second?.args.slice(-2)).toEqual(['--previous-identity', `stand-in/${dead.pid}`]);
   });
 
+  it('rule 27: a worker that stands still is ended, and another takes its place', async () => {
+    open();
+    const { control } = await bed.start({ workerSilentMs: 4_000, idleAfterMs: 10_000 });
+    const workerNow = async (): Promise<number | undefined> => {
+      const { worker } = await control.status({ fresh: false });
+      return worker.state === 'ready' ? worker.pid : undefined;
+    };
+    await until('it polls', async () => (await workerNow()) !== undefined);
+    const first = (await workerNow()) ?? 0;
+    process.kill(first, 'SIGSTOP');
+    const isAnother = async (): Promise<boolean> => ![undefined, first].includes(await workerNow());
+    await until('another polls', isAnother, 60_000);
+    expect((await control.status()).worker.lastExit).toBe('signal SIGKILL');
+  }, 90_000);
+
   it('rule 8: what a killed service left is ended before a new one starts', async () => {
     open();
     const first = await bed.start();

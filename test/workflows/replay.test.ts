@@ -45,7 +45,7 @@ describe('rule 30: committed histories', () => {
         'deadline',
       ],
       ...['full-disk-in-shards', 'paused-in-shards', 'tuned', 'signed', 'needs-credentials'],
-      ...['unmounted', 'waits-for-room'],
+      ...['unmounted', 'waits-for-room', 'totals-in-memos'],
     ];
     for (const course of courses) expect(files).toContain(`pull-${course}.json`);
     expect(files.filter((name) => name.startsWith('shard-')).length).toBeGreaterThan(2);

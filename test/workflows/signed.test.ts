@@ -3,7 +3,8 @@ import type { Payload } from '@temporalio/common';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { WaybillClient } from '../../src/client.js';
-import { MAC_ENTRY } from '../../src/codec/signing-codec.js';
+import { MAC_ENTRY, SigningCodec } from '../../src/codec/signing-codec.js';
+import { WaybillError } from '../../src/model/errors.js';
 import type { WorkerQueues } from '../../src/worker-queues.js';
 import type { PullInput } from '../../src/workflows/messages.js';
 import { newRequest, QUICK, startBench, until, type Bench } from './lib/bench.js';
@@ -11,12 +12,14 @@ import { StandInEngine, workFor, type Script } from './lib/stand-in-engine.js';
 
 let bench: Bench;
 let connection: Connection;
+const KEY = randomBytes(32);
+
 /** Somebody else on the host: the same Temporal, no key. */
 let neighbour: Client;
 let worker: WorkerQueues | undefined;
 
 beforeAll(async () => {
-  bench = await startBench({ payloadKey: randomBytes(32) });
+  bench = await startBench({ payloadKey: KEY });
   connection = await Connection.connect({ address: bench.temporal.address });
   neighbour = new Client({ connection });
 });
@@ -133,6 +136,35 @@ describe('rule 1: with signatures', () => {
     },
     60_000,
   );
+
+  it('shards tell their totals without being asked, over their runs, and only to the owner', async () => {
+    await serve({
+      pages: [10, 10],
+      unit: ({ page, unit }) =>
+        page === 1 && unit === 3
+          ? Promise.reject(new WaybillError('WB_NOT_FOUND', 'gone', { path: 'gone.bin' }))
+          : Promise.resolve(),
+    });
+    const tuning = { ...QUICK, unitsInRoot: 1, unitsPerRun: 8 };
+    const { pullId } = await bench.client.startPull(newRequest(), { tuning });
+    expect(await bench.client.result(pullId)).toMatchObject({ ok: false, filesFailed: 1 });
+    const owner = new Client({
+      connection,
+      dataConverter: { payloadCodecs: [new SigningCodec(KEY)] },
+    });
+    const memoOf = async (client: Client, page: number): Promise<unknown> =>
+      (await client.workflow.getHandle(`${pullId}/${page}`).describe()).memo;
+    expect(await memoOf(owner, 0)).toMatchObject({ totals: { filesDone: 10, filesFailed: 0 } });
+    expect(await memoOf(owner, 1)).toMatchObject({
+      totals: { filesDone: 9, filesFailed: 1 },
+      failures: [{ path: 'gone.bin', code: 'WB_NOT_FOUND' }],
+    });
+    const stranger = new Client({
+      connection,
+      dataConverter: { payloadCodecs: [new SigningCodec(randomBytes(32))] },
+    });
+    expect(JSON.stringify(await memoOf(stranger, 0))).not.toContain('filesDone');
+  }, 60_000);
 
   it('every payload of a history has one, and reads as before in the pages of Temporal', async () => {
     await serve({ pages: [3] });

@@ -1,0 +1,64 @@
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { followPull } from '../../src/cli/follow.js';
+import type { Session } from '../../src/cli/session.js';
+import { emptyProgress } from '../../src/client/ratchet.js';
+import type { PullStatus } from '../../src/model/pull.js';
+
+const RESULT = { ok: true, exitCode: 0 } as NonNullable<PullStatus['result']>;
+
+const waiting = {
+  pullId: 'p',
+  runId: 'r',
+  state: 'running',
+  progress: { ...emptyProgress('2026-01-01T00:00:00.000Z'), filesDone: 1 },
+  inFlight: [],
+} as unknown as PullStatus;
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+/** A pull that waits for an hour by the clock of the command, and is done then. */
+function waitAnHour(isWorkerUp: () => Promise<boolean>): ReturnType<typeof followPull> {
+  let now = 0;
+  jest.spyOn(performance, 'now').mockImplementation(() => now);
+  async function* looks(): AsyncGenerator<PullStatus> {
+    for (let minute = 0; minute < 60; minute += 1) {
+      await Promise.resolve();
+      now += 60_000;
+      yield waiting;
+    }
+    yield { ...waiting, state: 'done', result: RESULT };
+  }
+  const client = {
+    watch: looks,
+    result: () => new Promise(() => undefined),
+    replaceIfStuck: () => Promise.resolve(false),
+    queues: () => ({ workflows: 'w', transfer: 't' }),
+    // One whose hands are full asks for nothing.
+    isWorkerPolling: () => Promise.resolve(false),
+  };
+  const lost = new Promise<void>(() => undefined);
+  const session = { client, isLocal: true, isWorkerUp, lost } as unknown as Session;
+  return followPull({
+    pullId: 'p',
+    session,
+    reporter: { update: () => undefined, remark: () => undefined } as never,
+    signal: new AbortController().signal,
+    reopen: () => Promise.reject(new Error('not here')),
+    restart: () => Promise.reject(new Error('not here')),
+  });
+}
+
+describe('a command that waits for the local worker', () => {
+  it('stays as long as the service says that it is up', async () => {
+    expect((await waitAnHour(() => Promise.resolve(true))).result).toBe(RESULT);
+  });
+
+  it('ends with 10 where it does not come up, or nobody can say', async () => {
+    const expected = { code: 'WB_NO_WORKER' };
+    await expect(waitAnHour(() => Promise.resolve(false))).rejects.toMatchObject(expected);
+    const gone = (): Promise<boolean> => Promise.reject(new Error('no answer'));
+    await expect(waitAnHour(gone)).rejects.toMatchObject(expected);
+  });
+});
