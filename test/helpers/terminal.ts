@@ -41,8 +41,10 @@ export interface Terminal {
   /** Types text; `\n` is Enter, `\t` the tabulator, `\x03` Ctrl-C. */
   type(text: string): Promise<void>;
   resize(columns: number, rows: number): Promise<void>;
-  /** Resolves once the screen as one text matches; fails with it after 45 seconds. */
+  /** Resolves once the screen as one text matches; fails with it after two minutes. */
   untilScreen(pattern: RegExp): Promise<string>;
+  /** Resolves once the rows are so: a look may fall into the moment in which a picture is drawn anew. */
+  untilRows(what: string, isSo: (rows: readonly string[]) => boolean): Promise<readonly string[]>;
   /** The exit code, once the program has ended by itself; one that a signal ends has none. */
   exitCode(): Promise<number>;
   /** The process id of the program. */
@@ -51,7 +53,7 @@ export interface Terminal {
   close(): Promise<void>;
 }
 
-const LIMIT_MS = 45_000;
+const LIMIT_MS = 120_000;
 const LOOK_MS = 25;
 
 /** Opens a terminal and runs the command in it; the picture stays when it has ended. */
@@ -126,6 +128,11 @@ export async function openTerminal(options: TerminalOptions): Promise<Terminal> 
       until(String(pattern), async () => {
         const text = (await capture()).join('\n');
         return pattern.test(text) ? text : undefined;
+      }),
+    untilRows: (what, isSo) =>
+      until(what, async () => {
+        const rows = await capture();
+        return isSo(rows) ? rows : undefined;
       }),
     exitCode: () =>
       until('the end of the program', async () => {

@@ -69,11 +69,11 @@ describe('the Temporal CLI', () => {
     });
   });
 
-  it('says within seconds what to do when it can neither be downloaded nor built', async () => {
+  it('says what to do when it can neither be downloaded nor built', async () => {
     const said = await ensureWithoutGo(scratchFolder('cache'));
     expect(said).toContain('asking for a download');
     expect(said).toContain('WB_TEMPORAL_UNREACHABLE There is no Temporal CLI on this machine');
     expect(said).toContain('Install Go 1.24 or later');
     expect(said).toContain('TEMPORAL_ADDRESS');
-  }, 15_000);
+  });
 });

@@ -327,7 +327,7 @@ describe('seal and verify', () => {
 
   it('stops within the file when the signal aborts', async () => {
     put('big', Buffer.alloc(64));
-    fs.truncateSync(join(root, 'big'), 20_000_000_000);
+    fs.truncateSync(join(root, 'big'), 1_000_000_000_000);
     const stop = new AbortController();
     const started = performance.now();
     setTimeout(() => {
@@ -336,7 +336,8 @@ describe('seal and verify', () => {
     await expect(sealTree(root, { waybill: '0', signal: stop.signal })).rejects.toThrow(
       'stopped by the test',
     );
-    expect(performance.now() - started).toBeLessThan(5_000);
+    // The whole of it takes many minutes.
+    expect(performance.now() - started).toBeLessThan(60_000);
     expect(fs.readdirSync(root)).toEqual(['big']);
   });
 });
