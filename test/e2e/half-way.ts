@@ -8,7 +8,7 @@ import { serveFile, startCutServer } from '../helpers/cut-server.js';
 
 const MiB = 1024 * 1024;
 /** Three parts. */
-const MODEL_BYTES = 40 * MiB;
+export const MODEL_BYTES = 40 * MiB;
 /** Parts that are under way when the last one is recorded. */
 export const UNRECORDED_BYTES = 32 * MiB;
 
@@ -68,7 +68,7 @@ async function untilRecorded(destination: string): Promise<void> {
   const folder = join(dirname(destination), `.${basename(destination)}.waybill`, 'partial');
   const holdsExtent = (name: string): boolean =>
     name.endsWith('.parts') && readFileSync(join(folder, name), 'utf8').includes('lengthBytes');
-  for (let tries = 0; tries < 3_000; tries += 1) {
+  for (let tries = 0; tries < 9_000; tries += 1) {
     if (existsSync(folder) && readdirSync(folder).some(holdsExtent)) return;
     if (statSync(destination, { throwIfNoEntry: false })) throw new Error('it has ended already');
     await sleep(20);

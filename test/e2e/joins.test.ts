@@ -1,34 +1,26 @@
 /** Several commands and one pull: joining, conflicts, the background, pausing, Ctrl-C, and what is said to scripts. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WaybillClient } from '../../src/client.js';
 import { readOrMakeKey } from '../../src/service/private-key.js';
 import { serviceFiles } from '../../src/service/service-files.js';
-import { serveFile, startCutServer, type CutServer } from '../helpers/cut-server.js';
 import { openWaybill, type WaybillBed } from '../helpers/waybill.js';
+import { MODEL_BYTES, startSlowSource, type SlowSource } from './half-way.js';
 
 const LONG_MS = 300_000;
-const MiB = 1024 * 1024;
 
 let bed: WaybillBed;
-let server: CutServer;
-/** A model of two parts that takes 16 seconds, unless `isSlow` is taken back: then the next request is fast. */
-const model = randomBytes(20 * MiB);
-let isSlow = true;
+let server: SlowSource;
+let name: string;
 let source: string;
 let count = 0;
 let destination: string;
 
 beforeAll(async () => {
   bed = openWaybill();
-  server = await startCutServer();
-  server.serveRest((request) => {
-    const pace = isSlow ? { bytesPerSecond: MiB } : {};
-    return serveFile(model, { etag: '"v1"', ...pace })(request);
-  });
+  server = await startSlowSource();
   const { exitCode } = await bed.run(['up', '--json']);
   expect(exitCode).toBe(0);
 }, LONG_MS);
@@ -39,20 +31,15 @@ afterAll(async () => {
 }, LONG_MS);
 
 beforeEach(() => {
-  isSlow = true;
+  server.slowDown();
   count += 1;
-  source = `${server.url}/${count}/model.bin`;
-  destination = join(bed.dir, `pull-${count}`, 'model.bin');
+  name = `pull-${count}`;
+  source = server.uri(name);
+  destination = join(bed.dir, name, 'model.bin');
 });
 
-/** Waits until bytes of this test's source flow, and have been told by a heartbeat. */
-async function untilBytesFlow(): Promise<void> {
-  while (server.bytesServed(`/${count}/model.bin`) < 4 * MiB) await sleep(50);
-}
-
-function expectWhole(): void {
-  expect(readFileSync(destination).equals(model)).toBe(true);
-}
+const untilBytesFlow = (): Promise<void> => server.untilHalfWay(destination);
+const expectWhole = (): void => server.expectWhole(destination);
 
 async function statusOf(id: string): Promise<Readonly<Record<string, unknown>>> {
   return (await bed.run(['status', id, '--json'])).result;
@@ -93,7 +80,7 @@ describe('two commands for one destination', () => {
       const second = bed.start(args);
       await untilBytesFlow();
       await Promise.all([first.untilOutput(/"started"/u), second.untilOutput(/"started"/u)]);
-      isSlow = false;
+      server.hurry();
       const runs = await Promise.all([first.done, second.done]);
       expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
       const started = runs.map(({ events }) => events.find(({ type }) => type === 'started'));
@@ -112,14 +99,14 @@ describe('two commands for one destination', () => {
     async () => {
       const id = await detach();
       await untilBytesFlow();
-      const other = `${server.url}/other/model.bin`;
+      const other = server.uri('other');
       const { exitCode, result, stderr } = await bed.run(['pull', other, destination, '--json']);
       expect({ exitCode, ...result }).toMatchObject({ exitCode: 9, code: 'WB_DESTINATION_OWNED' });
       expect(stderr).toContain(`waybill cancel ${id}`);
-      isSlow = false;
+      server.hurry();
       expect(await bed.run(['watch', id])).toMatchObject({ exitCode: 0 });
       expectWhole();
-      expect(server.requestsOf('/other/model.bin')).toEqual([]);
+      expect(server.bytesServed('other')).toBe(0);
     },
     LONG_MS,
   );
@@ -153,7 +140,7 @@ describe('a pull in the background', () => {
     async () => {
       const id = await detach();
       expect(existsSync(destination)).toBe(false);
-      isSlow = false;
+      server.hurry();
       const watched = await bed.run(['watch', id, '--json']);
       expect(watched).toMatchObject({ exitCode: 0 });
       expect(watched.result).toMatchObject({ type: 'result', ok: true, destination });
@@ -171,11 +158,12 @@ describe('a pull in the background', () => {
       await untilBytesFlow();
       expect(await bed.run(['pause', id])).toMatchObject({ exitCode: 0 });
       await untilPaused(id.slice(0, -4));
-      const before = server.bytesServed();
-      await sleep(1_000);
-      expect(server.bytesServed()).toBe(before);
+      await server.expectStopped(name);
+      const before = server.bytesServed(name);
+      await untilPaused(id);
+      expect(server.bytesServed(name)).toBe(before);
       expect(await bed.run(['resume', destination])).toMatchObject({ exitCode: 0 });
-      while (server.bytesServed() === before) await sleep(50);
+      while (server.bytesServed(name) === before) await sleep(50);
       const retried = await bed.run(['retry', '--json']);
       expect(retried).toMatchObject({ exitCode: 0, result: { pullId: id, did: 'retry' } });
       expect(await bed.run(['cancel'])).toMatchObject({ exitCode: 0 });
@@ -183,7 +171,7 @@ describe('a pull in the background', () => {
       expect(existsSync(destination)).toBe(false);
       const late = await bed.run(['pause', id, '--json']);
       expect(late).toMatchObject({ exitCode: 2, result: { code: 'WB_USAGE' } });
-      isSlow = false;
+      server.hurry();
       expect(await bed.run(['pull', source, destination])).toMatchObject({ exitCode: 0 });
       expectWhole();
     },
@@ -220,10 +208,11 @@ describe('Ctrl-C', () => {
       });
       expect(stopped.result['message']).toContain(`waybill pull ${source}`);
       expect(existsSync(destination)).toBe(false);
-      const before = server.bytesServed();
-      await sleep(1_000);
-      expect(server.bytesServed()).toBe(before);
-      isSlow = false;
+      await server.expectStopped(name);
+      const before = server.bytesServed(name);
+      await untilPaused(destination);
+      expect(server.bytesServed(name)).toBe(before);
+      server.hurry();
       const again = await bed.run([...args, '--json']);
       expect(again).toMatchObject({ exitCode: 0 });
       expectWhole();
@@ -244,7 +233,7 @@ describe('Ctrl-C', () => {
       const { exitCode, stderr } = await joined.done;
       expect(exitCode).toBe(130);
       expect(stderr).toContain('the pull goes on');
-      isSlow = false;
+      server.hurry();
       expect(await bed.run(['watch', id])).toMatchObject({ exitCode: 0 });
     },
     LONG_MS,
@@ -253,7 +242,7 @@ describe('Ctrl-C', () => {
 
 describe('what a script sees', () => {
   beforeEach(() => {
-    isSlow = false;
+    server.hurry();
   });
 
   it(
@@ -304,7 +293,7 @@ describe('what a script sees', () => {
           from: 'record',
           source,
           destination,
-          result: { ok: true, files: 1, bytes: model.length },
+          result: { ok: true, files: 1, bytes: MODEL_BYTES },
         });
         const { stdout } = await other.run(['status', destination]);
         expect(stdout).toContain('Temporal no longer knows this pull');

@@ -21,7 +21,8 @@ import { temporaryKeys } from '../stores/s3/assume-role.js';
 const LONG_MS = 300_000;
 const MiB = 1024 * 1024;
 const FILES = 10;
-const SLOWLY = ['--max-bandwidth', '2MiB/s'];
+/** Slow enough to be still at it when its source has gone down, however busy the machine. */
+const SLOWLY = ['--max-bandwidth', '1MiB/s'];
 
 let bed: WaybillBed;
 let minio: Minio;
@@ -152,6 +153,8 @@ describe('a source', () => {
       await minio.stop();
       await pulling.untilOutput(/blocked/u);
       await restartMinio();
+      const quick = ['tune', to, '--max-bandwidth', 'never'];
+      expect(await bed.run(quick)).toMatchObject({ exitCode: 0 });
       expect(await bed.run(['retry', to])).toMatchObject({ exitCode: 0 });
       const { exitCode, stderr } = await pulling.done;
       expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });

@@ -96,7 +96,7 @@ function serverOf(server: CutServer): World['serve'] {
 
 /** Looks until it is so; fails after a minute. */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 3_000; tries += 1) {
+  for (let tries = 0; tries < 9_000; tries += 1) {
     if (await isSo()) return;
     await sleep(20);
   }
