@@ -1,6 +1,10 @@
 /** The retries of calls to Temporal, and their end: a retry that fires on a closed channel is thrown at nobody. */
 import { defaultGrpcRetryOptions, type GrpcRetryOptions } from '@temporalio/client';
 
+/** A query that has to wait for others of the same workflow: each of them takes milliseconds. */
+const QUERIES_ARE_MANY = /query buffer is full/u;
+const QUERY_AGAIN_MS = 50;
+
 /** Temporal's own rules for retries, with a memory of when the last scheduled one is due. */
 export class Retries {
   readonly options: GrpcRetryOptions;
@@ -10,7 +14,9 @@ export class Retries {
   constructor(rules: GrpcRetryOptions = defaultGrpcRetryOptions()) {
     this.options = {
       delayFunction: (attempt, status) => {
-        const delayMs = rules.delayFunction(attempt, status);
+        const delayMs = QUERIES_ARE_MANY.test(status.details)
+          ? QUERY_AGAIN_MS * attempt
+          : rules.delayFunction(attempt, status);
         this.lastDueAt = Math.max(this.lastDueAt, performance.now() + delayMs);
         return delayMs;
       },

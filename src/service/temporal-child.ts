@@ -25,6 +25,8 @@ export function temporalArguments({ database, ports }: TemporalServer): string[]
     ...['--disable-config-file', '--disable-config-env'],
     // It would ask its maker's server for newer versions, and tell which one runs here.
     ...['--dynamic-config-value', 'frontend.enableServerVersionCheck=false'],
+    // Several commands may look at a pull in the same moment; by default the second one is refused for a second.
+    ...['--dynamic-config-value', 'history.MaxBufferedQueryCount=16'],
   ];
 }
 

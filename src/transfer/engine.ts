@@ -97,6 +97,7 @@ class Engine implements TransferEngine {
     const { signal } = context;
     const { resolution, address } = await findStorage(asked, sources, reach, signal);
     const { settings } = address;
+    this.threads().warm(address);
     const store = await sources.open(address);
     try {
       const root = await store.stat('', { signal });

@@ -1,6 +1,7 @@
 /** The threads that move and hash bytes, as the main thread uses them. */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import type { StoreAddress } from '../stores/store.js';
 import type { LookOutcome, LookTask } from './thread/look-at.js';
 import type { ReadBackOutcome, ReadBackTask } from './thread/read-back.js';
 import type {
@@ -60,6 +61,12 @@ export class ThreadPool {
       maxThreads: Math.max(1, threads - 1),
       filename: new URL('./thread/hash-file.js', import.meta.url).href,
     });
+  }
+
+  /** Starts a fetching thread and loads the store there, beside what comes before the first byte. */
+  warm(address: StoreAddress): void {
+    // A thread that cannot be started fails the first task that needs it.
+    this.fetchers.run(address, { name: 'warm' }).catch(() => undefined);
   }
 
   async fetchFiles(task: FetchFilesTask): Promise<WholeFileOutcome[]> {

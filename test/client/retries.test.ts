@@ -30,6 +30,16 @@ describe('the retries of calls to Temporal', () => {
     expect(isMade).toBe(true);
   });
 
+  it('come soon where a query waited for others: Temporal itself would wait for seconds', () => {
+    const details =
+      'consistent query buffer is full, this may be caused by too many queries and workflow not able to process query fast enough';
+    const { delayFunction, retryableDecider } = new Retries().options;
+    const full = { ...status, code: 8, details };
+    expect(retryableDecider(1, full)).toBe(true);
+    expect(delayFunction(1, full)).toBeLessThanOrEqual(50);
+    expect(delayFunction(1, { ...full, details: 'quota' })).toBeGreaterThan(500);
+  });
+
   it('end at once where nothing is scheduled', async () => {
     await expect(new Retries().end()).resolves.toBeUndefined();
   });

@@ -60,6 +60,8 @@ export interface ThreadTasks {
   fetchFiles(task: FetchFilesTask): Promise<WholeFileOutcome[]>;
   fetchRange(task: FetchRangeTask): Promise<FetchRangeOutcome>;
   takeNames(task: TakeNamesTask): Promise<TakeNameOutcome[]>;
+  /** Loads the store of an address; nothing is asked of it. What is wrong with it shows when it is read from. */
+  warm(address: StoreAddress): Promise<void>;
 }
 
 /** Makes the tasks of a fetching thread. */
@@ -67,6 +69,11 @@ export function createThreadTasks(opener: (address: StoreAddress) => Promise<Sto
   const stores = new ThreadStores(opener);
   return {
     takeNames,
+    warm: (address) =>
+      opener(address).then(
+        (store) => store.close(),
+        () => undefined,
+      ),
     fetchFiles: (task) =>
       stores
         .use(task, (store) => fetchFiles(task, store))
