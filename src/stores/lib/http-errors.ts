@@ -42,6 +42,8 @@ const BY_STATUS: Readonly<Record<number, Row>> = {
   410: ['WB_NOT_FOUND', 'no longer has it'],
   412: ['WB_SOURCE_CHANGED', 'has another version of it by now'],
   416: ['WB_SIZE_MISMATCH', 'says that it is shorter than the range asked for'],
+  // Misdirected, or as of old a server with too many connections: over fewer and newer ones it answers.
+  421: ['WB_RATE_LIMITED', 'does not serve this connection'],
   425: ['WB_UNAVAILABLE', 'answers too early'],
   429: ['WB_RATE_LIMITED', 'asks for fewer requests'],
   451: ['WB_PERMISSION_DENIED', 'withholds it for legal reasons'],

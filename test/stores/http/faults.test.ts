@@ -179,6 +179,7 @@ describe('statuses', () => {
   });
 
   it.each([
+    [421, 'WB_RATE_LIMITED'],
     [429, 'WB_RATE_LIMITED'],
     [503, 'WB_UNAVAILABLE'],
   ])('%d tells how long to wait', async (status, code) => {
