@@ -1,7 +1,7 @@
 /** A line that is slow to answer, and one that breaks: Toxiproxy before real servers. */
 import { serveOne } from './http.js';
 import { s3Contenders } from './s3.js';
-import type { BenchCase } from '../lib/case.js';
+import type { BenchCase, Contender } from '../lib/case.js';
 import { httpPeers } from '../lib/peers.js';
 import { minioOf, putLarge, putMany } from '../lib/s3-source.js';
 import { startToxiproxy, type ToxicProxy } from '../../test/helpers/toxiproxy.js';
@@ -31,6 +31,32 @@ export const latency: BenchCase = {
     const brings = { files: 1 + count, bytes: large + count * small };
     const endpoint = `http://127.0.0.1:${proxy.port}`;
     return { contenders: await s3Contenders(world, minio, 'bench/far/', brings, endpoint) };
+  },
+};
+
+/** What is learned beside what could be set: over a long way, the number of connections is all that counts. */
+export const connections: BenchCase = {
+  name: 'connections-50ms',
+  what: 'One object of 512 MiB from MinIO, every answer 50 ms later and a connection at 12 MB/s: as learned, and with fixed caps.',
+  places: ['tmpfs'],
+  prepare: async (world) => {
+    const minio = await minioOf(world);
+    await minio.createBucket('bench');
+    const bytes = world.scaled(512 * MiB);
+    await putLarge(minio, 'bench', 'far/model.bin', bytes);
+    const proxy = await proxyBefore(world, minio.port);
+    await proxy.add('latency', { latency: 50 });
+    await proxy.add('bandwidth', { rate: 12_000 });
+    const env = { ...minio.env, AWS_ENDPOINT_URL: `http://127.0.0.1:${proxy.port}` };
+    const brings = { files: 1, bytes };
+    const [side] = await world.sides();
+    if (side === undefined) return { contenders: [] };
+    const pulls = (args: readonly string[]): Contender => ({
+      ...side.puller('s3://bench/far/', { env, brings, args }),
+      name: ['waybill', ...args].join(' '),
+    });
+    const fixed = [1, 2, 4, 8, 16, 32, 64].map((count) => pulls(['--concurrency', `${count}`]));
+    return { contenders: [pulls([]), ...fixed] };
   },
 };
 

@@ -1,7 +1,7 @@
 /** Every case, in the order in which they run. */
 import type { BenchCase } from '../lib/case.js';
 import { cluster } from './cluster.js';
-import { latency, lossy } from './faults.js';
+import { connections, latency, lossy } from './faults.js';
 import { httpLarge } from './http.js';
 import { localMany } from './local.js';
 import { mlflowRun } from './mlflow.js';
@@ -25,6 +25,7 @@ export const CASES: readonly BenchCase[] = [
   localMany('local-100000x1KiB', { count: 100_000, sizeBytes: KiB }),
   resume('resume-2GiB', 2 * 1024),
   latency,
+  connections,
   lossy,
   cluster,
 ];
