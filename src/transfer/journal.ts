@@ -68,6 +68,9 @@ const newJournalFile = (number: number): JournalFile => ({
   pending: [],
 });
 
+/** Read at once: whoever else needs the thread waits no longer than a few thousand lines take. */
+const READ_BYTES = 256 * 1024;
+
 /** A receipt names no more. */
 const MAX_WARNINGS = 1_000;
 
@@ -319,7 +322,8 @@ export class Journal {
   }
 
   private async read(path: string, file: JournalFile): Promise<void> {
-    for await (const lines of scanLines(path, { fromBytes: file.readBytes })) {
+    const pieces = scanLines(path, { fromBytes: file.readBytes, chunkBytes: READ_BYTES });
+    for await (const lines of pieces) {
       for (const { bytes, offsetBytes } of lines) {
         file.readBytes = offsetBytes + bytes.length + 1;
         const text = checkedText(bytes);

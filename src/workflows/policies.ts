@@ -70,8 +70,12 @@ export const POLICIES = {
   release: { ...common, ...FIRST, startToCloseTimeout: '10m', scheduleToCloseTimeout: '15m' },
 } as const satisfies Record<string, ActivityOptions>;
 
-/** A workflow task that a killed worker held goes to another after this. */
-export const WORKFLOW_TASK_TIMEOUT = '5s';
+/**
+ * A workflow task of a shard that a killed worker held goes to another after this; the other shards go on meanwhile. It is no
+ * shorter because a worker that has just started on a busy host reads a history again, besides a journal of a million lines:
+ * 22 s were seen. A task that is late is taken away and begins anew, and at 5 s some never ended.
+ */
+export const SHARD_TASK_TIMEOUT = '30s';
 
 /** Pages planned in one activity, at most: the first few come one by one so that bytes start to move. */
 export const MAX_PAGES_AT_ONCE = 8;

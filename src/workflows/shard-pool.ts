@@ -18,7 +18,7 @@ import {
   type UnitTotals,
 } from './messages.js';
 import { ending, readOutcome } from './outcomes.js';
-import { WORKFLOW_TASK_TIMEOUT } from './policies.js';
+import { SHARD_TASK_TIMEOUT } from './policies.js';
 import { shard } from './shard.js';
 import { addTotals, NO_TOTALS } from './totals.js';
 
@@ -118,7 +118,7 @@ export class ShardPool {
           // The root waits until nothing writes any more before it lets go of the destination.
           cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
           parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-          workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+          workflowTaskTimeout: SHARD_TASK_TIMEOUT,
           // Before its first unit has ended, too.
           memo: { totals: NO_TOTALS, failures: [] },
           staticSummary: `pages from ${first} on: ${units} units`,
