@@ -1,7 +1,8 @@
 /** The command line of the worker's script. */
-import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { parseArgs } from 'node:util';
+import { clusterOptions } from './client/cluster.js';
 import type { ClientOptions } from './client/types.js';
+import { readConfig } from './config.js';
 import { WaybillError } from './model/errors.js';
 import { parseDuration } from './model/sizes.js';
 import type { LogFormat } from './worker-log.js';
@@ -82,25 +83,18 @@ export function parseWorkerArguments(argv: readonly string[]): WorkerConfig {
 
 /** Temporal's own variables and profile say where the cluster is; flags say it first. */
 function clusterConfig(text: (name: string) => string | undefined): WorkerConfig {
-  const { connectionOptions, namespace } = loadClientConnectConfig();
-  const { tls, apiKey } = connectionOptions;
-  const address = text('address') ?? connectionOptions.address;
-  if (address === undefined) {
+  const flags = { cluster: text('address'), namespace: text('namespace') };
+  const { temporal } = readConfig({ flags });
+  if (temporal.kind !== 'cluster') {
     throw new WaybillError(
       'WB_USAGE',
       'which Temporal? Set TEMPORAL_ADDRESS, or use --address HOST:PORT',
     );
   }
   const site = text('site');
-  const space = text('namespace') ?? namespace;
   return {
     ...commonConfig(text),
-    connection: {
-      address,
-      ...(space === undefined ? {} : { namespace: space }),
-      ...(tls === undefined || tls === null ? {} : { tls }),
-      ...(typeof apiKey === 'string' ? { apiKey } : {}),
-    },
+    connection: clusterOptions(temporal),
     ...(site === undefined ? {} : { site }),
   };
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { WaybillClient } from './client.js';
 import type { ClientOptions } from './client/types.js';
-import { WaybillError } from './model/errors.js';
+import { asWaybillError, WaybillError } from './model/errors.js';
 import { probeTemporal } from './service/temporal-probe.js';
 
 /** A worker waits so long for its Temporal, and says meanwhile that it does. */
@@ -23,7 +23,7 @@ export interface PatientOptions {
 
 /**
  * Keeps trying: the local Temporal is started beside the worker, not before it. Undefined: it was stopped meanwhile.
- * @throws WB_TEMPORAL_UNREACHABLE when Temporal does not answer for a minute
+ * @throws WB_TEMPORAL_UNREACHABLE when Temporal does not answer for a minute, at once where it refuses
  */
 export async function connectPatiently(
   options: PatientOptions,
@@ -37,7 +37,9 @@ export async function connectPatiently(
       return await WaybillClient.connect({ ...connection, connectTimeoutMs: TRY_MS });
     } catch (error) {
       const now = performance.now();
-      if (now > until) throw error;
+      // Waiting helps where nobody answers, not against a refusal.
+      const isSilent = asWaybillError(error).code === 'WB_TEMPORAL_UNREACHABLE';
+      if (now > until || !isSilent) throw error;
       if (now > saysAt) {
         const leftSeconds = Math.round((until - now) / 1_000);
         log.warn(

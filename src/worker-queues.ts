@@ -41,6 +41,8 @@ export interface WorkerQueuesOptions extends CodecKeys {
   readonly namespace?: string;
   readonly tls?: NonNullable<Parameters<typeof NativeConnection.connect>[0]>['tls'];
   readonly apiKey?: string;
+  /** Headers for every call. */
+  readonly metadata?: Readonly<Record<string, string>>;
   readonly identity: string;
   /** Task queues that it serves. `workflows` absent: only bytes. `transfer`: each with the same activities. */
   readonly queues: { readonly workflows?: string; readonly transfer: readonly string[] };
@@ -74,6 +76,7 @@ async function connect(options: WorkerQueuesOptions): Promise<NativeConnection> 
         address: options.address,
         ...(options.tls === undefined ? {} : { tls: options.tls }),
         ...(options.apiKey === undefined ? {} : { apiKey: options.apiKey }),
+        ...(options.metadata === undefined ? {} : { metadata: { ...options.metadata } }),
       });
     } catch (error) {
       if (performance.now() > until) {

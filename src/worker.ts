@@ -5,11 +5,9 @@
  */
 import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import type { ClientOptions } from './client/types.js';
-import { readPayloadKeys } from './codec/payload-keys.js';
 import { environmentOf, readConfig, TRACE_VARIABLES, type Config } from './config.js';
 import { asWaybillError } from './model/errors.js';
 import { hideSecretLooking } from './model/secret-text.js';
@@ -98,12 +96,6 @@ function localOptions({ stateDir }: LocalConfig): Pick<ClientOptions, 'payloadKe
   return { payloadKey: readOrMakeKey(payloadKey), keptCounts };
 }
 
-/** The keys with which the cluster is told everything encrypted, where the configuration names them. */
-function encryptionOf({ settings }: Config): Pick<ClientOptions, 'encryption'> {
-  const file = settings.get('payload-keys')?.text;
-  return file === undefined ? {} : { encryption: readPayloadKeys(resolve(file)) };
-}
-
 /**
  * Runs a worker until `signal` aborts; resolves once it has drained.
  * @throws WB_TEMPORAL_UNREACHABLE when Temporal does not answer for a minute
@@ -136,7 +128,7 @@ async function serve(
   const { connection: reached, local, site } = config;
   const connection =
     local === undefined
-      ? { ...reached, ...encryptionOf(readConfig()) }
+      ? reached
       : { ...reached, ...localOptions(local) };
   const client = await connectPatiently({
     connection: { ...connection, identity },
