@@ -11,6 +11,12 @@ export interface UnitSlotsOptions {
   readonly patienceMs: number;
 }
 
+/** The right to one unit. */
+interface UnitPermit extends SlotPermit {
+  /** Since when it is worked on, by the monotonic clock. */
+  usedSinceMs?: number;
+}
+
 /** A unit that is not taken here goes to another worker: what counts is that the units of a pull spread evenly. */
 export class UnitSlots implements CustomSlotSupplier<ActivitySlotInfo> {
   readonly type = 'custom';
@@ -24,7 +30,7 @@ export class UnitSlots implements CustomSlotSupplier<ActivitySlotInfo> {
     this.limit = options.usual;
   }
 
-  reserveSlot(_context: unknown, signal: AbortSignal): Promise<SlotPermit> {
+  reserveSlot(_context: unknown, signal: AbortSignal): Promise<UnitPermit> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason as Error);
       const take = (): void => {
@@ -42,22 +48,25 @@ export class UnitSlots implements CustomSlotSupplier<ActivitySlotInfo> {
     });
   }
 
-  tryReserveSlot(): SlotPermit | null {
+  tryReserveSlot(): UnitPermit | null {
     if (this.taken >= this.limit) return null;
     this.taken += 1;
     return {};
   }
 
-  markSlotUsed(): void {
+  markSlotUsed({ permit }: { readonly permit: UnitPermit }): void {
+    permit.usedSinceMs = performance.now();
     this.used += 1;
     this.give();
   }
 
-  releaseSlot({ slotInfo }: { readonly slotInfo?: ActivitySlotInfo }): void {
+  releaseSlot({ permit }: { readonly permit: UnitPermit }): void {
     this.taken -= 1;
-    if (slotInfo !== undefined) {
+    if (permit.usedSinceMs !== undefined) {
       this.used -= 1;
-      this.limit = Math.max(this.options.usual, this.limit - 1);
+      // What is quick leaves its place to the next of its kind: the steps and files of a small pull come one after another.
+      const isLong = performance.now() - permit.usedSinceMs >= this.options.patienceMs;
+      if (isLong) this.limit = Math.max(this.options.usual, this.limit - 1);
     }
     this.give();
   }

@@ -33,7 +33,7 @@ const UNITS_AT_ONCE = 24;
 const HOLD_MS = 5_000;
 
 /** Where other workers serve the same queue. */
-const UNITS_OF_ONE = { usual: 6, most: UNITS_AT_ONCE, patienceMs: 10_000 };
+const UNITS_OF_ONE = { usual: 6, most: UNITS_AT_ONCE, patienceMs: 5_000 };
 
 /** What a worker is made of. */
 export interface WorkerQueuesOptions extends CodecKeys {

@@ -1,20 +1,29 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { UnitSlots } from '../src/unit-slots.js';
 
 const never = new AbortController().signal;
-const unit = { slotInfo: { type: 'activity', activityType: 'fetchFile' } } as const;
+
+interface Poller {
+  readonly hasIt: boolean;
+  end(): void;
+}
 
 /** Takes a slot and works on it, and says so. */
-function poller(slots: UnitSlots, signal = never): { readonly hasIt: boolean } {
-  const state = { hasIt: false };
+function poller(slots: UnitSlots, signal = never): Poller {
+  const permits: object[] = [];
   slots.reserveSlot({}, signal).then(
-    () => {
-      state.hasIt = true;
-      slots.markSlotUsed();
+    (permit) => {
+      permits.push(permit);
+      slots.markSlotUsed({ permit });
     },
     () => undefined,
   );
-  return state;
+  return {
+    get hasIt() {
+      return permits.length > 0;
+    },
+    end: () => permits.forEach((permit) => slots.releaseSlot({ permit })),
+  };
 }
 
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
@@ -30,7 +39,7 @@ describe('the units of a worker of a cluster', () => {
     await settle();
     expect([first.hasIt, second.hasIt, third.hasIt]).toEqual([true, true, false]);
     expect(slots.tryReserveSlot()).toBeNull();
-    slots.releaseSlot(unit);
+    first.end();
     await untilHas(third);
   });
 
@@ -41,19 +50,39 @@ describe('the units of a worker of a cluster', () => {
     // Long after what the fourth would have waited for.
     for (let tries = 0; tries < 10; tries += 1) await settle();
     expect(all.map(({ hasIt }) => hasIt)).toEqual([true, true, true, false, false]);
-    slots.releaseSlot(unit);
-    slots.releaseSlot(unit);
-    slots.releaseSlot(unit);
+    for (const one of all.slice(0, 3)) one.end();
     await untilHas(all[3] ?? { hasIt: true });
+  });
+
+  it('are taken one after another beside a long one, where each is quick', async () => {
+    jest.useFakeTimers();
+    try {
+      const slots = new UnitSlots({ usual: 1, most: 2, patienceMs: 1_000 });
+      const [long, ...quick] = Array.from({ length: 5 }, () => poller(slots));
+      await jest.advanceTimersByTimeAsync(1_000);
+      for (const one of quick) {
+        expect(one.hasIt).toBe(true);
+        one.end();
+        await jest.advanceTimersByTimeAsync(0);
+      }
+      // Its place is still there, until the long one takes it along.
+      const permit = slots.tryReserveSlot() ?? {};
+      long?.end();
+      expect(slots.tryReserveSlot()).toBeNull();
+      slots.releaseSlot({ permit });
+      expect([slots.tryReserveSlot() !== null, slots.tryReserveSlot()]).toEqual([true, null]);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   it('are no more for a poller that waits for work that is not there', async () => {
     const slots = new UnitSlots({ usual: 1, most: 3, patienceMs: 1 });
-    await slots.reserveSlot({}, never);
+    const permit = await slots.reserveSlot({}, never);
     const second = poller(slots);
     for (let tries = 0; tries < 5; tries += 1) await settle();
     expect(second.hasIt).toBe(false);
-    slots.releaseSlot({});
+    slots.releaseSlot({ permit });
     await untilHas(second);
   });
 
@@ -63,7 +92,7 @@ describe('the units of a worker of a cluster', () => {
     const [first, second, third] = [poller(slots), poller(slots, going.signal), poller(slots)];
     await untilHas(first);
     going.abort();
-    slots.releaseSlot(unit);
+    first.end();
     await untilHas(third);
     expect(second.hasIt).toBe(false);
   });

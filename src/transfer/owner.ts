@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { link, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { cutText } from '../model/caps.js';
 import { WaybillError } from '../model/errors.js';
 import { toDestinationError } from './destination-error.js';
 import { fsyncDir, readJson, removeDurably, writeFileDurably } from './durable-file.js';
@@ -105,7 +106,8 @@ export async function refuseLiving(owner: Owner, input: ClaimInput): Promise<voi
     throw ownedError(owner, input.recordDir, 'wait for it, or cancel it with `waybill cancel`');
   }
   if (input.takeOver) return;
-  const hint = 'its Temporal cannot be asked; if it is surely gone, pull with --take-over';
+  const which = cutText(owner.engineId, 200);
+  const hint = `its Temporal (${which}) cannot be asked from here; if it is surely gone, pull with --take-over`;
   throw ownedError(owner, input.recordDir, hint);
 }
 

@@ -3,23 +3,24 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureRelease, FIRST_RELEASE } from '../helpers/releases.js';
-import type { RunningWaybill } from '../helpers/waybill.js';
+import type { WaybillRun } from '../helpers/waybill.js';
 import { until } from '../workflows/lib/bench.js';
 import { startCluster, type Cluster } from './cluster.js';
 import type { Host } from './host.js';
+import { loseEverything } from './outages.js';
+import { pullSlowly, type SlowPull } from './slow-pull.js';
 import { writeTree, type Tree } from './trees.js';
 
 const LONG_MS = 300_000;
 const MiB = 1024 * 1024;
 const MEGABITS = 100;
-/** Slow enough to be met half-way. */
-const SLOWLY = ['--max-bandwidth', '1MiB/s'] as const;
-const UNLIMITED = { maxBytesPerSecond: null } as const;
 
 let cluster: Cluster;
 let hosts: readonly [Host, Host];
 let url: string;
 let tree: Tree;
+let fewUrl: string;
+let few: Tree;
 let count = 0;
 let destination: string;
 
@@ -32,6 +33,8 @@ beforeAll(async () => {
   tree = writeTree(join(source, 'tree'), 48, MiB);
   const server = await cluster.serve(source);
   url = `${server.url}/tree/`;
+  few = writeTree(join(source, 'few'), 10, 1024);
+  fewUrl = `${server.url}/few/`;
 }, LONG_MS);
 
 afterAll(() => cluster.stop(), LONG_MS);
@@ -41,9 +44,11 @@ beforeEach(() => {
   destination = join(cluster.shared, `tree-${count}`);
 });
 
-afterEach(() => cluster.endWorkers('SIGKILL'), LONG_MS);
+const endWorkers = (): Promise<void> => cluster.endWorkers('SIGKILL');
 
 describe('one pull and two hosts', () => {
+  afterEach(endWorkers, LONG_MS);
+
   it(
     'is fetched by both, whoever came first',
     async () => {
@@ -61,25 +66,17 @@ describe('one pull and two hosts', () => {
 });
 
 /** Starts a pull and waits until it fetches. */
-async function pullSlowly(
-  from: string,
-  to: string,
-): Promise<{ readonly running: RunningWaybill; readonly pullId: string }> {
-  const running = cluster.start(['pull', from, `any:${to}`, '--json', ...SLOWLY]);
-  await running.untilOutput(/"type":"started"/u);
-  const pullId = /"pullId":"([^"]+)"/u.exec(running.stdout())?.[1] ?? '';
-  const hasBegun = async (): Promise<boolean> =>
-    (await cluster.client.status(pullId)).progress.phase === 'fetching';
-  await until('it fetches', hasBegun, 120_000);
-  return { running, pullId };
-}
+const slowly = (to: string, rate = '1MiB/s'): Promise<SlowPull> =>
+  pullSlowly(cluster, { url, destination: to, rate });
 
 describe('a folder that all hosts see', () => {
+  afterEach(endWorkers, LONG_MS);
+
   it(
     'rule 7: is not written by the host that does not see it, which says so, and the others bring the files',
     async () => {
       await cluster.startWorker(hosts[0]);
-      const { running, pullId } = await pullSlowly(url, destination);
+      const { hurry, pullId } = await slowly(destination);
       // The same path, another folder: what an unmounted share looks like.
       hosts[1].inside('mount', '-t', 'tmpfs', 'none', cluster.shared);
       try {
@@ -89,8 +86,7 @@ describe('a folder that all hosts see', () => {
           return inFlight.some(({ lastFailure }) => /on host2: .*mount/u.test(lastFailure ?? ''));
         };
         await until('host2 says so', isSaid, 120_000);
-        await cluster.client.tune(pullId, UNLIMITED);
-        expect(await running.done).toMatchObject({ exitCode: 0, result: { ok: true, files: 48 } });
+        expect(await hurry()).toMatchObject({ exitCode: 0, result: { ok: true, files: 48 } });
         expect(hosts[1].inside('ls', '-A', cluster.shared)).toBe('');
       } finally {
         hosts[1].inside('umount', cluster.shared);
@@ -118,7 +114,77 @@ describe('a folder that all hosts see', () => {
   );
 });
 
+describe('while a large pull keeps its worker busy', () => {
+  let large: string;
+  let pull: SlowPull;
+
+  beforeAll(async () => {
+    large = join(cluster.shared, 'large');
+    await cluster.startWorker(hosts[0]);
+    pull = await slowly(large, '512KiB/s');
+  }, LONG_MS);
+
+  afterAll(endWorkers, LONG_MS);
+
+  it(
+    'a small one is not stuck behind it',
+    async () => {
+      const run = await cluster.run(['pull', fewUrl, `any:${destination}`, '--json']);
+      const { state, progress } = await cluster.client.status(pull.pullId);
+      expect(run).toMatchObject({ exitCode: 0, result: { ok: true, files: 10 } });
+      expect(few.wrongIn(destination)).toEqual([]);
+      expect({ state, files: progress.filesPlanned }).toEqual({ state: 'running', files: 48 });
+      expect(progress.filesDone).toBeLessThan(40);
+    },
+    LONG_MS,
+  );
+
+  it(
+    'rule 6: another Temporal does not get its destination, for as long as it lives',
+    async () => {
+      const locally = (): Promise<WaybillRun> =>
+        cluster.run(['pull', url, large, '--local', '--json']);
+      try {
+        // However long the other takes to start, this one has not ended then.
+        await cluster.client.pause(pull.pullId);
+        const refused = await locally();
+        expect(refused).toMatchObject({ exitCode: 9, result: { code: 'WB_DESTINATION_OWNED' } });
+        expect(refused.result['message']).toContain(pull.pullId);
+        expect(refused.result['message']).toMatch(/Temporal \(.+\/default\) .*--take-over/u);
+        await cluster.client.resume(pull.pullId);
+        expect(await pull.hurry()).toMatchObject({ exitCode: 0, result: { files: 48 } });
+        expect(tree.wrongIn(large)).toEqual([]);
+        expect(await locally()).toMatchObject({ exitCode: 0, result: { ok: true, files: 48 } });
+      } finally {
+        await cluster.run(['down', '--force']);
+      }
+    },
+    LONG_MS,
+  );
+});
+
+describe('a pull that loses, one after another, a worker, a network, Temporal and its database', () => {
+  afterEach(endWorkers, LONG_MS);
+
+  it(
+    'ends correct',
+    async () => {
+      const workers = [
+        await cluster.startWorker(hosts[0]),
+        await cluster.startWorker(hosts[1]),
+      ] as const;
+      const { hurry } = await slowly(destination, '512KiB/s');
+      await loseEverything({ cluster, workers, outageMs: 2_000 });
+      expect(await hurry()).toMatchObject({ exitCode: 0, result: { ok: true, files: 48 } });
+      expect(tree.wrongIn(destination)).toEqual([]);
+    },
+    2 * LONG_MS,
+  );
+});
+
 describe('a folder of one host', () => {
+  afterEach(endWorkers, LONG_MS);
+
   it(
     'is filled by that host alone, where the site says so',
     async () => {
