@@ -1,5 +1,5 @@
 /** Follows a pull to its end, through restarts of the local service. */
-import { WaybillError } from '../model/errors.js';
+import { asWaybillError, WaybillError } from '../model/errors.js';
 import type { PullResult, PullStatus } from '../model/pull.js';
 import { eventsBetween } from './events.js';
 import type { Reporter } from './reporters/reporter.js';
@@ -75,7 +75,13 @@ class Watcher {
       reporter.update(status, eventsBetween(this.last, status));
       this.last = status;
       if (status.result) return status.result;
-      await this.checkWorker(session, status);
+      try {
+        await this.checkWorker(session, status);
+      } catch (error) {
+        // How long Temporal may be away is for the watch to say, and a worker cannot ask it for work meanwhile.
+        if (asWaybillError(error).code !== 'WB_TEMPORAL_UNREACHABLE') throw error;
+        this.waitingSinceMs = undefined;
+      }
     }
     return undefined;
   }

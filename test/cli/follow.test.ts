@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { followPull } from '../../src/cli/follow.js';
 import type { Session } from '../../src/cli/session.js';
 import { emptyProgress } from '../../src/client/ratchet.js';
+import { WaybillError } from '../../src/model/errors.js';
 import type { PullStatus } from '../../src/model/pull.js';
 
 const RESULT = { ok: true, exitCode: 0 } as NonNullable<PullStatus['result']>;
@@ -19,7 +20,10 @@ afterEach(() => {
 });
 
 /** A pull that waits for an hour by the clock of the command, and is done then. */
-function waitAnHour(isWorkerUp: () => Promise<boolean>): ReturnType<typeof followPull> {
+function waitAnHour(
+  isWorkerUp: () => Promise<boolean>,
+  replaceIfStuck = (): Promise<boolean> => Promise.resolve(false),
+): ReturnType<typeof followPull> {
   let now = 0;
   jest.spyOn(performance, 'now').mockImplementation(() => now);
   async function* looks(): AsyncGenerator<PullStatus> {
@@ -33,7 +37,7 @@ function waitAnHour(isWorkerUp: () => Promise<boolean>): ReturnType<typeof follo
   const client = {
     watch: looks,
     result: () => new Promise(() => undefined),
-    replaceIfStuck: () => Promise.resolve(false),
+    replaceIfStuck,
     queues: () => ({ workflows: 'w', transfer: 't' }),
     // One whose hands are full asks for nothing.
     isWorkerPolling: () => Promise.resolve(false),
@@ -60,5 +64,16 @@ describe('a command that waits for the local worker', () => {
     await expect(waitAnHour(() => Promise.resolve(false))).rejects.toMatchObject(expected);
     const gone = (): Promise<boolean> => Promise.reject(new Error('no answer'));
     await expect(waitAnHour(gone)).rejects.toMatchObject(expected);
+  });
+});
+
+describe('a command whose Temporal is away', () => {
+  it('leaves it to the watch for how long, and blames no worker', async () => {
+    const away = new WaybillError('WB_TEMPORAL_UNREACHABLE', 'cannot look at the pull');
+    const ended = waitAnHour(
+      () => Promise.resolve(false),
+      () => Promise.reject(away),
+    );
+    expect((await ended).result).toBe(RESULT);
   });
 });
