@@ -126,10 +126,7 @@ async function serve(
 ): Promise<void> {
   const identity = `${hostname()}/${process.pid}/worker`;
   const { connection: reached, local, site } = config;
-  const connection =
-    local === undefined
-      ? reached
-      : { ...reached, ...localOptions(local) };
+  const connection = local === undefined ? reached : { ...reached, ...localOptions(local) };
   const client = await connectPatiently({
     connection: { ...connection, identity },
     isLocal: local !== undefined,
