@@ -8,7 +8,7 @@ import type { LevelCounts } from '../model/level.js';
 import { compareByBytes } from '../model/object-path.js';
 import { encodeManifestLine } from './manifest.js';
 import type { ManifestEntry } from './manifest.js';
-import { OmsOrder } from './oms-order.js';
+import { OmsOrder, type LateFolders } from './oms-order.js';
 import { formatSumsLine } from './sha256sums.js';
 import type { SumsEntry } from './sha256sums.js';
 
@@ -37,13 +37,14 @@ export class TreeDigester {
   #omsFiles = 0;
   #last: string | undefined;
 
-  constructor(newSha256: NewSha256) {
+  /** @param late as of OmsOrder */
+  constructor(newSha256: NewSha256, late?: LateFolders) {
     this.#sums = newSha256();
     this.#root = newSha256();
     this.#oms = new OmsOrder((sha256) => {
       this.#omsFiles += 1;
       this.#root.update(bytesOfHex(sha256));
-    });
+    }, late);
   }
 
   /** Takes the next file and returns its line of SHA256SUMS. Throws WB_UNEXPECTED when out of order. */
@@ -91,8 +92,9 @@ export class RecordWriter {
   #staleFiles = 0;
   #last: string | undefined;
 
-  constructor(newSha256: NewSha256) {
-    this.#tree = new TreeDigester(newSha256);
+  /** @param late as of OmsOrder */
+  constructor(newSha256: NewSha256, late?: LateFolders) {
+    this.#tree = new TreeDigester(newSha256, late);
     this.#manifest = newSha256();
   }
 

@@ -7,6 +7,7 @@ export {
 } from './compare.js';
 export type { Compared, Verdict } from './compare.js';
 export { RecordWriter, TreeDigester, digestTree } from './digests.js';
+export { LateFolders } from './oms-order.js';
 export type { Hasher, NewSha256, RecordLines, RecordTotals, TreeDigests } from './digests.js';
 export { decodeManifest, decodeManifestLine, encodeManifestLine } from './manifest.js';
 export { localStampOf, sameLocalStamp } from './local-stamp.js';

@@ -24,21 +24,54 @@ interface Held {
   readonly sha256: string;
 }
 
+const SLASH = 0x2f;
+
+/**
+ * The folders that come behind a sibling in byte order, and before it in that of Model Signing: `a` of `a/b` where there is an
+ * `a-b`. Who knows them all beforehand holds no file back for one that is not there.
+ */
+export class LateFolders {
+  readonly #late = new Set<string>();
+  #last = '';
+
+  /** Takes the next path, in byte order. What comes behind `a-` and is below `a` comes directly behind it. */
+  pass(path: string): void {
+    const last = this.#last;
+    this.#last = path;
+    let index = 0;
+    while (index < last.length && last.charCodeAt(index) === path.charCodeAt(index)) index += 1;
+    if (path.charCodeAt(index) !== SLASH || index === 0) return;
+    if (last.charCodeAt(index) < SLASH) this.#late.add(path.slice(0, index));
+  }
+
+  get size(): number {
+    return this.#late.size;
+  }
+
+  has(folder: string): boolean {
+    return this.#late.has(folder);
+  }
+}
+
 /** Takes files in byte order of the path and gives their digests out in the order of Model Signing. */
 export class OmsOrder {
   readonly #emit: (sha256: string) => void;
   /** A binary heap, the smallest key first. */
   readonly #held: Held[] = [];
 
-  constructor(emit: (sha256: string) => void) {
+  readonly #late: LateFolders | undefined;
+
+  /** @param late all late folders, where they are known: else every file that may have to wait does */
+  constructor(emit: (sha256: string) => void, late?: LateFolders) {
     this.#emit = emit;
+    this.#late = late;
   }
 
   /** Takes the next file. */
   add(entry: SumsEntry): void {
     const { path, sha256 } = entry;
     if (IGNORED.has(path.split('/', 1)[0] ?? '')) return;
-    const bound = smallestKeyToCome(path);
+    const bound = smallestKeyToCome(path, this.#late);
     while (this.#held.length > 0 && compareByBytes(this.#held[0]?.key ?? '', bound) < 0)
       this.#pop();
     this.#push({ key: keyOf(path), sha256 });
@@ -96,11 +129,13 @@ function keyOf(path: string): string {
  * The smallest key that this path or one after it in byte order can have. Where the path goes on below `/` (as in
  * `a-b`), the folder before that place (`a/...`) may still come.
  */
-function smallestKeyToCome(path: string): string {
-  for (let index = 1; index < path.length; index += 1) {
-    if (path.charCodeAt(index) < 0x2f && path.charCodeAt(index - 1) !== 0x2f) {
-      return `${keyOf(path.slice(0, index))}\0`;
-    }
+function smallestKeyToCome(path: string, late: LateFolders | undefined): string {
+  const length = late?.size === 0 ? 0 : path.length;
+  for (let index = 1; index < length; index += 1) {
+    const isPlace = path.charCodeAt(index) < SLASH && path.charCodeAt(index - 1) !== SLASH;
+    if (!isPlace) continue;
+    const folder = path.slice(0, index);
+    if (late?.has(folder) !== false) return `${keyOf(folder)}\0`;
   }
   return keyOf(path);
 }

@@ -1,7 +1,12 @@
 /** The record of what a pull has brought: new lists, or those that are there because nothing is different. */
 import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import { RecordWriter, type ManifestEntry, type RecordTotals } from '../manifest/index.js';
+import {
+  LateFolders,
+  RecordWriter,
+  type ManifestEntry,
+  type RecordTotals,
+} from '../manifest/index.js';
 import { asWaybillError, WaybillError } from '../model/errors.js';
 import type { CallContext } from './api.js';
 import { fsyncDir } from './durable-file.js';
@@ -53,7 +58,8 @@ export async function writeLists(
     await sums.drop();
     await manifest.drop();
   };
-  const writer = new RecordWriter(() => createHash('sha256'));
+  const late = await lateFoldersOf(outcome, context);
+  const writer = new RecordWriter(() => createHash('sha256'), late);
   const folders = new FolderFlush(options.flushBelow);
   let failure: WaybillError | undefined;
   try {
@@ -87,6 +93,16 @@ export async function writeLists(
     commit,
     drop,
   };
+}
+
+/** Of a million files with a hyphen in their names all would else be held until the last has gone by. */
+async function lateFoldersOf({ lines }: Outcome, { progress }: CallContext): Promise<LateFolders> {
+  const late = new LateFolders();
+  for await (const { path } of lines.sorted()) {
+    progress.name = path;
+    late.pass(path);
+  }
+  return late;
 }
 
 /** Each file once, in the byte order of the paths, with its manifest line where that is known. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { RecordWriter, TreeDigester, digestTree } from '../../src/manifest/digests.js';
 import type { ManifestEntry } from '../../src/manifest/manifest.js';
-import { OmsOrder } from '../../src/manifest/oms-order.js';
+import { LateFolders, OmsOrder } from '../../src/manifest/oms-order.js';
 import { formatSumsLine } from '../../src/manifest/sha256sums.js';
 import type { SumsEntry } from '../../src/manifest/sha256sums.js';
 import { compareByBytes } from '../../src/model/object-path.js';
@@ -94,14 +94,32 @@ describe('digests of a tree', () => {
         const folders = segments.filter((name) => name !== '.');
         paths.add([...folders, last].join('/'));
       }
-      const given: string[] = [];
-      const order = new OmsOrder((digest) => given.push(digest));
       const sorted = [...paths].sort(compareByBytes);
-      for (const path of sorted) order.add({ path, sha256: path });
-      order.end();
+      const late = new LateFolders();
+      for (const path of sorted) late.pass(path);
       const keyed = sorted.map((path) => path.replaceAll('/', '\0')).sort(compareByBytes);
-      expect(given).toEqual(keyed.map((key) => key.replaceAll('\0', '/')));
+      for (const known of [undefined, late]) {
+        const given: string[] = [];
+        const order = new OmsOrder((digest) => given.push(digest), known);
+        for (const path of sorted) order.add({ path, sha256: path });
+        order.end();
+        expect(given).toEqual(keyed.map((key) => key.replaceAll('\0', '/')));
+      }
     }
+  });
+
+  it('holds no file back for a folder that is not there', () => {
+    const paths = ['part-0/a-1', 'part-0/a-2', 'part-1/a-1', 'part-2/b', 'part-2/b-1'];
+    const heldWith = (more: readonly string[]): number => {
+      const late = new LateFolders();
+      for (const path of [...paths, ...more]) late.pass(path);
+      let given = 0;
+      const order = new OmsOrder(() => (given += 1), late);
+      for (const path of paths) order.add({ path, sha256: path });
+      return paths.length - given;
+    };
+    expect(heldWith([])).toBe(1);
+    expect(heldWith(['part/a'])).toBe(paths.length);
   });
 
   it('rule 31: omsDigest is null for a tree in which nothing counts', async () => {
