@@ -61,12 +61,9 @@ interface JournalFile {
   readonly pending: Fetched[];
 }
 
-const newJournalFile = (number: number): JournalFile => ({
-  number,
-  readBytes: 0,
-  isSameBoot: false,
-  pending: [],
-});
+function newJournalFile(number: number): JournalFile {
+  return { number, readBytes: 0, isSameBoot: false, pending: [] };
+}
 
 /** Read at once: whoever else needs the thread waits no longer than a few thousand lines take. */
 const READ_BYTES = 256 * 1024;
@@ -132,6 +129,17 @@ export class Journal {
     return line?.kind === 'fetched' && line.entry.path === path
       ? { ...line, isTrusted }
       : undefined;
+  }
+
+  /** Whether a line says that a file was brought; of most files none does, and to know that nothing is read. */
+  wasFetched(path: string): boolean {
+    return this.fetchedLines.find(path) !== undefined;
+  }
+
+  /** Whether any line names a file. */
+  knows(path: string): boolean {
+    const isIn = this.wasFetched(path) || this.publishingByPath.has(path);
+    return isIn || this.failedLines.find(path) !== undefined;
   }
 
   /** Bytes of the files that the plan at hand has brought so far. */

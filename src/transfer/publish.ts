@@ -88,7 +88,8 @@ async function holdFolders(
     const { path } = file.entry;
     const below = folderOf(path);
     try {
-      const held = folders.get(below) ?? (await HeldFolder.open(context.filesRoot, below, making));
+      let held = folders.get(below);
+      held ??= await HeldFolder.open(context.filesRoot, below, making);
       // Only through a folder that is held: its path may lead elsewhere by now (rule 21).
       if (held === undefined) {
         throw new WaybillError('WB_CONFLICT', `the folder of ${path} is gone`, { path });
@@ -116,15 +117,23 @@ async function takeNames(
     const target = folders.get(folderOf(entry.path))?.pathOf(basename(entry.path));
     if (target === undefined) continue;
     const shown = join(context.filesRoot, entry.path);
-    const replaceable = await mayReplace(context, file, target);
+    const replaceable = context.journal.wasFetched(entry.path)
+      ? await mayReplace(context, file, target)
+      : allowedBy(context, file);
     named.push({ file, name: { partialPath, target, shown, mayReplace: replaceable } });
   }
   const outcomes = await context.pool.takeNames(named.map(({ name }) => name));
   const lines: FetchedLine[] = [];
   for (const [index, { file, name }] of named.entries()) {
     const { path } = file.entry;
+    const outcome = outcomes[index];
+    if (outcome?.kind === 'taken' && outcome.stamp !== undefined) {
+      const entry = { ...file.entry, local: outcome.stamp };
+      lines.push(fetchedLine(context.planId, entry, file.bytesFetched));
+      continue;
+    }
     try {
-      lines.push(await lineOf(context, file, name, outcomes[index]));
+      lines.push(await lineOf(context, file, name, outcome));
     } catch (error) {
       refused.set(path, refusalOf(toNameError(error, 'publish', name.shown), path));
     }
@@ -132,7 +141,7 @@ async function takeNames(
   return lines;
 }
 
-/** The line of a file that has its name, or throws why it has not. */
+/** The line of a file whose name somebody else has taken for it, or throws why it has none. */
 async function lineOf(
   context: PublishContext,
   { entry, partialPath, bytesFetched, replaces }: Publishable,
@@ -141,9 +150,6 @@ async function lineOf(
 ): Promise<FetchedLine> {
   const { path } = entry;
   if (outcome?.kind === 'failed') throw fromPlainError(outcome.error);
-  if (outcome?.kind === 'taken' && outcome.stamp !== undefined) {
-    return fetchedLine(context.planId, { ...entry, local: outcome.stamp }, bytesFetched);
-  }
   const own = await publishedByOther(context, target, path);
   if (own !== undefined) {
     await rm(partialPath, { force: true });
@@ -166,13 +172,20 @@ async function dropPublished(
   }
 }
 
+/** What the plan lets it replace. */
+function allowedBy({ overwrites }: PublishContext, { replaces }: Publishable): MayReplace {
+  if (overwrites) return 'any file';
+  return replaces === undefined ? [] : [replaces];
+}
+
 async function mayReplace(
   context: PublishContext,
-  { entry, replaces }: Publishable,
+  file: Publishable,
   target: string,
 ): Promise<MayReplace> {
-  if (context.overwrites) return 'any file';
-  const allowed = replaces === undefined ? [] : [replaces];
+  const allowed = allowedBy(context, file);
+  if (allowed === 'any file') return allowed;
+  const { entry } = file;
   // What this pull has published before a reboot, and could not vouch for, is fetched again.
   const line = await context.journal.fetched(entry.path);
   if (line === undefined || line.isTrusted) return allowed;
