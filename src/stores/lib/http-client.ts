@@ -97,6 +97,9 @@ export interface HttpClient {
 /** As long a chain as curl and browsers in practice need. */
 const MAX_REDIRECTS = 10;
 
+/** Of redirects to ever other hosts not each is remembered. */
+const MAX_ORIGINS_KNOWN = 64;
+
 /** Makes a client. A wrong setting is WB_CONFIG_INVALID; no request is made. */
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   return new UndiciClient(options);
@@ -108,6 +111,8 @@ class UndiciClient implements HttpClient {
   private readonly tls: TlsReading;
   private readonly timeouts: Timeouts;
   private readonly origins: readonly string[];
+  /** Origins that were looked at and may be asked. */
+  private readonly allowed = new Set<string>();
 
   constructor(private readonly options: HttpClientOptions) {
     const { settings, secrets } = options;
@@ -123,8 +128,7 @@ class UndiciClient implements HttpClient {
     let droppedCredentials = false;
     const sent: SentRequest[] = [];
     for (let hops = 0; ; hops += 1) {
-      refuseForbiddenUrl(url);
-      refuseUnlistedOrigin(url, this.origins);
+      this.checkOrigin(url);
       sent.push({ url, headers });
       const answer = await this.send(request, url, headers);
       const next = request.redirects === 'never' ? undefined : answer.headers['location'];
@@ -180,8 +184,15 @@ class UndiciClient implements HttpClient {
     await Promise.all(open.map((dispatcher) => dispatcher.destroy()));
   }
 
+  private checkOrigin(url: URL): void {
+    const { origin } = url;
+    if (this.allowed.has(origin)) return;
+    refuseForbiddenUrl(url);
+    refuseUnlistedOrigin(url, this.origins);
+    if (this.allowed.size < MAX_ORIGINS_KNOWN) this.allowed.add(origin);
+  }
+
   private async send(request: HttpRequest, url: URL, headers: Headers) {
-    const where = this.whereOf(request, url);
     const { method = 'GET', body, signal, headersTimeoutMs, stallTimeoutMs } = request;
     signal?.throwIfAborted();
     await this.options.pace?.beforeRequest(signal);
@@ -203,11 +214,12 @@ class UndiciClient implements HttpClient {
             request.isAlone !== true &&
             proxyFor(this.proxies, url) === undefined,
         },
-        (failure) => errorOfBody(failure, where),
+        // Where it was is told when something fails: of thousands of requests nothing is written down.
+        (failure) => errorOfBody(failure, this.whereOf(request, url)),
       );
     } catch (error) {
       signal?.throwIfAborted();
-      throw errorOfNetwork(error, where);
+      throw errorOfNetwork(error, this.whereOf(request, url));
     }
   }
 
@@ -243,13 +255,16 @@ class UndiciClient implements HttpClient {
   }
 
   private parse(request: HttpRequest): URL {
-    const text = String(request.url);
-    const url = URL.canParse(text) ? new URL(text) : undefined;
+    const url = typeof request.url === 'string' ? parsed(request.url) : request.url;
     if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
-    throw new WaybillError('WB_USAGE', `${redactUri(text)} is not an http or https address`, {
-      operation: request.operation,
-      store: this.options.store,
-    });
+    throw new WaybillError(
+      'WB_USAGE',
+      `${redactUri(String(request.url))} is not an http or https address`,
+      {
+        operation: request.operation,
+        store: this.options.store,
+      },
+    );
   }
 
   private whereOf(request: HttpRequest, url: URL): Circumstances {
@@ -264,6 +279,10 @@ class UndiciClient implements HttpClient {
       ...(request.path === undefined ? {} : { path: request.path }),
     };
   }
+}
+
+function parsed(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
 }
 
 /** The query of a redirect is the server's own: whatever its names, it may be a ticket. */
