@@ -5,6 +5,7 @@
  * A store never retries, knows nothing of Temporal, of the destination or of `process.env`, and throws only
  * `WaybillError` (an abort passes through as the signal's reason).
  */
+import type { LookAtHost } from '../model/host-files.js';
 import type { Readable } from 'node:stream';
 import type { DigestName, Digests, ObjectEntry, Pin } from '../model/object-entry.js';
 
@@ -44,6 +45,8 @@ export interface ListOptions extends CallOptions {
    * Absent: the failure does. A store that lists in one go need not ask.
    */
   readonly again?: (error: unknown) => Promise<void>;
+  /** How a store that lists files of this host looks at many of them; absent: it does so itself, one by one. */
+  readonly lookAtHost?: LookAtHost;
 }
 
 /** What part of an object to read, and which version of it. */

@@ -86,6 +86,7 @@ async function startPlanning(
       live,
       resolved,
       store,
+      lookAtHost: (paths) => pull.pool.lookAtHost(paths),
       expectations,
       namesThere,
       singleName: pull.layout.singleName,

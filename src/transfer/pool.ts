@@ -102,6 +102,13 @@ export class ThreadPool {
     return (await this.hashers.run(task, { name: 'lookAtAll', filename })) as LookOutcome[];
   }
 
+  /** As `LookAtHost`. */
+  async lookAtHost(paths: readonly string[]): Promise<BigInt64Array> {
+    const filename = new URL('./thread/look-at.js', import.meta.url).href;
+    const task: LookTask = { paths };
+    return (await this.hashers.run(task, { name: 'lookAtHost', filename })) as BigInt64Array;
+  }
+
   async close(): Promise<void> {
     await Promise.all([this.fetchers.destroy(), this.hashers.destroy()]);
   }

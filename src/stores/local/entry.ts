@@ -1,6 +1,7 @@
 /** What a file system says about a file, as an entry of the model. */
 import type { BigIntStats } from 'node:fs';
 import { stat, statfs } from 'node:fs/promises';
+import { hostFileOf, type HostFile } from '../../model/host-files.js';
 import type { ObjectEntry, Pin } from '../../model/object-entry.js';
 import type { SpecialKind } from '../../model/special.js';
 
@@ -33,33 +34,44 @@ export class LocalPins {
     return new LocalPins((await stat(realRoot, { bigint: true })).dev);
   }
 
+  /** A look at a file waits for no network. */
+  get isOfKernel(): boolean {
+    return this.device !== undefined;
+  }
+
   /** Strong for a settled file of a file system of the kernel, else weak; the value is the same. */
-  pinOf(stats: BigIntStats): Pin {
-    const { ctimeMs, ctimeNs, mtimeNs, size, ino } = stats;
+  pinOf(stats: Omit<HostFile, 'isFolder' | 'mode'>): Pin {
+    const { ctimeNs, mtimeNs, size, ino } = stats;
     // One clock: the kernel's stamped the file. A clock that was set back makes pins weak, and no weak one strong.
-    const isSettled = BigInt(Date.now()) - ctimeMs >= SETTLED_MS;
+    const isSettled = Date.now() - Number(ctimeNs / 1_000_000n) >= SETTLED_MS;
     const strength = stats.dev === this.device && isSettled ? 'strong' : 'weak';
     return { strength, value: `ctime:${ctimeNs}+${mtimeNs}+${size}+${ino}` };
   }
 }
 
 /** The modification time, to the millisecond. */
-export function modifiedAtOf(stats: BigIntStats): string {
+export function modifiedAtOf(stats: Pick<HostFile, 'mtimeNs'>): string {
   return new Date(Number(stats.mtimeNs / 1_000_000n)).toISOString();
 }
 
 /** The entry of a regular file, a folder, or what is neither. */
 export function entryOf(path: string, stats: BigIntStats, pins: LocalPins): ObjectEntry {
-  const modifiedAt = modifiedAtOf(stats);
-  if (stats.isDirectory()) return { path, kind: 'directory', modifiedAt };
-  if (!stats.isFile()) return { path, kind: 'special', special: specialOf(stats), modifiedAt };
+  const file = hostFileOf(stats);
+  if (file !== undefined) return entryOfFile(path, file, pins);
+  return { path, kind: 'special', special: specialOf(stats), modifiedAt: modifiedAtOf(stats) };
+}
+
+/** The entry of a regular file or a folder. */
+export function entryOfFile(path: string, file: HostFile, pins: LocalPins): ObjectEntry {
+  const modifiedAt = modifiedAtOf(file);
+  if (file.isFolder) return { path, kind: 'directory', modifiedAt };
   return {
     path,
     kind: 'file',
-    sizeBytes: Number(stats.size),
+    sizeBytes: Number(file.size),
     modifiedAt,
-    isExecutable: (stats.mode & 0o111n) !== 0n,
-    pin: pins.pinOf(stats),
+    isExecutable: (file.mode & 0o111n) !== 0n,
+    pin: pins.pinOf(file),
   };
 }
 

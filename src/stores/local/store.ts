@@ -60,7 +60,7 @@ export class LocalStore implements Store {
   }
 
   async *list(prefix: string, options: ListOptions): AsyncGenerator<ObjectEntry> {
-    const { recursive, signal } = options;
+    const { recursive, signal, lookAtHost } = options;
     signal?.throwIfAborted();
     const trimmed = trimPath(prefix);
     const { stats, realPath, realRoot } = await this.resolve(trimmed, 'list');
@@ -69,7 +69,8 @@ export class LocalStore implements Store {
       throw localError('WB_NOT_FOUND', 'is not a folder', place);
     }
     const pins = await this.pinsAt(realRoot);
-    yield* walkFolder({ realRoot, pins, recursive, signal }, realPath, trimmed, [realPath]);
+    const walk = { realRoot, pins, recursive, signal, lookAtHost };
+    yield* walkFolder(walk, realPath, trimmed, [realPath]);
   }
 
   async openRead(path: string, options: ReadOptions = {}): Promise<OpenObject> {

@@ -3,12 +3,13 @@ import type { Dirent } from 'node:fs';
 import { lstat, readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WaybillError } from '../../model/errors.js';
+import { hostFileAt, type LookAtHost } from '../../model/host-files.js';
 import { isInside } from '../../model/is-inside.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { MAX_DEPTH } from '../../model/object-path.js';
 import { nameOfBytes } from '../lib/byte-names.js';
-import { walkOrder } from '../lib/path-order.js';
-import { entryOf, type LocalPins } from './entry.js';
+import { walkOrder, type WalkItem } from '../lib/path-order.js';
+import { entryOf, entryOfFile, type LocalPins } from './entry.js';
 import { errorOfFileSystem, localError } from './errors.js';
 
 /** What a walk keeps from folder to folder. */
@@ -17,10 +18,15 @@ export interface Walk {
   readonly pins: LocalPins;
   readonly recursive: boolean;
   readonly signal: AbortSignal | undefined;
+  /** Absent: every name is looked at by itself. */
+  readonly lookAtHost: LookAtHost | undefined;
 }
 
 /** Files described at once; more only queue up in Node's four file system threads. */
 const BATCH = 64;
+
+/** Files that another thread looks at in one go: as many as are worth a message to it. */
+const BATCH_ELSEWHERE = 512;
 
 /**
  * Yields what is in a folder. Links inside the root are followed; one that leads out, in circles or nowhere is yielded as
@@ -47,13 +53,11 @@ export async function* walkFolder(
   }
   const items = walkOrder(names, mayBeFolder, walk.recursive);
   const folders = new Map<string, string>();
-  for (let from = 0; from < items.length; from += BATCH) {
-    const batch = items.slice(from, from + BATCH);
-    const found = await Promise.all(
-      batch.map(async (item) =>
-        item.isContent ? undefined : describe(walk, realFolder, path, item.name, ancestors),
-      ),
-    );
+  const { lookAtHost, pins } = walk;
+  const atOnce = lookAtHost !== undefined && pins.isOfKernel ? BATCH_ELSEWHERE : BATCH;
+  for (let from = 0; from < items.length; from += atOnce) {
+    const batch = items.slice(from, from + atOnce);
+    const found = await describeAll(walk, realFolder, path, batch, ancestors);
     walk.signal?.throwIfAborted();
     for (const [index, item] of batch.entries()) {
       const below = path === '' ? item.name : `${path}/${item.name}`;
@@ -89,6 +93,42 @@ interface Described {
   readonly entry: ObjectEntry;
   /** Set for a folder that may be entered. */
   readonly realFolder?: string;
+}
+
+/** What each of several names is; undefined for one that is gone again, and for the content of a folder. */
+async function describeAll(
+  walk: Walk,
+  realFolder: string,
+  path: string,
+  items: readonly Pick<WalkItem<Dirent>, 'name' | 'isContent'>[],
+  ancestors: readonly string[],
+): Promise<readonly (Described | undefined)[]> {
+  const found = [...(await plainFiles(walk, realFolder, path, items))];
+  const others = [...items.entries()].filter(([at, one]) => !one.isContent && !found[at]);
+  await Promise.all(
+    others.map(async ([index, { name }]) => {
+      found[index] = await describe(walk, realFolder, path, name, ancestors);
+    }),
+  );
+  return found;
+}
+
+/** Those that another thread found to be plain files and folders: all but a few. */
+async function plainFiles(
+  { lookAtHost, pins }: Walk,
+  realFolder: string,
+  path: string,
+  items: readonly Pick<WalkItem<Dirent>, 'name' | 'isContent'>[],
+): Promise<readonly (Described | undefined)[]> {
+  // On a share each look waits for an answer: four at a time are faster than one after another.
+  if (lookAtHost === undefined || !pins.isOfKernel || items.length < BATCH) return [];
+  const files = await lookAtHost(items.map(({ name }) => join(realFolder, name)));
+  return items.map(({ name, isContent }, index) => {
+    const file = hostFileAt(files, index);
+    if (file === undefined || isContent || !name.isWellFormed()) return undefined;
+    const entry = entryOfFile(path === '' ? name : `${path}/${name}`, file, pins);
+    return file.isFolder ? { entry, realFolder: join(realFolder, name) } : { entry };
+  });
 }
 
 async function describe(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { utf8Bytes } from '../../model/caps.js';
 import { asWaybillError, WaybillError, type PlainError, toPlainError } from '../../model/errors.js';
 import { guardPath, isRecordPath, unsafe } from '../../model/object-path.js';
+import type { LookAtHost } from '../../model/host-files.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import type { PullRequest } from '../../model/pull.js';
 import { nameSpecial, type SpecialKind } from '../../model/special.js';
@@ -48,6 +49,8 @@ export interface PlanInput {
   readonly request: PullRequest;
   readonly resolved: ResolvedSource;
   readonly store: Store;
+  /** Looks at files of this host in another thread; absent: the store does so itself. */
+  readonly lookAtHost?: LookAtHost;
   readonly expectations: Expectations;
   readonly existing: ExistingContext;
   readonly namesThere: NamesThere;
@@ -158,8 +161,12 @@ async function* listed(input: PlanInput, context: CallContext): AsyncGenerator<O
     yield { ...(await input.store.stat('', { signal })), path: '' };
     return;
   }
-  const again = input.live === undefined ? {} : { again: input.live.again };
-  for await (const entry of input.store.list('', { recursive: true, signal, ...again })) {
+  const { live, lookAtHost } = input;
+  const options = {
+    ...(live === undefined ? {} : { again: live.again }),
+    ...(lookAtHost === undefined ? {} : { lookAtHost }),
+  };
+  for await (const entry of input.store.list('', { recursive: true, signal, ...options })) {
     signal.throwIfAborted();
     input.live?.moved();
     yield entry;

@@ -1,5 +1,6 @@
 /** Looking at many names, in a thread: file calls here are synchronous on purpose (rule 27). */
 import { lstatSync } from 'node:fs';
+import { hostFileOf, hostFilesFor, setHostFile } from '../../model/host-files.js';
 import { toPlainError, type PlainError } from '../../model/errors.js';
 import { errnoOf, toDestinationError } from '../destination-error.js';
 import { fileOf, type Replaceable } from '../take-name.js';
@@ -22,6 +23,24 @@ const NAMES_A_TURN = 64;
 /** Runs a LookTask: one outcome for each path, in order. Never rejects. */
 export function lookAtAll({ paths }: LookTask): Promise<LookOutcome[]> {
   return inTurns(paths, NAMES_A_TURN, lookAtOne);
+}
+
+/** Looks at files of a source: what is neither file nor folder, or cannot be told, is left open. Never rejects. */
+export async function lookAtHost({ paths }: LookTask): Promise<BigInt64Array> {
+  const files = hostFilesFor(paths.length);
+  let index = 0;
+  await inTurns(paths, NAMES_A_TURN, (path) => {
+    try {
+      const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      const file = found && hostFileOf(found);
+      if (file) setHostFile(files, index, file);
+    } catch (error) {
+      // Whoever asked looks again, and says what is wrong.
+      void error;
+    }
+    index += 1;
+  });
+  return files;
 }
 
 function lookAtOne(path: string): LookOutcome {

@@ -1,12 +1,21 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WaybillError } from '../../../src/model/errors.js';
 import type { ObjectEntry } from '../../../src/model/object-entry.js';
 import { compareByBytes, guardPath } from '../../../src/model/object-path.js';
 import { StoreRegistry } from '../../../src/stores/registry.js';
-import type { Store, WholeReadOptions } from '../../../src/stores/store.js';
+import type { ListOptions, Store, WholeReadOptions } from '../../../src/stores/store.js';
+import { lookAtHost } from '../../../src/transfer/thread/look-at.js';
 import { scratchFolder } from '../../helpers/processes.js';
 
 let base: string;
@@ -24,9 +33,9 @@ afterEach(async () => {
   rmSync(base, { recursive: true });
 });
 
-async function list(): Promise<ObjectEntry[]> {
+async function list(options: Omit<ListOptions, 'recursive'> = {}): Promise<ObjectEntry[]> {
   const entries: ObjectEntry[] = [];
-  for await (const entry of store.list('', { recursive: true })) entries.push(entry);
+  for await (const entry of store.list('', { ...options, recursive: true })) entries.push(entry);
   return entries;
 }
 
@@ -115,6 +124,33 @@ it('rule 24: folders without end are refused at the depth that is allowed', asyn
     code: 'WB_LIMIT_EXCEEDED',
     message: expect.stringContaining('nested deeper than 256 folders'),
   });
+});
+
+it('rule 24: a listing is the same whoever looks at its many names', async () => {
+  for (let index = 0; index < 600; index += 1) {
+    writeFileSync(join(root, `file-${index}`), 'x'.repeat(index), {
+      mode: index % 2 ? 0o755 : 0o644,
+    });
+  }
+  mkdirSync(join(root, 'folder'));
+  writeFileSync(join(root, 'folder/inside'), 'x');
+  symlinkSync('folder', join(root, 'link'));
+  symlinkSync('/etc/passwd', join(root, 'out'));
+  execFileSync('mkfifo', [join(root, 'pipe')]);
+  utimesSync(join(root, 'file-7'), -86_400, -86_400);
+  const asked: string[] = [];
+  const elsewhere = await list({
+    lookAtHost: (paths) => {
+      asked.push(...paths);
+      return lookAtHost({ paths });
+    },
+  });
+  // A pin becomes strong with time.
+  const values = (entries: ObjectEntry[]): unknown[] =>
+    entries.map((entry) => ({ ...entry, pin: entry.pin?.value }));
+  expect(values(elsewhere)).toEqual(values(await list()));
+  expect(elsewhere).toHaveLength(606);
+  expect(asked).toContain(join(root, 'file-599'));
 });
 
 it('lists in byte order of the whole paths, folders included', async () => {
