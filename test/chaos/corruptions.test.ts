@@ -25,5 +25,5 @@ describe(`corruptions, seed ${SEED}`, () => {
     // So many injections reach nearly every kind.
     const kinds = new Set(injected.map(({ kind }) => kind));
     expect(kinds.size).toBeGreaterThan(CORRUPTION_KINDS.length / 2);
-  }, 600_000);
+  }, 1_800_000);
 });

@@ -93,7 +93,7 @@ afterAll(async () => {
   await client.close();
   await temporal.stop();
   for (const { server } of [listed, other]) server.close();
-}, 60_000);
+});
 
 function pull(
   args: readonly string[],

@@ -36,5 +36,5 @@ describe('waybill demo', () => {
       expect.stringMatching(/^proof \(d\) .*waybill verify names .*safetensors and exits 6/u),
     ]);
     expect(stagesIn(temp)).toEqual([]);
-  }, 240_000);
+  }, 600_000);
 });

@@ -62,7 +62,7 @@ function shell(line: string): Promise<{ exitCode: number | null; stdout: string;
 }
 
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 3_000; tries += 1) {
+  for (let tries = 0; tries < 9_000; tries += 1) {
     if (await isSo()) return;
     await sleep(20);
   }

@@ -11,6 +11,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -43,12 +44,20 @@ export async function ensureRelease(commit: string): Promise<string> {
     const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
     await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--noCheck'], { cwd: building });
     await bundle(building);
-    if (existsSync(folder)) rmSync(building, { recursive: true });
-    else renameSync(building, folder);
+    try {
+      renameSync(building, folder);
+    } catch (error) {
+      // Another suite was quicker.
+      if (!existsSync(folder)) throw error;
+      rmSync(building, { recursive: true });
+    }
   }
-  // The packages may have moved since: another clone, the same cache.
-  rmSync(join(folder, 'node_modules'), { force: true });
-  linkPackages(folder);
+  // The packages may have moved since: another clone, the same cache. Another suite may be running it meanwhile.
+  const [link, packages] = [join(folder, 'node_modules'), join(ROOT, 'node_modules')];
+  if (readlinkSync(link) !== packages) {
+    symlinkSync(packages, `${link}.${process.pid}`);
+    renameSync(`${link}.${process.pid}`, link);
+  }
   return join(folder, MAIN);
 }
 

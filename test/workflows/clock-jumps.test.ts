@@ -41,7 +41,7 @@ beforeAll(async () => {
     stdio: 'ignore',
     env: scrubbedEnv(clock.env),
   });
-}, 60_000);
+});
 
 afterAll(async () => {
   worker.kill('SIGKILL');
@@ -50,7 +50,7 @@ afterAll(async () => {
   await server.stop();
   await temporal.stop();
   rmSync(scratch, { recursive: true, force: true });
-}, 60_000);
+});
 
 /** When the pull ended, by the wall clock of its worker. */
 function endedAt(destination: string): number {

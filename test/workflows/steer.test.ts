@@ -43,13 +43,14 @@ describe.each([
     const { pullId } = await bench.client.startPull(newRequest(), { tuning });
     await until('units run', () => engine.running === 6);
     await bench.client.pause(pullId);
-    await until('all bytes have stopped', () => engine.running === 0, 5_000);
+    // Long before they would have ended by themselves.
+    await until('all bytes have stopped', () => engine.running === 0, 40_000);
     expect(await phaseOf(pullId)).toBe('paused');
     isSlow = false;
     await bench.client.resume(pullId);
     expect(await bench.client.result(pullId)).toMatchObject({ ok: true, files: 20 });
     expect(engine.recorded).toEqual([]);
-  }, 60_000);
+  });
 
   it('rule 28: cancelled, it waits for its bytes to stop, then gives the destination back', async () => {
     let releasedWhile = -1;
@@ -69,7 +70,7 @@ describe.each([
     expect(result).toMatchObject({ ok: false, exitCode: 13, code: 'WB_CANCELLED' });
     expect(releasedWhile).toBe(0);
     expect((await bench.client.status(pullId)).state).toBe('cancelled');
-  }, 60_000);
+  });
 
   it('is tuned: the workers hear it while units run, and progress tells what holds', async () => {
     let isSlow = true;
@@ -90,7 +91,7 @@ describe.each([
     isSlow = false;
     await bench.client.resume(pullId);
     expect((await bench.client.result(pullId)).ok).toBe(true);
-  }, 60_000);
+  });
 
   it('gives up sooner once it is tuned to, while it is blocked', async () => {
     await serve({
@@ -122,7 +123,7 @@ describe.each([
     isDown = false;
     await bench.client.retryNow(pullId);
     expect((await bench.client.result(pullId)).ok).toBe(true);
-  }, 60_000);
+  });
 });
 
 describe('a worker that is shut down', () => {
@@ -155,7 +156,7 @@ describe('a worker that is shut down', () => {
     );
     // It is one activity all along: none of its failures was final.
     expect(fetches).toHaveLength(1);
-  }, 60_000);
+  });
 });
 
 describe('starting', () => {
@@ -222,7 +223,7 @@ describe('starting', () => {
     expect(second).toMatchObject({ pullId: first.pullId, joined: false });
     expect(second.runId).not.toBe(first.runId);
     expect((await bench.client.result(second.pullId)).ok).toBe(true);
-  }, 60_000);
+  });
 
   it('starts a new run after an end', async () => {
     await serve({ pages: [1] });

@@ -133,7 +133,7 @@ export function newRequest(changes: Partial<PullRequest> = {}): PullRequest {
 export async function until(
   what: string,
   isSo: () => boolean | Promise<boolean>,
-  withinMs = 20_000,
+  withinMs = 60_000,
 ): Promise<void> {
   const end = performance.now() + withinMs;
   while (!(await isSo())) {
