@@ -18,6 +18,8 @@ const FILES = treeFiles({ fileCount: 30, largeSizes: [34 * MiB, 3 * MiB], names:
 const DIGESTS = expectedDigests(FILES);
 
 const slowly = (proxy: ToxicProxy): Promise<void> => proxy.add('bandwidth', { rate: 6_000 });
+/** So slow that a pull cannot be over before something goes wrong, however busy the machine; then it is taken back. */
+const crawling = (proxy: ToxicProxy): Promise<void> => proxy.add('bandwidth', { rate: 200 });
 
 /** What is wrong from the first connection on. */
 const TOXICS: Readonly<Record<string, (proxy: ToxicProxy) => Promise<void>>> = {
@@ -27,9 +29,9 @@ const TOXICS: Readonly<Record<string, (proxy: ToxicProxy) => Promise<void>>> = {
   slicer: (proxy) =>
     proxy.add('slicer', { average_size: 9_000, size_variation: 8_000, delay: 100 }),
   limit_data: (proxy) => proxy.add('limit_data', { bytes: 4_000_000 }),
-  timeout: slowly,
-  reset_peer: slowly,
-  down: slowly,
+  timeout: crawling,
+  reset_peer: crawling,
+  down: crawling,
 };
 
 /** What goes wrong while bytes flow. Those that end connections spare some of them, as a bad network does. */
@@ -136,6 +138,7 @@ async function pull(server: string, toxic: string): Promise<WaybillRun> {
     await running.untilOutput(/refuses connections|"retries":[1-9]|"type":"retry"|blocked/u);
     await proxy.setUp(true);
   }
+  await proxy.remove('bandwidth');
   return running.done;
 }
 

@@ -31,6 +31,8 @@ export interface ToxicProxy {
   readonly port: number;
   /** Adds a toxic to what comes from the server. `toxicity`: for which part of the connections, default all. */
   add(type: ToxicName, attributes: Record<string, number>, toxicity?: number): Promise<void>;
+  /** Takes a toxic back: what is under way goes on without it. */
+  remove(type: ToxicName): Promise<void>;
   /** Down: connections are refused and open ones end. */
   setUp(isUp: boolean): Promise<void>;
 }
@@ -64,8 +66,10 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
   const command = await ensureToxiproxy((line) => process.stderr.write(`${line}\n`));
   const port = await freePort();
   const api = `http://127.0.0.1:${port}`;
-  const ask = async (path: string, body: object): Promise<void> => {
-    const answer = await fetch(`${api}${path}`, { method: 'POST', body: JSON.stringify(body) });
+  const ask = async (path: string, body?: object): Promise<void> => {
+    const asked =
+      body === undefined ? { method: 'DELETE' } : { method: 'POST', body: JSON.stringify(body) };
+    const answer = await fetch(`${api}${path}`, asked);
     if (!answer.ok) throw new Error(`Toxiproxy ${path}: ${answer.status} ${await answer.text()}`);
     await answer.arrayBuffer();
   };
@@ -92,6 +96,8 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
         port: listen,
         add: (type, attributes, toxicity = 1) =>
           ask(`/proxies/${name}/toxics`, { type, stream: 'downstream', toxicity, attributes }),
+        // Its name is made of its type.
+        remove: (type) => ask(`/proxies/${name}/toxics/${type}_downstream`),
         setUp: (enabled) => ask(`/proxies/${name}`, { enabled }),
       };
     },
