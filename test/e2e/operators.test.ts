@@ -45,7 +45,7 @@ beforeAll(async () => {
     ].join('\n'),
   );
   temporal = await startTemporal();
-  worker = await startWorker(['--grace', '2s']);
+  worker = await startWorker(['--grace', '5s']);
   await worker.untilReadiness('ready');
 }, LONG_MS);
 
@@ -142,7 +142,9 @@ describe('a worker of a cluster', () => {
       expect(await pulling.done).toMatchObject({ exitCode: 0 });
       slow.slowDown();
       slow.expectWhole(to);
-      expect((await worker.scrape()).get(blocked)).toBe(0);
+      const blockedNow = async (): Promise<number | undefined> =>
+        (await worker.scrape()).get(blocked);
+      await untilIs('the blocked pull in the metrics', blockedNow, 0);
     },
     LONG_MS,
   );
@@ -208,7 +210,8 @@ describe('a worker of a cluster', () => {
       await second.untilReadiness('ready');
       first.running.signal('SIGTERM');
       await first.untilReadiness('draining');
-      expect([await first.probe('/healthz'), await first.probe('/readyz')]).toEqual([200, 503]);
+      const probes = ['/healthz', '/readyz'].map((path) => first.probe(path));
+      expect(await Promise.all(probes)).toEqual([200, 503]);
       expect((await first.running.done).exitCode).toBe(0);
       slow.hurry();
       const { exitCode, stderr } = await pulling.done;

@@ -38,7 +38,7 @@ export async function startOperatedWorker(
     scrape: async () => valuesOf(await scrapeText()),
     untilReadiness: async (wanted) => {
       let seen = '';
-      for (let tries = 0; tries < 1_200; tries += 1) {
+      for (let tries = 0; tries < 3_600; tries += 1) {
         seen = await readiness().catch(String);
         if (seen === wanted) return;
         await sleep(50);
@@ -67,7 +67,7 @@ function valuesOf(text: string): ReadonlyMap<string, number> {
 /** Asks until the answer is the wanted one. */
 export async function untilIs<T>(what: string, ask: () => Promise<T>, wanted: T): Promise<void> {
   let seen: T | undefined;
-  for (let tries = 0; tries < 1_200; tries += 1) {
+  for (let tries = 0; tries < 3_600; tries += 1) {
     seen = await ask();
     if (seen === wanted) return;
     await sleep(50);
