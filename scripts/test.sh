@@ -38,30 +38,45 @@ scripts/prepare.sh all
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/wbt-XXXXXX")
 chmod 755 "$scratch"
 tools=
-trap '[ -z "$tools" ] || kill "$tools" 2>/dev/null; rm -rf --one-file-system "$scratch" 2>/dev/null || true' EXIT
+house=
+trap '[ -z "$tools$house" ] || kill $tools $house 2>/dev/null; rm -rf --one-file-system "$scratch" 2>/dev/null || true' EXIT
 
-# Two at once on two cores: most tests wait for servers, and Jest alone would leave a core idle.
+# Three at once on two cores: most suites wait for servers and time-outs, and two of them leave a third of the processor idle.
+workers=3
 jest() {
-  TMPDIR=$scratch node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js "$@" --maxWorkers=2 \
+  TMPDIR=$scratch node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js "$@" --maxWorkers="$workers" \
     --reporters=default --reporters='<rootDir>/scripts/plain-summary.mjs'
 }
 
 if [ "$mode" = quick ]; then
   node scripts/ensure-tools.mjs 'Temporal CLI'
+  # These wait for nothing.
+  workers=2
   # shellcheck disable=SC2046
   jest --runTestsByPath $(node scripts/quick-tests.mjs) "$@"
   exit
 fi
 
+# The rules of the house are looked at beside the tests; what they say comes at the end, where it is seen.
+(
+  kept=0
+  npx --no-install prettier --check --log-level warn . || kept=1
+  npx --no-install eslint . || kept=1
+  exit "$kept"
+) >"$scratch/house.log" 2>&1 &
+house=$!
 node scripts/ensure-tools.mjs &
 tools=$!
-house=0
-npx --no-install prettier --check --log-level warn . || house=1
-npx --no-install eslint . || house=1
 wait "$tools"
 tools=
 tests=0
 jest "$@" || tests=$?
-[ "$house" -eq 0 ] || echo 'The format or the rules of the house are not kept: see above, before the tests.' >&2
+kept=0
+wait "$house" || kept=$?
+house=
+if [ "$kept" -ne 0 ]; then
+  cat "$scratch/house.log" >&2
+  echo 'The format or the rules of the house are not kept: see above.' >&2
+fi
 [ "$tests" -eq 0 ] || exit "$tests"
-exit "$house"
+exit "$kept"
