@@ -148,6 +148,7 @@ describe('a pull on a cluster with --here', () => {
       await source.untilHalfWay(destination);
       killed.signal('SIGKILL');
       await killed.done;
+      await source.expectStopped(name);
       expect((await client.find(destination)).state).toBe('running');
       const requests = source.bytesServed(name);
       const next = pull();

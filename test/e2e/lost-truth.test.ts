@@ -225,11 +225,15 @@ describe('a history that cannot be gone on with', () => {
       await expectEnd(pulling);
       expectRest();
       const causes = await withTemporal(async ({ workflow }) => {
-        const ends: string[] = [];
-        for await (const run of workflow.list()) {
-          if (run.workflowId === detached.stdout.trim()) ends.push(run.status.name);
+        // Temporal's list comes a moment after what it lists.
+        for (;;) {
+          const ends: string[] = [];
+          for await (const run of workflow.list()) {
+            if (run.workflowId === detached.stdout.trim()) ends.push(run.status.name);
+          }
+          if (ends.length > 1 && !ends.includes('RUNNING')) return ends.sort();
+          await sleep(100);
         }
-        return ends.sort();
       });
       expect(causes).toEqual(['COMPLETED', 'TERMINATED']);
     },

@@ -71,7 +71,9 @@ describe('a pull', () => {
       unit: async (_unit, _call, context) => {
         if (isDown) throw new WaybillError('WB_NO_SPACE', 'the disk is full');
         most = Math.max(most, engine.running);
-        await workFor(400, context);
+        // The others are waited for a while, so that a machine that fills the lanes slowly fills them too.
+        for (let turns = 0; most < 12 && turns < 60; turns += 1) await workFor(50, context);
+        await workFor(200, context);
       },
     });
     const tuning = { ...QUICK, unitsInRoot: 1, openShards: 3, window: 4, diskProbes: 1_000 };
@@ -83,7 +85,7 @@ describe('a pull', () => {
     await bench.client.retryNow(pullId);
     expect((await bench.client.result(pullId)).ok).toBe(true);
     expect(most).toBe(12);
-  }, 60_000);
+  });
 
   it('counts what every shard has brought, of those too that run beside each other', async () => {
     let seal = (): void => undefined;
@@ -199,7 +201,7 @@ describe('failures', () => {
     isDown = false;
     expect(await bench.client.result(pullId)).toMatchObject({ ok: true, files: 40 });
     expect(engine.recorded).toEqual([]);
-  }, 60_000);
+  });
 
   it('rule 28: gives up after so long without progress, resumable, with the reason', async () => {
     const engine = await serve({
@@ -216,7 +218,7 @@ describe('failures', () => {
     expect(result.message).toContain('the source answers 503');
     expect(engine.isReleased).toBe(true);
     expect(engine.isSealed).toBe(false);
-  }, 60_000);
+  });
 
   it('gives up sooner where the source was never reached', async () => {
     const engine = await serve({
@@ -228,7 +230,7 @@ describe('failures', () => {
     const { pullId } = await bench.client.startPull(newRequest(), { tuning: QUICK });
     expect(await bench.client.result(pullId)).toMatchObject({ exitCode: 12, code: 'WB_GAVE_UP' });
     expect(engine.callsOf('claim')).toBe(0);
-  }, 60_000);
+  });
 
   it('fails at once where the sign-in is refused before anything was fetched', async () => {
     const engine = await serve({
@@ -276,7 +278,7 @@ describe('failures', () => {
     await bench.client.retryNow(pullId);
     expect(await bench.client.result(pullId)).toMatchObject({ ok: true, files: 80 });
     expect(engine.done.size).toBe(80);
-  }, 60_000);
+  });
 
   it('ends at its deadline', async () => {
     const engine = await serve({
