@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readSidecar } from '../../src/transfer/sidecar.js';
 import { serveFile, startCutServer } from '../helpers/cut-server.js';
 
 const MiB = 1024 * 1024;
@@ -66,10 +67,15 @@ export async function startSlowSource(accepted?: readonly string[]): Promise<Slo
 
 async function untilRecorded(destination: string): Promise<void> {
   const folder = join(dirname(destination), `.${basename(destination)}.waybill`, 'partial');
-  const holdsExtent = (name: string): boolean =>
-    name.endsWith('.parts') && readFileSync(join(folder, name), 'utf8').includes('lengthBytes');
+  // A part is recorded piece by piece: only all of it bounds what a kill loses.
+  const holdsPart = (name: string): boolean => {
+    if (!name.endsWith('.parts')) return false;
+    const { extents } = readSidecar(join(folder, name));
+    const bytes = extents.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+    return bytes >= MODEL_BYTES - UNRECORDED_BYTES;
+  };
   for (let tries = 0; tries < 9_000; tries += 1) {
-    if (existsSync(folder) && readdirSync(folder).some(holdsExtent)) return;
+    if (existsSync(folder) && readdirSync(folder).some(holdsPart)) return;
     if (statSync(destination, { throwIfNoEntry: false })) throw new Error('it has ended already');
     await sleep(20);
   }
