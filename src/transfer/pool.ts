@@ -63,10 +63,13 @@ export class ThreadPool {
     });
   }
 
-  /** Starts a fetching thread and loads the store there, beside what comes before the first byte. */
+  /** Starts the fetching threads and loads the store there, beside what comes before the first byte. */
   warm(address: StoreAddress): void {
-    // A thread that cannot be started fails the first task that needs it.
-    this.fetchers.run(address, { name: 'warm' }).catch(() => undefined);
+    // All at once: a thread that waits for work takes whatever comes, and no second one would ever be started.
+    for (let thread = 0; thread < this.threads; thread += 1) {
+      // A thread that cannot be started fails the first task that needs it.
+      this.fetchers.run(address, { name: 'warm' }).catch(() => undefined);
+    }
   }
 
   async fetchFiles(task: FetchFilesTask): Promise<WholeFileOutcome[]> {
