@@ -1,4 +1,5 @@
 /** The one wrapper of every activity: signal, heartbeats, and what an error becomes. */
+import { setMaxListeners } from 'node:events';
 import { Context } from '@temporalio/activity';
 import { asWaybillError, stackOfUnexpected, WaybillError } from '../model/errors.js';
 import {
@@ -75,6 +76,8 @@ export async function attempt<T>(
 ): Promise<T> {
   const activity = Context.current();
   const controller = new AbortController();
+  // Each connection of a large file waits for it.
+  setMaxListeners(0, controller.signal);
   const unfollow = follow(activity.cancellationSignal, controller);
   const progress = startProgress(phase);
   const watch = deps.watcher?.(factsOf(activity, about?.ref), about);
