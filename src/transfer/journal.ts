@@ -4,7 +4,7 @@
  * only on the same host since the same boot, else the file that it names is hashed first.
  */
 import { randomBytes } from 'node:crypto';
-import { open, readdir, stat, type FileHandle } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SpecialKind } from '../model/special.js';
 import type { ManifestEntry } from '../manifest/manifest.js';
@@ -20,6 +20,7 @@ import {
   type PublishingLine,
   type SpecialLine,
 } from './journal-lines.js';
+import { journalsByAge } from './journals-by-age.js';
 import { checkedLine, checkedText } from './thread/checked-lines.js';
 import { LineFiles } from './lines/line-files.js';
 import { MARKS, PathIndex } from './lines/path-index.js';
@@ -308,25 +309,13 @@ export class Journal {
   }
 
   private async readOthers(): Promise<void> {
-    for (const name of await this.namesByAge()) {
+    for (const name of await journalsByAge(this.folder)) {
       if (this.ownNames.has(name)) continue;
       const path = join(this.folder, name);
       const file = this.others.get(name) ?? newJournalFile(this.files.add([path]));
       this.others.set(name, file);
       await this.read(path, file);
     }
-  }
-
-  /** The files in the order of their last lines: of two lines about a path the later one counts, whichever run wrote it. */
-  private async namesByAge(): Promise<string[]> {
-    const names = (await readdir(this.folder)).filter((name) => name.endsWith('.journal')).sort();
-    const aged = await Promise.all(
-      names.map(async (name) => {
-        const { mtimeMs } = await stat(join(this.folder, name));
-        return { name, mtimeMs };
-      }),
-    );
-    return aged.sort((one, other) => one.mtimeMs - other.mtimeMs).map(({ name }) => name);
   }
 
   private async read(path: string, file: JournalFile): Promise<void> {
