@@ -18,6 +18,7 @@ import { hostname } from 'node:os';
 import { WaybillError } from './model/errors.js';
 import type { PullLimits, PullRequest, PullResult, PullStatus } from './model/pull.js';
 import { resultOf } from './client/ended.js';
+import { checkMayServe } from './client/may-serve.js';
 import { engineIdOf } from './client/engine-id.js';
 import { findPull, listPulls } from './client/find.js';
 import { handBackWork } from './client/hand-back.js';
@@ -206,6 +207,11 @@ export class WaybillClient {
    */
   engineId(): Promise<string> {
     return engineIdOf(this.client);
+  }
+
+  /** Throws WB_UNAUTHENTICATED where Temporal does not let this sign-in do a worker's work. */
+  checkMayServe(): Promise<void> {
+    return checkMayServe(this.client);
   }
 
   /** The namespace that this client works in. */

@@ -23,7 +23,7 @@ export interface PatientOptions {
 
 /**
  * Keeps trying: the local Temporal is started beside the worker, not before it. Undefined: it was stopped meanwhile.
- * @throws WB_TEMPORAL_UNREACHABLE when Temporal does not answer for a minute, at once where it refuses
+ * @throws WB_TEMPORAL_UNREACHABLE when Temporal does not answer for a minute; WB_UNAUTHENTICATED at once where it refuses
  */
 export async function connectPatiently(
   options: PatientOptions,
@@ -34,7 +34,8 @@ export async function connectPatiently(
   while (!signal.aborted) {
     try {
       if (isLocal) await untilItAnswers(connection.address);
-      return await WaybillClient.connect({ ...connection, connectTimeoutMs: TRY_MS });
+      const client = await WaybillClient.connect({ ...connection, connectTimeoutMs: TRY_MS });
+      return isLocal ? client : await ifItMayServe(client);
     } catch (error) {
       const now = performance.now();
       // Waiting helps where nobody answers, not against a refusal.
@@ -52,6 +53,17 @@ export async function connectPatiently(
     }
   }
   return undefined;
+}
+
+/** A worker without the right to poll would say that it polls, and never get anything to do. */
+async function ifItMayServe(client: WaybillClient): Promise<WaybillClient> {
+  try {
+    await client.checkMayServe();
+    return client;
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
 }
 
 /** gRPC waits a second before it tries a refused connection again: it is not given one that is refused. */

@@ -12,10 +12,6 @@ const UNAUTHENTICATED = 16;
 /** What the SDK or a server says of a namespace that is not there. */
 const NO_NAMESPACE = /Namespace (?:not found: '([^']+)'|(\S+) is not found)/;
 
-/** How the native part of a worker, whose errors carry no status, says the same. */
-const REFUSED =
-  /code: (?:PermissionDenied|Unauthenticated|'The caller does not have permission|'The request does not have valid authentication)/;
-
 function statusOf(error: unknown): number | undefined {
   if (isGrpcServiceError(error)) return error.code;
   if (error instanceof ServiceError) return statusOf(error.cause);
@@ -52,8 +48,7 @@ export function translate(error: unknown, doing: string): WaybillError {
       scope: 'request',
     });
   }
-  const isRefused = status === UNAUTHENTICATED || status === PERMISSION_DENIED;
-  if (isRefused || (status === undefined && REFUSED.test(textOf(error)))) {
+  if (status === UNAUTHENTICATED || status === PERMISSION_DENIED) {
     // A server tells a wrong key and a key without this right by the same status.
     const why = 'Temporal refused the sign-in: TEMPORAL_API_KEY or certificate, or its rights here';
     return new WaybillError('WB_UNAUTHENTICATED', `${message} (${why})`, {

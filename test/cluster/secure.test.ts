@@ -142,6 +142,18 @@ describe('a cluster with certificates and API keys', () => {
       const refused = await bed.run(args, { env: full(reader) });
       expect(refused).toMatchObject({ exitCode: 5, result: { code: 'WB_UNAUTHENTICATED' } });
       expect(refused.result['message']).toMatch(/its rights here/u);
+      // What it would have to poll and to start is not its to ask for either.
+      for (const key of [reader, 'no-key-at-all']) {
+        const idle = await bed.run(['worker', '--json'], { env: full(key) });
+        expect(idle).toMatchObject({
+          exitCode: 5,
+          result: {
+            code: 'WB_UNAUTHENTICATED',
+            message: expect.stringContaining('TEMPORAL_API_KEY'),
+          },
+        });
+        expect(idle.stdout + idle.stderr).not.toContain(key);
+      }
       const absent = await bed.run(args, { env: { ...full(admin), TEMPORAL_NAMESPACE: 'absent' } });
       expect(absent.exitCode).not.toBe(0);
       expect(absent.result['message']).toMatch(/namespace "?absent/u);
