@@ -88,7 +88,7 @@ export class PageWriter {
     const { entries, failures, failedFiles, isLast } = this.gathered;
     const fetched = entries.filter((entry) => entry.action === 'fetch');
     const kept = entries.filter((entry) => entry.action === 'keep');
-    const units = cutUnits(entries, this.nextPage === 0 && isLast);
+    const units = cutUnits(entries, { isFirst: this.nextPage === 0, isLast });
     const summary: PlannedPage = {
       page: this.nextPage,
       units: units.length,

@@ -8,24 +8,42 @@ export const LARGE_FROM_BYTES = 32 * 1024 * 1024;
 const PACK_FILES = 256;
 const PACK_BYTES = 256 * 1024 * 1024;
 
+/** A pack of tiny files takes more of them: each unit costs Temporal the same, and a kill costs next to nothing. */
+const TINY_PACK_FILES = 1_024;
+const TINY_PACK_BYTES = 4 * 1024 * 1024;
+
 /** A whole tree of up to so many files is one unit a file, so that the Temporal UI names each. */
 const NAMED_FILES = 100;
 
 /** What an unknown size counts for, while packs are filled. */
 const UNKNOWN_BYTES = 1024 * 1024;
 
-/** @param isWholeTree the page is the only one of its plan */
-export function cutUnits(entries: readonly PlanEntry[], isWholeTree: boolean): PlanUnit[] {
+/** Where a page stands in its plan. */
+export interface PagePlace {
+  /** Its packs stay small, so that all threads and workers have something to do at once. */
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
+}
+
+export function cutUnits(entries: readonly PlanEntry[], place: PagePlace): PlanUnit[] {
   const wanted = [...entries.entries()].filter(([, entry]) => entry.action === 'fetch');
-  const filesOfPack = isWholeTree && wanted.length <= NAMED_FILES ? 1 : PACK_FILES;
+  const isSmallTree = place.isFirst && place.isLast && wanted.length <= NAMED_FILES;
+  const isFull = (files: number, bytes: number): boolean => {
+    if (isSmallTree) return true;
+    const mayGoOn = !place.isFirst && bytes < TINY_PACK_BYTES;
+    return files >= (mayGoOn ? TINY_PACK_FILES : PACK_FILES);
+  };
   const units: PlanUnit[] = [];
   let pack: number[] = [];
   let packBytes = 0;
+  /** What a pack is full with: unknown sizes count for something, too. */
+  let assumedBytes = 0;
   const close = (): void => {
     if (pack.length === 0) return;
     units.push({ kind: pack.length === 1 ? 'file' : 'pack', entries: pack, bytes: packBytes });
     pack = [];
     packBytes = 0;
+    assumedBytes = 0;
   };
   for (const [index, entry] of wanted) {
     const bytes = entry.sizeBytes ?? UNKNOWN_BYTES;
@@ -36,7 +54,8 @@ export function cutUnits(entries: readonly PlanEntry[], isWholeTree: boolean): P
     if (packBytes + bytes > PACK_BYTES) close();
     pack.push(index);
     packBytes += entry.sizeBytes ?? 0;
-    if (pack.length >= filesOfPack) close();
+    assumedBytes += bytes;
+    if (isFull(pack.length, assumedBytes)) close();
   }
   close();
   // The longest first: a large file that starts last would run alone at the end.
