@@ -4,10 +4,9 @@
  */
 import { readConfig } from '../../src/config.js';
 import { buildPullRequest } from '../../src/cli/request/build.js';
-import { StoreRegistry } from '../../src/stores/registry.js';
-import { startProgress, type CallContext, type PullRef } from '../../src/transfer/api.js';
-import { createTransferEngine } from '../../src/transfer/engine.js';
+import type { PullRef } from '../../src/transfer/api.js';
 import { openReach } from '../../src/transfer/reach.js';
+import { contextOf, engineOf } from '../../test/helpers/engine.js';
 
 /** As many units as a pull has at work (src/workflows/policies.ts). */
 const WINDOW = 6;
@@ -16,37 +15,27 @@ async function main(source: string, folder: string): Promise<void> {
   const cwd = process.cwd();
   const input = { config: readConfig(), flags: {}, source, destination: folder, cwd };
   const { request, address } = buildPullRequest(input);
-  const engine = createTransferEngine({
-    sources: new StoreRegistry(),
-    reach: openReach(() => Promise.resolve(address.secrets)),
-    engineId: 'alone',
-    ask: () => Promise.resolve('unknown'),
-    threadEntry: new URL('../../src/thread.js', import.meta.url),
-    version: 'bench',
-    now: () => new Date().toISOString(),
-  });
-  const { signal } = new AbortController();
-  const context = (): CallContext => ({ signal, progress: startProgress('resolving'), attempt: 1 });
+  const engine = engineOf({ reach: openReach(() => Promise.resolve(address.secrets)) });
   const asked = { ...request, source: { ...request.source, credentials: 'of this process' } };
-  const resolved = await engine.resolve({ request: asked }, context());
+  const resolved = await engine.resolve({ request: asked }, contextOf());
   const pull = { pullId: 'alone', runId: 'alone', request: asked, resolved };
-  const { ref } = await engine.claim(pull, context());
+  const { ref } = await engine.claim(pull, contextOf());
   const running = new Set<Promise<unknown>>();
   for await (const unit of unitsOf(ref)) {
-    const fetched: Promise<unknown> = engine.fetchUnit(unit, context()).finally(() => {
+    const fetched: Promise<unknown> = engine.fetchUnit(unit, contextOf()).finally(() => {
       running.delete(fetched);
     });
     running.add(fetched);
     if (running.size >= WINDOW) await Promise.race(running);
   }
   await Promise.all(running);
-  const { ok, message } = await engine.seal({ ref }, context());
+  const { ok, message } = await engine.seal({ ref }, contextOf());
   await engine.close();
   if (!ok) throw new Error(message ?? 'not all came');
 
   async function* unitsOf(of: PullRef): AsyncGenerator<Parameters<typeof engine.fetchUnit>[0]> {
     for (let page = 0, isLast = false; !isLast; page += 1) {
-      const planned = await engine.planPage({ ref: of, page }, context());
+      const planned = await engine.planPage({ ref: of, page }, contextOf());
       for (let unit = 0; unit < planned.units; unit += 1) yield { ref: of, page, unit };
       ({ isLast } = planned);
     }

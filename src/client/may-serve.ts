@@ -1,11 +1,10 @@
 /** Whether this sign-in may do a worker's work: the SDK's own polling goes on for ever where Temporal refuses it. */
-import { isGrpcServiceError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import { asWaybillError } from '../model/errors.js';
 import { reach } from './translate.js';
 
 /** No pull has such an id: theirs end with a part of a digest. */
 const NOBODY = 'waybill-may-this-worker-serve';
-
-const NOT_FOUND = 5;
 
 /**
  * Reports the heartbeat of an activity that does not exist, which needs the right that polling and completing need.
@@ -13,16 +12,10 @@ const NOT_FOUND = 5;
  */
 export async function checkMayServe({ workflowService, options }: Client): Promise<void> {
   const { namespace, identity } = options;
-  await reach('serve work', async () => {
-    try {
-      await workflowService.recordActivityTaskHeartbeatById({
-        namespace,
-        identity,
-        workflowId: NOBODY,
-        activityId: NOBODY,
-      });
-    } catch (error) {
-      if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) throw error;
-    }
-  });
+  const nobody = { namespace, identity, workflowId: NOBODY, activityId: NOBODY };
+  try {
+    await reach('serve work', () => workflowService.recordActivityTaskHeartbeatById(nobody));
+  } catch (error) {
+    if (asWaybillError(error).code !== 'WB_NOT_FOUND') throw error;
+  }
 }

@@ -1,4 +1,5 @@
 /** The retries of calls to Temporal, and their end: a retry that fires on a closed channel is thrown at nobody. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultGrpcRetryOptions, type GrpcRetryOptions } from '@temporalio/client';
 
 /** A query that has to wait for others of the same workflow: each of them takes milliseconds. */
@@ -32,15 +33,11 @@ export class Retries {
     for (;;) {
       const leftMs = this.lastDueAt - performance.now();
       if (leftMs < 0) break;
-      await timer(leftMs);
+      await sleep(leftMs);
     }
     // What is due has not run yet where the process is busy. The first timer's turn comes after the loop has looked at the
     // clock again; the second one is set by that clock, so it comes after all that was due.
-    await timer(1);
-    await timer(1);
+    await sleep(1);
+    await sleep(1);
   }
-}
-
-function timer(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -361,9 +361,9 @@ export class Journal {
 
   private takeFetched({ planId, path, sizeBytes, place }: Fetched, isTrusted: boolean): void {
     const isOfPlan = planId === this.planId;
-    const known = this.fetchedLines.find(path);
+    const known = isOfPlan ? undefined : this.fetchedLines.find(path);
     // Two files may bear the same time: what the plan at hand brought is never older than what another did.
-    if (!isOfPlan && known !== undefined && this.fetchedLines.isMarked(known, MARKS.ofPlan)) {
+    if (known !== undefined && this.fetchedLines.isMarked(known, MARKS.ofPlan)) {
       this.publishingByPath.delete(path);
       return;
     }

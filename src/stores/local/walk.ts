@@ -53,8 +53,7 @@ export async function* walkFolder(
   }
   const items = walkOrder(names, mayBeFolder, walk.recursive);
   const folders = new Map<string, string>();
-  const { lookAtHost, pins } = walk;
-  const atOnce = lookAtHost !== undefined && pins.isOfKernel ? BATCH_ELSEWHERE : BATCH;
+  const atOnce = walk.lookAtHost === undefined ? BATCH : BATCH_ELSEWHERE;
   for (let from = 0; from < items.length; from += atOnce) {
     const batch = items.slice(from, from + atOnce);
     const found = await describeAll(walk, realFolder, path, batch, ancestors);
@@ -120,8 +119,7 @@ async function plainFiles(
   path: string,
   items: readonly Pick<WalkItem<Dirent>, 'name' | 'isContent'>[],
 ): Promise<readonly (Described | undefined)[]> {
-  // On a share each look waits for an answer: four at a time are faster than one after another.
-  if (lookAtHost === undefined || !pins.isOfKernel || items.length < BATCH) return [];
+  if (lookAtHost === undefined || items.length < BATCH) return [];
   const files = await lookAtHost(items.map(({ name }) => join(realFolder, name)));
   return items.map(({ name, isContent }, index) => {
     const file = hostFileAt(files, index);

@@ -25,6 +25,7 @@ export interface PagePlace {
   readonly isLast: boolean;
 }
 
+/** The units of a page: indices into its entries, the unit with the most bytes first. */
 export function cutUnits(entries: readonly PlanEntry[], place: PagePlace): PlanUnit[] {
   const wanted = [...entries.entries()].filter(([, entry]) => entry.action === 'fetch');
   const isSmallTree = place.isFirst && place.isLast && wanted.length <= NAMED_FILES;

@@ -1,6 +1,6 @@
 /** Looking at many names, in a thread: file calls here are synchronous on purpose (rule 27). */
 import { lstatSync } from 'node:fs';
-import { hostFileOf, hostFilesFor, setHostFile } from '../../model/host-files.js';
+import { hostFileOf, hostFilesFor, setHostFile, type HostFile } from '../../model/host-files.js';
 import { toPlainError, type PlainError } from '../../model/errors.js';
 import { errnoOf, toDestinationError } from '../destination-error.js';
 import { fileOf, type Replaceable } from '../take-name.js';
@@ -27,20 +27,22 @@ export function lookAtAll({ paths }: LookTask): Promise<LookOutcome[]> {
 
 /** Looks at files of a source: what is neither file nor folder, or cannot be told, is left open. Never rejects. */
 export async function lookAtHost({ paths }: LookTask): Promise<BigInt64Array> {
+  const found = await inTurns(paths, NAMES_A_TURN, plainFileAt);
   const files = hostFilesFor(paths.length);
-  let index = 0;
-  await inTurns(paths, NAMES_A_TURN, (path) => {
-    try {
-      const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-      const file = found && hostFileOf(found);
-      if (file) setHostFile(files, index, file);
-    } catch (error) {
-      // Whoever asked looks again, and says what is wrong.
-      void error;
-    }
-    index += 1;
-  });
+  for (const [index, file] of found.entries()) {
+    if (file !== undefined) setHostFile(files, index, file);
+  }
   return files;
+}
+
+function plainFileAt(path: string): HostFile | undefined {
+  try {
+    const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    return found && hostFileOf(found);
+  } catch {
+    // Whoever asked looks again, and says what is wrong.
+    return undefined;
+  }
 }
 
 function lookAtOne(path: string): LookOutcome {
