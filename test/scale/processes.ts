@@ -1,7 +1,7 @@
 /** The processes of a local service, as the kernel sees them. */
-import { readFileSync } from 'node:fs';
 import { serviceFiles } from '../../src/service/service-files.js';
 import { readServiceRecord } from '../../src/service/service-record.js';
+import { cpuSeconds, peakBytes } from '../helpers/process-usage.js';
 import type { WaybillBed } from '../helpers/waybill.js';
 
 /** Process ids of those that run, and where Temporal answers. */
@@ -23,27 +23,6 @@ export function partsOf(bed: WaybillBed): ServiceParts {
     ...(temporal === undefined ? {} : { temporal: temporal.pid }),
     ...(worker === undefined ? {} : { worker: worker.pid }),
   };
-}
-
-/** The most memory that a process has had, in MiB; 0 where it is gone. */
-export function peakMiB(pid: number): number {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1024;
-  } catch {
-    return 0;
-  }
-}
-
-/** CPU seconds of a process so far; 0 where it is gone. */
-export function cpuSeconds(pid: number): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  } catch {
-    return 0;
-  }
 }
 
 /** Keeps the highest peak of processes that come and go, and the time of the processor that they have used. */
@@ -88,7 +67,7 @@ export class Peaks {
 
   look(): void {
     for (const [pid, name] of this.pids) {
-      this.peaks.set(name, Math.max(this.peaks.get(name) ?? 0, peakMiB(pid)));
+      this.peaks.set(name, Math.max(this.peaks.get(name) ?? 0, peakBytes(pid) / 1024 / 1024));
       const seconds = cpuSeconds(pid);
       if (seconds > 0) this.seconds.set(String(pid), seconds);
     }
