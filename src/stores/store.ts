@@ -7,6 +7,7 @@
  */
 import type { LookAtHost } from '../model/host-files.js';
 import type { Readable } from 'node:stream';
+import type { Level } from '../model/level.js';
 import type { DigestName, Digests, ObjectEntry, Pin } from '../model/object-entry.js';
 
 /** What a store can do. Callers ask; they do not try and catch. */
@@ -193,6 +194,20 @@ export interface CatalogueLine {
   readonly note: string;
 }
 
+/** What a store can prove, for `waybill stores` and the README's table: a few words each, and nothing that does not hold. */
+export interface StoreFacts {
+  /** How its users can sign in, in the order in which it looks; the last may be `none`. */
+  readonly auth: readonly string[];
+  /** Whether parts of a file can be asked for: `yes`, or where. */
+  readonly ranges: string;
+  /** How a version is recognised again (rule 12): its strength, and by what. */
+  readonly pin: string;
+  /** The digests that objects can carry, as in `StoreCapabilities`. */
+  readonly digests: readonly DigestName[];
+  /** What a file has reached with nothing but what the store itself says: at least, and at best. */
+  readonly levels: readonly [weakest: Level, strongest: Level];
+}
+
 /** How a store enters the registry. */
 export interface StoreFactory {
   readonly name: string;
@@ -202,6 +217,7 @@ export interface StoreFactory {
   readonly summary: string;
   /** URI forms for `waybill stores` and the docs. */
   readonly forms: readonly string[];
+  readonly facts: StoreFacts;
   /**
    * Environment variables that people of this service have set already, by where they go. The CLI reads them
    * (a store never does): `settings` travel with the request, `secrets` over the credentials socket.

@@ -162,5 +162,7 @@ describe('the commands that need no service', () => {
     for (const form of ['s3://bucket/prefix', 'models:/', '/absolute/path']) {
       expect(run.stdout).toContain(form);
     }
+    expect(run.stdout).toMatch(/^ {2}pin +strong: ETag$/m);
+    expect(run.stdout).toMatch(/^ {2}level +size to published$/m);
   });
 });

@@ -7,6 +7,7 @@
  *     storeConformance({ name: 's3', traits: {...}, setup: () => startS3Testbed() });
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { STORE_FACTORIES } from '../../src/stores/index.js';
 import { abortCases, credentialCases, networkCases } from './conformance/faults.js';
 import { withStore } from './conformance/expectations.js';
 import type { Bench } from './conformance/expectations.js';
@@ -50,6 +51,14 @@ export function storeConformance(spec: ConformanceSpec): void {
         for (const secret of bench().secrets ?? []) expect(store.root).not.toContain(secret);
         await Promise.resolve();
       }));
+
+    it('shows what it declares: waybill stores', () => {
+      const facts = STORE_FACTORIES.find(({ name }) => name === spec.name)?.facts;
+      expect(facts?.digests).toEqual(expect.arrayContaining([...capabilities.nativeDigests]));
+      if (capabilities.pin !== 'unknown' && capabilities.pin !== 'none')
+        expect(facts?.pin).toContain(capabilities.pin);
+      if (capabilities.ranges === 'yes') expect(facts?.ranges).toMatch(/^(yes|presigned)/);
+    });
 
     statCases(bench, traits);
     if (capabilities.canList) {

@@ -7,6 +7,7 @@ import type { SealReport } from '../../transfer/seal-tree.js';
 import type { DoctorCheck, DoctorReport } from '../../service/doctor.js';
 import type { SetupReport } from '../../service/setup.js';
 import type { PullSummary } from '../../client.js';
+import { LEVELS } from '../../model/level.js';
 import { SPECIAL_KINDS } from '../../model/special.js';
 import type {
   Concurrency,
@@ -269,6 +270,13 @@ const stores = z.object({
       schemes: z.array(text),
       summary: text,
       forms: z.array(text),
+      auth: z.array(text).describe('how its users can sign in'),
+      ranges: text.describe('whether parts of a file can be asked for'),
+      pin: text.describe('how a version is recognised again'),
+      digests: z.array(text).describe('what objects can carry'),
+      levels: z
+        .object({ weakest: z.enum(LEVELS), strongest: z.enum(LEVELS) })
+        .describe('what a file reaches with nothing but what the store itself says'),
       environment: z.array(text).describe('the variables that it reads'),
     }),
   ),

@@ -13,6 +13,13 @@ export const http: StoreFactory = {
     'https://host/models/churn/',
     'https://host/models/churn/SHA256SUMS',
   ],
+  facts: {
+    auth: ['user and password', 'bearer token', 'signed address', 'client certificate', 'none'],
+    ranges: 'where the server takes them',
+    pin: 'strong: ETag; weak: W/ ETag, Last-Modified with size; else none',
+    digests: ['sha256', 'sha1', 'md5', 'crc32c'],
+    levels: ['none', 'published'],
+  },
   environment: {
     settings: [...NETWORK_VARIABLES.settings, 'WAYBILL_HTTP_TOKEN_HOST'],
     secrets: [...NETWORK_VARIABLES.secrets, 'WAYBILL_HTTP_TOKEN'],

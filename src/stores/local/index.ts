@@ -8,6 +8,13 @@ export const local: StoreFactory = {
   schemes: ['file'],
   summary: 'a folder or a file of this host, mounted shares (NFS) included',
   forms: ['/absolute/path', 'file:///absolute/path'],
+  facts: {
+    auth: ['the rights of the worker'],
+    ranges: 'yes',
+    pin: 'strong: ctime, mtime, size and inode; weak on a share, or younger than 2 s',
+    digests: [],
+    levels: ['size', 'size'],
+  },
   environment: { settings: [], secrets: [] },
   open: async ({ uri, pace }) => {
     const root = rootPathOf(uri);

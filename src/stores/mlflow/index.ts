@@ -20,6 +20,13 @@ export const mlflowFactory: StoreFactory = {
     'mlflow-artifacts:/<path>',
     'mlflow-artifacts://<host>/<path>',
   ],
+  facts: {
+    auth: ['user and password', 'token', '~/.mlflow/credentials', 'none'],
+    ranges: "presigned, or from the server's own disk",
+    pin: "strong: ETag, presigned; weak: ETag of the server's own disk; else none",
+    digests: ['md5'],
+    levels: ['size', 'provider'],
+  },
   environment: {
     settings: [...SETTING_NAMES, ...NETWORK_VARIABLES.settings],
     secrets: [...SECRET_NAMES, ...NETWORK_VARIABLES.secrets],

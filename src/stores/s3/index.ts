@@ -31,6 +31,20 @@ export const s3: StoreFactory = {
   schemes: ['s3', 's3a', 's3n'],
   summary: 'Amazon S3, MinIO, R2, Ceph and every service with the S3 API',
   forms: ['s3://bucket', 's3://bucket/prefix', 's3://bucket/prefix/file'],
+  facts: {
+    auth: [
+      'access key',
+      'profile (SSO, role, process)',
+      'web identity',
+      'container',
+      'instance',
+      'none',
+    ],
+    ranges: 'yes',
+    pin: 'strong: ETag',
+    digests: ['sha256', 'sha1', 'crc64nvme', 'crc32c', 'crc32', 'md5'],
+    levels: ['size', 'published'],
+  },
   environment: {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
     secrets: [...SECRET_VARIABLES, ...NETWORK_VARIABLES.secrets],
