@@ -11,6 +11,8 @@ export interface KeptChildOptions {
   readonly onChange: () => void;
   /** It was started, the first time or again. */
   readonly onStarted?: () => void;
+  /** What has to be seen to before it is started again. Where it fails, that is logged, and the start tried. */
+  readonly beforeRestart?: () => Promise<void>;
   readonly log: (line: string) => void;
   readonly name: string;
 }
@@ -111,9 +113,17 @@ export class KeptChild {
     const delayMs = restartDelayMs(this.#quickDeaths);
     this.options.log(`${this.options.name} ended (${how}); starting it again in ${delayMs} ms`);
     this.options.onChange();
-    this.#timer = setTimeout(() => {
-      this.#restarts += 1;
-      this.start();
-    }, delayMs);
+    this.#timer = setTimeout(() => void this.#startAgain(), delayMs);
+  }
+
+  async #startAgain(): Promise<void> {
+    try {
+      await this.options.beforeRestart?.();
+    } catch (error) {
+      this.options.log(`${this.options.name}: ${String(error)}`);
+    }
+    if (this.#state !== 'restarting') return;
+    this.#restarts += 1;
+    this.start();
   }
 }

@@ -1,4 +1,5 @@
 /** The ports of a database: chosen once, stored beside it and used again, so that addresses stay (rule 8). */
+import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { z } from 'zod';
@@ -19,6 +20,12 @@ const portsSchema = z.object({
 export type Ports = z.infer<typeof portsSchema>;
 
 const PROBE_TIMEOUT_MS = 1_000;
+
+/**
+ * Below the ports that Linux (32768 and up) and macOS (49152 and up) give to connections that go out: one of those
+ * may get a port in the moment between the look at it and Temporal's start, and keep it for long.
+ */
+const NEW_PORTS = { from: 15_000, below: 32_000, tries: 50 };
 
 /**
  * The ports to start Temporal on. A stored port that a stranger has taken is replaced by a free one.
@@ -77,9 +84,17 @@ async function claimTemporalPort(stored: number | undefined): Promise<number> {
   );
 }
 
+async function freePort(): Promise<number | undefined> {
+  for (let tries = 0; tries < NEW_PORTS.tries; tries += 1) {
+    const port = await bindOnce(randomInt(NEW_PORTS.from, NEW_PORTS.below));
+    if (port !== undefined) return port;
+  }
+  return bindOnce(0);
+}
+
 async function claimPort(stored: number | undefined): Promise<number> {
   const again = stored === undefined ? undefined : await bindOnce(stored);
-  const port = again ?? (await bindOnce(0));
+  const port = again ?? (await freePort());
   if (port !== undefined) return port;
   throw new WaybillError('WB_TEMPORAL_UNREACHABLE', 'There is no free port on 127.0.0.1.', {
     operation: 'start Temporal',

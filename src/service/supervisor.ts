@@ -70,6 +70,8 @@ export class Supervisor {
   /** Where the log of the running Temporal begins. */
   #temporalLogFrom = 0;
   #isDatabaseNew = false;
+  /** Whether commands may know Temporal's address. */
+  #wasReady = false;
   #timers: NodeJS.Timeout[] = [];
   #previousIdentity: string | undefined;
   #workerIdentity: string | undefined;
@@ -80,7 +82,7 @@ export class Supervisor {
 
   constructor(
     private readonly deps: SupervisorDeps,
-    private readonly server: TemporalServer,
+    private server: TemporalServer,
   ) {
     const { args, log } = deps;
     this.#files = serviceFiles(args.stateDir);
@@ -99,6 +101,7 @@ export class Supervisor {
       onChange,
       spawn: () => this.#spawnTemporal(),
       onStarted: () => void this.#watchTemporal(),
+      beforeRestart: () => this.#claimPortsAgain(),
     });
     this.#worker = new KeptChild({
       name: 'worker',
@@ -178,6 +181,7 @@ export class Supervisor {
     const isGone = (): boolean => this.#temporal.process !== watched;
     if (!(await waitForTemporal(this.#address, isGone))) return;
     this.#temporal.markReady();
+    this.#wasReady = true;
     void watchForSickness({
       probe: () => probeTemporal(this.#address, SICK_PROBE_MS),
       isExpected: () => !isGone() && this.#temporal.state === 'ready',
@@ -198,6 +202,19 @@ export class Supervisor {
     this.#temporalLogFrom = Math.max(1, sizeOf(temporalLog));
     this.#isDatabaseNew = sizeOf(database) === 0;
     return spawnTemporal(this.server, this.#logs.temporal);
+  }
+
+  /**
+   * A port may have gone to another program before Temporal had it. The web page's is changed; Temporal's own too, as
+   * long as no command was told of it. Later the service ends, for its commands look for the next one then.
+   */
+  async #claimPortsAgain(): Promise<void> {
+    const before = this.server.ports;
+    const ports = await claimPorts(this.#files.ports(this.deps.args.serverVersion));
+    this.server = { ...this.server, ports };
+    if (ports.temporal === before.temporal) return;
+    if (this.#wasReady) void this.stop('another program has the port of its Temporal');
+    else await this.#worker.restart('Temporal has another port');
   }
 
   /** False before the first start: what earlier services logged is not asked. */
