@@ -1,22 +1,6 @@
-/** Keys, and the paths that they are below the store's root. */
+/** Keys as S3 wants them in addresses, and gives them in listings. */
 import { WaybillError } from '../../model/errors.js';
-
-/** The key of a path below the root; '' for the root of a whole bucket. */
-export function keyOf(rootKey: string, path: string): string {
-  if (path === '') return rootKey;
-  return rootKey === '' ? path : `${rootKey}/${path}`;
-}
-
-/** What every key below a folder starts with; '' for a whole bucket. */
-export function prefixOf(rootKey: string, path: string): string {
-  const key = keyOf(rootKey, path);
-  return key === '' ? '' : `${key}/`;
-}
-
-/** A path as the contract wants it: a slash at its end, which a caller may give, is dropped. */
-export function withoutSlash(path: string): string {
-  return path.endsWith('/') ? path.slice(0, -1) : path;
-}
+import { encodeStrictly } from '../lib/object-keys.js';
 
 /**
  * Percent-encodes a key for a URL's path: each segment wholly, slashes kept, as the signature wants it. A segment `.` or `..` would
@@ -40,14 +24,6 @@ export function encodeKey(key: string): string {
       return encodeStrictly(segment);
     })
     .join('/');
-}
-
-/** encodeURIComponent, and the five characters that it leaves although RFC 3986 reserves them. */
-export function encodeStrictly(text: string): string {
-  return encodeURIComponent(text.toWellFormed()).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 /**

@@ -1,8 +1,9 @@
 /** Where a bucket is: endpoint, region and addressing style, from the settings, the profile and the answers. */
 import { isIP } from 'node:net';
+import { encodeStrictly } from '../lib/object-keys.js';
 import { checkEndpoint, isRegion } from './config.js';
 import type { S3Config } from './config.js';
-import { encodeKey, encodeStrictly } from './keys.js';
+import { encodeKey } from './keys.js';
 import { readProfileSections } from './profile-files.js';
 
 /** Where requests for one bucket go. */

@@ -3,6 +3,7 @@ import type { ObjectEntry } from '../../model/object-entry.js';
 import { WaybillError } from '../../model/errors.js';
 import type { Headers } from '../lib/exchange.js';
 import { contentLengthOf, isoDateOf } from '../lib/http-headers.js';
+import { keyOf, prefixOf, withoutSlash } from '../lib/object-keys.js';
 import { openRanged } from '../lib/open-ranged.js';
 import type {
   CallOptions,
@@ -18,7 +19,6 @@ import type { S3Config } from './config.js';
 import { MAX_CONNECTIONS, S3Connection } from './connection.js';
 import type { S3Request } from './connection.js';
 import { notS3 } from './errors.js';
-import { keyOf, prefixOf, withoutSlash } from './keys.js';
 import { hasKeys, listKeys } from './listing.js';
 import type { Listing } from './listing.js';
 
@@ -149,6 +149,7 @@ export class S3Store implements Store {
   private listing(path: string, options: ListOptions, operation: string): Listing {
     const { rootKey } = this.config;
     return {
+      store: 's3',
       keyPrefix: prefixOf(rootKey, path),
       rootPrefixLength: prefixOf(rootKey, '').length,
       recursive: options.recursive,

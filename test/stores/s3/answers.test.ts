@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { guardPath } from '../../../src/model/object-path.js';
 import { s3 } from '../../../src/stores/s3/index.js';
-import { CircleDetector } from '../../../src/stores/s3/listing.js';
+import { CircleDetector } from '../../../src/stores/lib/list-objects.js';
 import { decodeListed } from '../../../src/stores/s3/keys.js';
 import type { Store } from '../../../src/stores/store.js';
 import { listAll } from '../conformance/expectations.js';
