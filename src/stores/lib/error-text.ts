@@ -58,6 +58,10 @@ function jsonMessage(text: string): string | undefined {
     for (const key of ['message', 'detail', 'error']) {
       const value: unknown = Reflect.get(parsed, key);
       if (typeof value === 'string') return value;
+      // Google's APIs put it one level deeper.
+      const inner: unknown =
+        typeof value === 'object' && value !== null ? Reflect.get(value, 'message') : undefined;
+      if (typeof inner === 'string') return inner;
     }
   } catch {
     return undefined;
