@@ -12,11 +12,13 @@ import {
  * A small young generation is collected often, so that buffers outside the heap go early; and a heap grows by half at most
  * between two collections of all of it, from its first megabytes on. Together the worker stays some 130 MB smaller. Another
  * 50 MB are to be had with `--optimize-for-size`, which all but doubles what many small files cost: it collects all the time.
+ * A collection of a few megabytes is over before helpers have woken up, and they wake up on the cores of the fetching threads.
  */
 export const WORKER_FLAGS = [
   '--max-semi-space-size=2',
   '--initial-old-space-size=16',
   '--heap-growing-percent=50',
+  '--single-threaded-gc',
 ];
 
 /**
