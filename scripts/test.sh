@@ -43,8 +43,9 @@ trap '[ -z "$tools$house" ] || kill $tools $house 2>/dev/null; rm -rf --one-file
 
 # Three at once on two cores: most suites wait for servers and time-outs, and two of them leave a third of the processor idle.
 workers=3
+summary=$scratch/first.json
 jest() {
-  TMPDIR=$scratch node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js "$@" --maxWorkers="$workers" \
+  TMPDIR=$scratch TEST_SUMMARY=$summary node --experimental-vm-modules --no-warnings node_modules/jest/bin/jest.js "$@" --maxWorkers="$workers" \
     --reporters=default --reporters='<rootDir>/scripts/plain-summary.mjs'
 }
 
@@ -71,6 +72,16 @@ wait "$tools"
 tools=
 tests=0
 jest "$@" || tests=$?
+# A suite or two that fail beside others are looked at alone; what passes only then is named as unsteady.
+if [ "$tests" -ne 0 ] && [ $# -eq 0 ] && again=$(node scripts/second-try.mjs list "$scratch/first.json"); then
+  echo 'Once more, alone, what failed:' >&2
+  summary=$scratch/second.json
+  workers=1
+  tests=0
+  # shellcheck disable=SC2086
+  jest --runTestsByPath $again || tests=$?
+  node scripts/second-try.mjs tell "$scratch/first.json" "$scratch/second.json"
+fi
 kept=0
 wait "$house" || kept=$?
 house=
