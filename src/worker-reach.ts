@@ -22,8 +22,8 @@ import {
   type SourceAccess,
 } from './transfer/reach.js';
 
-/** Settings of a request that would make the worker use files or identities of its own. */
-const WORKERS_OWN = /^(ALLOW_LOCAL_ROOTS|AWS_(PROFILE|ROLE_.*|CONTAINER_.*))$/;
+/** Settings of a request that would make the worker use files of its own; identities are each store's to name. */
+const WORKERS_OWN = /^(ALLOW_LOCAL_ROOTS|AWS_ROLE_SESSION_NAME)$/;
 
 /** How patient the caller is; the one setting that goes along with a connection. */
 const PATIENCE = 'WAYBILL_STALL_TIMEOUT';
@@ -58,7 +58,7 @@ export function clusterReach(
         );
       }
       const { connection } = request.source;
-      if (connection === undefined) return anonymous(request, resolved);
+      if (connection === undefined) return anonymous(request, resolved, registry);
       return named(tableOf(config().connections, connection), request, resolved, registry);
     },
     checkSource: async (asked, uri, settings) => {
@@ -103,16 +103,19 @@ function tableOf(tables: readonly ConnectionTable[], name: string): ConnectionTa
 function anonymous(
   { source }: PullRequest,
   resolved: ConnectionSettings | undefined,
+  { factories }: StoreRegistry,
 ): SourceAccess {
   const settings = resolved ?? source.settings;
+  const identities = new Set(factories.flatMap(({ identity }) => identity?.settings ?? []));
   const own = [...Object.keys(source.settings), ...Object.keys(settings)].find(
-    (name) => WORKERS_OWN.test(name) || PATH_VARIABLE.test(name),
+    (name) => WORKERS_OWN.test(name) || PATH_VARIABLE.test(name) || identities.has(name),
   );
   if (own !== undefined) {
     throw outOfReach(`${own} would name something of the worker; unset it, or use --connection`);
   }
-  // Unsigned: the chain of AWS would find the identity of the worker's machine.
-  return { settings: { ...settings, AWS_NO_SIGN_REQUEST: 'true' }, secrets: {} };
+  // As nobody: a chain of credentials would find the identity of the worker's machine.
+  const nobody = factories.map(({ identity }) => identity?.none ?? {});
+  return { settings: Object.assign({}, settings, ...nobody) as ConnectionSettings, secrets: {} };
 }
 
 function named(

@@ -99,6 +99,7 @@ describe('a configuration file', () => {
 
 describe('a connection', () => {
   const known = {
+    url: 'AWS_ENDPOINT_URL_S3',
     settings: ['AWS_REGION', 'AWS_ENDPOINT_URL_S3'],
     secrets: ['AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID'],
   };

@@ -11,6 +11,8 @@ import type { ConnectionTable } from './toml-file.js';
 export interface KnownVariables {
   readonly settings: readonly string[];
   readonly secrets: readonly string[];
+  /** The setting that `url` stands for. */
+  readonly url?: string;
 }
 
 /** A connection with its values; the keys are names of variables. */
@@ -22,12 +24,6 @@ export interface Connection {
 
 /** Variables that name a file or a folder. */
 export const PATH_VARIABLE = /(_FILE|_DIR|_PATH|_BUNDLE|NODE_EXTRA_CA_CERTS)$/;
-
-/** The setting that `url` stands for, by the type of the connection. */
-const URL_SETTING: Readonly<Record<string, string>> = {
-  s3: 'AWS_ENDPOINT_URL_S3',
-  mlflow: 'MLFLOW_TRACKING_URI',
-};
 
 function invalid(table: ConnectionTable, why: string): WaybillError {
   return new WaybillError('WB_CONFIG_INVALID', `${table.file}: connections.${table.name}${why}`);
@@ -60,9 +56,8 @@ export function readConnection(
   const settings: Record<string, string> = {};
   const secrets: Record<string, string> = {};
   if (table.url !== undefined) {
-    const name = URL_SETTING[table.type];
-    if (name === undefined) throw invalid(table, `.url: a ${table.type} connection has none`);
-    settings[name] = table.url;
+    if (known.url === undefined) throw invalid(table, `.url: a ${table.type} connection has none`);
+    settings[known.url] = table.url;
   }
   for (const [key, value] of Object.entries(table.rest)) {
     const [, base = key, how] = /^(.*)_(file|env)$/i.exec(key) ?? [];

@@ -225,6 +225,15 @@ export interface StoreFactory {
   readonly environment: {
     readonly settings: readonly string[];
     readonly secrets: readonly string[];
+    /** The setting that `url` of a connection stands for; absent: a connection of this store has none. */
+    readonly url?: string;
+  };
+  /** Where the store can use who the machine is: a worker that serves anybody must not (rule 4). */
+  readonly identity?: {
+    /** Settings that name an identity of the machine, such as a profile or a role. A caller's are refused. */
+    readonly settings: readonly string[];
+    /** Settings by which the store asks as nobody. */
+    readonly none: ConnectionSettings;
   };
   /** Whether URIs of this store are references that `resolve` turns into storage URIs. */
   readonly isReference?: (uri: string) => boolean;

@@ -122,7 +122,7 @@ export function collectSource(input: SourceInput): CollectedSource {
   if (input.isCluster === true) {
     const named = input.connectionName ?? matching(input, split.uri);
     if (named !== undefined) return atWorkers(input, factory, split, named, Object.keys(secrets));
-    dropOwnOfHost(settings, secrets);
+    dropOwnOfHost(registry, settings, secrets);
   }
   const table = chooseConnection(input.connections, split.uri, input.connectionName);
   const before = { ...settings };
@@ -181,10 +181,11 @@ function atWorkers(
   return { address, factory, connection, unused };
 }
 
-/** Files and profiles of this host mean nothing at a worker; a profile is a credential, and is refused as one. */
-function dropOwnOfHost(settings: Values, secrets: Values): void {
+/** Files and identities of this host mean nothing at a worker; an identity is a credential, and is refused as one. */
+function dropOwnOfHost({ factories }: StoreRegistry, settings: Values, secrets: Values): void {
+  const identities = new Set(factories.flatMap(({ identity }) => identity?.settings ?? []));
   for (const [name, value] of Object.entries(settings)) {
-    const isProfile = /^AWS_(PROFILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE|CONTAINER_)/.test(name);
+    const isProfile = identities.has(name);
     if (isProfile) secrets[name] = value;
     if (isProfile || PATH_VARIABLE.test(name) || /^(AWS_|ALLOW_LOCAL_ROOTS)/.test(name)) {
       const isKept = /^AWS_(DEFAULT_)?REGION$|^AWS_ENDPOINT_URL|^AWS_(S3_|NO_SIGN|REQUEST_)/.test(

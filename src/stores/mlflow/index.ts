@@ -30,6 +30,7 @@ export const mlflowFactory: StoreFactory = {
   environment: {
     settings: [...SETTING_NAMES, ...NETWORK_VARIABLES.settings],
     secrets: [...SECRET_NAMES, ...NETWORK_VARIABLES.secrets],
+    url: 'MLFLOW_TRACKING_URI',
   },
   isReference: (uri) => !isResolved(uri),
   // Loaded here: a thread that reads another store need not carry this one.

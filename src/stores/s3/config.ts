@@ -73,6 +73,16 @@ export const SETTING_VARIABLES = [
   'MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION',
 ] as const;
 
+/** Those that name an identity of the machine. */
+export const IDENTITY_VARIABLES = [
+  'AWS_PROFILE',
+  'AWS_ROLE_ARN',
+  'AWS_WEB_IDENTITY_TOKEN_FILE',
+  'AWS_CONTAINER_CREDENTIALS_FULL_URI',
+  'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
+  'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE',
+] as const satisfies readonly (typeof SETTING_VARIABLES)[number][];
+
 /** Secrets, which never travel with the request. */
 export const SECRET_VARIABLES = [
   'AWS_ACCESS_KEY_ID',

@@ -2,7 +2,13 @@
 import { WaybillError } from '../../model/errors.js';
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
-import { parseS3Uri, readS3Config, SECRET_VARIABLES, SETTING_VARIABLES } from './config.js';
+import {
+  IDENTITY_VARIABLES,
+  parseS3Uri,
+  readS3Config,
+  SECRET_VARIABLES,
+  SETTING_VARIABLES,
+} from './config.js';
 
 async function open(address: StoreAddress): Promise<Store> {
   const config = readS3Config(address);
@@ -48,7 +54,9 @@ export const s3: StoreFactory = {
   environment: {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
     secrets: [...SECRET_VARIABLES, ...NETWORK_VARIABLES.secrets],
+    url: 'AWS_ENDPOINT_URL_S3',
   },
+  identity: { settings: IDENTITY_VARIABLES, none: { AWS_NO_SIGN_REQUEST: 'true' } },
   open,
   localName,
 };
