@@ -120,13 +120,8 @@ export class S3Connection {
     if (credentials === undefined) return headers;
     const signer = await this.signerOf(credentials);
     const { method, query = {} } = request;
-    const signed = await signer.sign(
-      { method, url, query, headers },
-      new Date(Date.now() + this.clockOffsetMs),
-    );
-    // The client writes the same host; a second one would be an error.
-    delete signed['host'];
-    return signed;
+    const now = new Date(Date.now() + this.clockOffsetMs);
+    return signer.sign({ method, url, query, headers }, now);
   }
 
   /** What an error says about a request. */
