@@ -23,7 +23,8 @@ export interface Connection {
 }
 
 /** Variables that name a file or a folder. */
-export const PATH_VARIABLE = /(_FILE|_DIR|_PATH|_BUNDLE|NODE_EXTRA_CA_CERTS)$/;
+export const PATH_VARIABLE =
+  /(_FILE|_DIR|_PATH|_BUNDLE|^NODE_EXTRA_CA_CERTS|^GOOGLE_APPLICATION_CREDENTIALS|^CLOUDSDK_CONFIG)$/;
 
 function invalid(table: ConnectionTable, why: string): WaybillError {
   return new WaybillError('WB_CONFIG_INVALID', `${table.file}: connections.${table.name}${why}`);

@@ -66,7 +66,7 @@ export function redactUri(uri: string): string {
 
 /**
  * Whether a prefix covers a URI: the same place, or one below it at a `/`. The dots of an http address are resolved first, as
- * the request for it would; `s3a:` and `s3n:` are `s3:`.
+ * the request for it would; `s3a:` and `s3n:` are `s3:`, and `gcs:` is `gs:`.
  */
 export function coversUri(prefix: string, uri: string): boolean {
   const covering = comparable(prefix).replace(/\/+$/, '');
@@ -77,7 +77,10 @@ export function coversUri(prefix: string, uri: string): boolean {
 }
 
 function comparable(uri: string): string {
-  const plain = uri.replace(/^s3[an]?:/i, 's3:').replace(/[?#].*$/s, '');
+  const plain = uri
+    .replace(/^s3[an]?:/i, 's3:')
+    .replace(/^gcs:/i, 'gs:')
+    .replace(/[?#].*$/s, '');
   if (!/^https?:/i.test(plain) || !URL.canParse(plain)) return plain;
   const { origin, pathname } = new URL(plain);
   return origin + pathname;

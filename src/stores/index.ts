@@ -1,8 +1,9 @@
 /** The stores that Waybill has, in the order of `waybill stores`. Each is one folder beside this file. */
+import { gcs } from './gcs/index.js';
 import { http } from './http/index.js';
 import { local } from './local/index.js';
 import { mlflowFactory } from './mlflow/index.js';
 import { s3 } from './s3/index.js';
 import type { StoreFactory } from './store.js';
 
-export const STORE_FACTORIES: readonly StoreFactory[] = [mlflowFactory, s3, http, local];
+export const STORE_FACTORIES: readonly StoreFactory[] = [mlflowFactory, s3, gcs, http, local];

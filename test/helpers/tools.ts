@@ -9,6 +9,7 @@ import { ensureApache } from './apache.js';
 import { AWSCLI_FOLDER, ensureAwscli } from './awscli.js';
 import { cacheFolder } from './cache.js';
 import { ensureFaketime } from './faketime.js';
+import { ensureFakeGcs, fakeGcsPath } from './fake-gcs.js';
 import { ensureFaultFs, faultFsPath } from './faultfs.js';
 import { ensureImagePackages } from '../image/base-image.js';
 import { ensureMinio, minioPath } from './minio.js';
@@ -64,6 +65,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'built with Go, 10 MB to fetch, half a minute',
       isThere: () => isThere(toxiproxyPath()),
       ensure: ensureToxiproxy,
+    },
+    {
+      name: 'fake-gcs-server',
+      cost: 'built with Go, 100 MB to fetch, a minute',
+      isThere: () => isThere(fakeGcsPath()),
+      ensure: ensureFakeGcs,
     },
     {
       name: 'faultfs',

@@ -1,0 +1,70 @@
+/**
+ * Stands before a fake-gcs-server, which lets everybody in: answers a request without a token, or with another one, as Google
+ * does (https://cloud.google.com/storage/docs/json_api/v1/status-codes), and passes the others on.
+ */
+import { createServer, request as requestOf } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Gate {
+  readonly url: string;
+  readonly port: number;
+  /** The Authorization of each request that came, '' for none. */
+  readonly asked: string[];
+  /** The project of each request that came, '' for none. */
+  readonly payers: string[];
+  /** Tokens that are let in; others are not known. */
+  readonly tokens: Set<string>;
+  /** Tokens of people who are known, and may not read. */
+  readonly strangers: Set<string>;
+  stop(): Promise<void>;
+}
+
+export async function startGate(upstreamPort: number): Promise<Gate> {
+  const asked: string[] = [];
+  const payers: string[] = [];
+  const tokens = new Set<string>();
+  const strangers = new Set<string>();
+  const server = createServer((request, response) => {
+    const { authorization = '', 'x-goog-user-project': payer = '' } = request.headers;
+    asked.push(authorization);
+    payers.push(String(payer));
+    const token = /^Bearer (.*)$/.exec(authorization)?.[1];
+    const lacks = 'does not have storage.objects.get access to the Google Cloud Storage object.';
+    if (token === undefined) refuse(response, 401, 'required', `Anonymous caller ${lacks}`);
+    else if (strangers.has(token)) refuse(response, 403, 'forbidden', `ada@example.com ${lacks}`);
+    else if (!tokens.has(token)) refuse(response, 401, 'authError', 'Invalid Credentials');
+    else pass(request, response, upstreamPort);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    asked,
+    payers,
+    tokens,
+    strangers,
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+function refuse(response: ServerResponse, status: number, reason: string, message: string): void {
+  const error = { code: status, message, errors: [{ message, domain: 'global', reason }] };
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ error }));
+}
+
+function pass(request: IncomingMessage, response: ServerResponse, port: number): void {
+  const { method, url: path, headers } = request;
+  const onward = requestOf({ host: '127.0.0.1', port, method, path, headers }, (answer) => {
+    response.writeHead(answer.statusCode ?? 0, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on('error', () => response.destroy());
+  response.on('close', () => onward.destroy());
+  request.pipe(onward);
+}
