@@ -22,7 +22,7 @@ import { checkMayServe } from './client/may-serve.js';
 import { engineIdOf } from './client/engine-id.js';
 import { findPull, listPulls } from './client/find.js';
 import { handBackWork } from './client/hand-back.js';
-import { isWorkerPolling, livePollersOf, pollersOf } from './client/pollers.js';
+import { isServed, liveWorkersOf, pollersOf, type Queues } from './client/pollers.js';
 import { KeptCounts } from './client/kept-counts.js';
 import { Ratchet } from './client/ratchet.js';
 import { Retries } from './client/retries.js';
@@ -234,13 +234,13 @@ export class WaybillClient {
   }
 
   /** The names of the task queues of a site; of the local service without one. */
-  queues(site?: string): { workflows: string; transfer: string } {
+  queues(site?: string): Queues {
     return queuesOf(this.queuePrefix, site);
   }
 
-  /** Whether a worker asked for work of this queue within about a minute. */
-  isWorkerPolling(taskQueue: string): Promise<boolean> {
-    return isWorkerPolling(this.client, taskQueue);
+  /** Whether workers were there within about a minute: for the workflows, and for the bytes of a site (without one: of every site). */
+  isServed(site?: string): Promise<boolean> {
+    return isServed(this.client, this.queues(site), site);
   }
 
   /** The identities of the workers that asked for work of this queue within some minutes; some may be gone. */
@@ -248,9 +248,9 @@ export class WaybillClient {
     return pollersOf(this.client, taskQueue);
   }
 
-  /** As `pollersOf`, without those that stopped asking: by Temporal's clock alone, which is the same for all who ask. */
-  livePollersOf(taskQueue: string): Promise<string[]> {
-    return livePollersOf(this.client, taskQueue);
+  /** The identities of the workers of a site that are there; the same for all who ask. */
+  liveWorkersOf(site?: string): Promise<string[]> {
+    return liveWorkersOf(this.client, this.queues(site), site);
   }
 
   /** Closes the connection. May be called twice. */

@@ -12,18 +12,18 @@ export interface ShareWatch {
 }
 
 /**
- * Looks who polls a queue. Workers sort their identities alike, so that each knows its place without a word to the others;
+ * Looks who works for a site. Workers sort their identities alike, so that each knows its place without a word to the others;
  * one that has just started counts itself before Temporal lists it. Where Temporal does not answer, what was known holds.
  */
 export async function watchShare(
-  client: Pick<WaybillClient, 'livePollersOf'>,
-  queue: string,
+  client: Pick<WaybillClient, 'liveWorkersOf'>,
+  site: string | undefined,
   identity: string,
 ): Promise<ShareWatch> {
   let share = WHOLE;
   const look = async (): Promise<void> => {
     try {
-      share = placeAmong(await client.livePollersOf(queue), identity);
+      share = placeAmong(await client.liveWorkersOf(site), identity);
     } catch (error) {
       void error;
     }

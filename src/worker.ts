@@ -7,6 +7,7 @@ import { realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
+import { workerIdentity } from './client/pollers.js';
 import type { ClientOptions } from './client/types.js';
 import { environmentOf, readConfig, TRACE_VARIABLES, type Config } from './config.js';
 import { asWaybillError } from './model/errors.js';
@@ -124,8 +125,8 @@ async function serve(
   log: Logger,
   telemetry: WorkerTelemetry,
 ): Promise<void> {
-  const identity = `${hostname()}/${process.pid}/worker`;
   const { connection: reached, local, site } = config;
+  const identity = workerIdentity(site);
   const connection = local === undefined ? reached : { ...reached, ...localOptions(local) };
   const client = await connectPatiently({
     connection: { ...connection, identity },
@@ -139,7 +140,7 @@ async function serve(
   const engineId =
     local === undefined ? await client.engineId() : `${hostname()}:${local.stateDir}`;
   // The local service has one worker; those of a cluster look how many they are.
-  const among = local === undefined ? await watchShare(client, transfer, identity) : undefined;
+  const among = local === undefined ? await watchShare(client, site, identity) : undefined;
   const limits = local === undefined ? limitsOnCluster(site, log) : limitsOf(local);
   const sharing = among === undefined ? {} : { share: among.share };
   const engine = createWorkerEngine({ client, engineId, ...limits, ...sharing });

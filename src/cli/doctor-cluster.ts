@@ -62,10 +62,7 @@ async function checkWorkers(client: WaybillClient, { address }: Cluster): Promis
   const name = 'cluster worker';
   const { workflows, transfer } = client.queues();
   try {
-    const polled = await Promise.all(
-      [workflows, transfer].map((one) => client.isWorkerPolling(one)),
-    );
-    if (polled.every(Boolean)) {
+    if (await client.isServed()) {
       return { name, result: 'ok', finding: `one serves ${workflows} and ${transfer}` };
     }
   } catch (error) {

@@ -103,11 +103,7 @@ class Watcher {
     this.waitingSinceMs = performance.now();
     // One that is at its limits asks late; one that hangs is ended and started again by the service.
     if (await session.isWorkerUp().catch(() => false)) return;
-    const { workflows, transfer } = session.client.queues(this.options.site);
-    const found = await Promise.all(
-      [workflows, transfer].map((queue) => session.client.isWorkerPolling(queue)),
-    );
-    if (found.every(Boolean)) return;
+    if (await session.client.isServed(this.options.site)) return;
     throw noWorker(session, this.options, limitMs);
   }
 }

@@ -38,9 +38,7 @@ function waitAnHour(
     watch: looks,
     result: () => new Promise(() => undefined),
     replaceIfStuck,
-    queues: () => ({ workflows: 'w', transfer: 't' }),
-    // One whose hands are full asks for nothing.
-    isWorkerPolling: () => Promise.resolve(false),
+    isServed: () => Promise.resolve(false),
   };
   const lost = new Promise<void>(() => undefined);
   const session = { client, isLocal: true, isWorkerUp, lost } as unknown as Session;

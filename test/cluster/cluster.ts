@@ -111,7 +111,11 @@ export async function startCluster(): Promise<Cluster> {
         ...(main === undefined ? {} : { main }),
         timeoutMs: DAY_MS,
       });
-      const worker = { ...running, host, identity: `${host.name}/${running.pid}/worker` };
+      const worker = {
+        ...running,
+        host,
+        identity: `${host.name}/${running.pid}/worker${site === undefined ? '' : `/${site}`}`,
+      };
       workers.push(worker);
       const { transfer } = client.queues(site);
       await until(

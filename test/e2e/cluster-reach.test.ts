@@ -84,7 +84,7 @@ beforeAll(async () => {
     cwd: home,
     stdio: 'ignore',
   });
-  await until('the worker polls', () => client.isWorkerPolling('waybill-transfer'), 60_000);
+  await until('the worker polls', () => client.isServed(), 60_000);
 }, 180_000);
 
 afterAll(async () => {

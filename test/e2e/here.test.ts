@@ -52,7 +52,11 @@ beforeAll(async () => {
   env = { ...temporal.env, WAYBILL_HTTP_TOKEN: TOKEN };
   // It serves the workflows, and may write nowhere.
   worker = bed.start(['worker'], { env: temporal.env, timeoutMs: 900_000 });
-  await until('the worker polls', () => client.isWorkerPolling('waybill'), 120_000);
+  await until(
+    'the worker polls',
+    async () => (await client.pollersOf('waybill')).length > 0,
+    120_000,
+  );
 }, LONG_MS);
 
 afterAll(async () => {

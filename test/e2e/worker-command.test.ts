@@ -28,8 +28,7 @@ describe('waybill worker --json', () => {
     async () => {
       const serving = worker('--cluster', temporal.address, '--site', 'gpu');
       const client = await WaybillClient.connect({ address: temporal.address });
-      const { transfer } = client.queues('gpu');
-      await until('it polls', () => client.isWorkerPolling(transfer), 60_000);
+      await until('it polls', () => client.isServed('gpu'), 60_000);
       await client.close();
       serving.signal('SIGTERM');
       const { exitCode, events, stderr } = await serving.done;

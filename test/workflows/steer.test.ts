@@ -276,10 +276,26 @@ describe('finding', () => {
     await expect(bench.client.status('nothing')).rejects.toMatchObject({ code: 'WB_NOT_FOUND' });
   });
 
-  it('knows whether a worker serves a queue', async () => {
-    await serve({ pages: [1] });
-    const { transfer } = bench.client.queues();
-    await until('the worker has polled', () => bench.client.isWorkerPolling(transfer));
-    expect(await bench.client.isWorkerPolling('nobody')).toBe(false);
+  it('knows whether a worker serves a site, also when its hands are full and it asks for workflows only', async () => {
+    const { workflows } = bench.client.queues();
+    const full = 'elsewhere/1/worker/gpu';
+    const worker = await bench.startWorker(
+      new StandInEngine({ pages: [1] }),
+      full,
+      false,
+      workflows,
+    );
+    try {
+      await until('it has asked', async () =>
+        (await bench.client.pollersOf(workflows)).includes(full),
+      );
+      expect(await bench.client.isServed('gpu')).toBe(true);
+      expect(await bench.client.liveWorkersOf('gpu')).toEqual([full]);
+      // Of another site, however much its name looks like it.
+      expect(await bench.client.isServed('pu')).toBe(false);
+      expect(await bench.client.liveWorkersOf('pu')).toEqual([]);
+    } finally {
+      await worker.stop();
+    }
   });
 });
