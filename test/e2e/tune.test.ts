@@ -164,6 +164,9 @@ describe('waybill tune', () => {
     [['tune', '--max-bandwidth', '20'], 'is no rate'],
     [['tune', '--max-bandwidth', '0MiB/s'], 'is no rate'],
     [['tune', '--requests-per-second', 'many'], 'is no number of requests'],
+    [['pull', 'https://h.example/f', 'f', '--max-bandwidth', 'fast'], 'is no rate'],
+    [['pull', 'https://h.example/f', 'f', '--concurrency', '0'], 'concurrency'],
+    [['pull', 'https://h.example/f', 'f', '--requests-per-second', '-1'], 'requests-per-second'],
   ])(
     'refuses %j as a usage error',
     async (args, why) => {
