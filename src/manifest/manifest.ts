@@ -7,6 +7,7 @@ import { WaybillError } from '../model/errors.js';
 import { LEVELS } from '../model/level.js';
 import { compareByBytes } from '../model/object-path.js';
 import { splitLines } from './lines.js';
+import { textOfPlain } from './plain-entry.js';
 import type { Chunks } from './lines.js';
 
 const hex = (digits: number): z.ZodString =>
@@ -73,6 +74,8 @@ export type ManifestEntry = z.infer<typeof manifestEntrySchema>;
 
 /** One line of the manifest, line feed included; keys always come in the same order. WB_UNEXPECTED if it is none. */
 export function encodeManifestLine(entry: ManifestEntry): string {
+  const plain = textOfPlain(entry);
+  if (plain !== undefined) return `${plain}\n`;
   const checked = manifestEntrySchema.safeParse(entry);
   if (checked.success) return `${JSON.stringify(checked.data)}\n`;
   throw new WaybillError('WB_UNEXPECTED', 'a manifest line was made that is none', {

@@ -70,11 +70,13 @@ export class OmsOrder {
   /** Takes the next file. */
   add(entry: SumsEntry): void {
     const { path, sha256 } = entry;
-    if (IGNORED.has(path.split('/', 1)[0] ?? '')) return;
-    const bound = smallestKeyToCome(path, this.#late);
+    const slash = path.indexOf('/');
+    if (IGNORED.has(slash < 0 ? path : path.slice(0, slash))) return;
+    const key = keyOf(path);
+    const bound = smallestKeyToCome(path, key, this.#late);
     while (this.#held.length > 0 && compareByBytes(this.#held[0]?.key ?? '', bound) < 0)
       this.#pop();
-    this.#push({ key: keyOf(path), sha256 });
+    this.#push({ key, sha256 });
   }
 
   /** Gives out what is still held. */
@@ -129,7 +131,7 @@ function keyOf(path: string): string {
  * The smallest key that this path or one after it in byte order can have. Where the path goes on below `/` (as in
  * `a-b`), the folder before that place (`a/...`) may still come.
  */
-function smallestKeyToCome(path: string, late: LateFolders | undefined): string {
+function smallestKeyToCome(path: string, key: string, late: LateFolders | undefined): string {
   const length = late?.size === 0 ? 0 : path.length;
   for (let index = 1; index < length; index += 1) {
     const isPlace = path.charCodeAt(index) < SLASH && path.charCodeAt(index - 1) !== SLASH;
@@ -137,5 +139,5 @@ function smallestKeyToCome(path: string, late: LateFolders | undefined): string 
     const folder = path.slice(0, index);
     if (late?.has(folder) !== false) return `${keyOf(folder)}\0`;
   }
-  return keyOf(path);
+  return key;
 }

@@ -52,3 +52,18 @@ export function hostFileAt(files: BigInt64Array, index: number): HostFile | unde
   if (kind === NEITHER) return undefined;
   return { isFolder: kind === FOLDER, mode, size, ctimeNs, mtimeNs, ino, dev };
 }
+
+/** The size, mtime and inode of a regular file at an index are these: it is the one that somebody has written down. */
+export function isFileAt(
+  files: BigInt64Array,
+  index: number,
+  { sizeBytes, mtimeNs, inode }: { sizeBytes: number; mtimeNs: string; inode: string },
+): boolean {
+  const at = index * FIELDS;
+  return (
+    files[at] === FILE &&
+    Number(files[at + 2]) === sizeBytes &&
+    String(files[at + 4]) === mtimeNs &&
+    String(files[at + 5]) === inode
+  );
+}

@@ -1,15 +1,16 @@
 /** What a pull has brought: plan and journal held together, and what an earlier pull left that is in neither. */
 import { join } from 'node:path';
-import { encodeManifestLine, type ManifestEntry } from '../manifest/index.js';
+import { encodeManifestLine, LateFolders, type ManifestEntry } from '../manifest/index.js';
 import type { Failure } from '../model/pull.js';
 import type { CallContext } from './api.js';
 import { Capped } from './capped.js';
+import type { JournalEntry } from './journal.js';
 import { isOfPlan } from './line-fits.js';
 import { lastManifest, type LastManifest } from './last-manifest.js';
 import { RECORD_NAMES } from './layout.js';
 import { SortedLines } from './lines/sorted-lines.js';
 import { filterOf, isFiltered } from './plan/filters.js';
-import { AS_RECORDED, planDirOf, readPages, type PlanEntry } from './plan/page.js';
+import { AS_RECORDED, planDirOf, readPages, type PlanEntry, type PlanPage } from './plan/page.js';
 import { hashFile } from './plan-pull.js';
 import { pruneFile, type PruneContext } from './prune.js';
 import type { PullContext } from './pull-context.js';
@@ -22,6 +23,8 @@ export const UNCHANGED = '';
 export interface Outcome {
   /** Manifest lines of the files in place, and of what is left of earlier pulls; `UNCHANGED` for those of the last manifest. */
   readonly lines: SortedLines;
+  /** Of these lines, where they came in order. */
+  readonly late: LateFolders;
   /** Files in place. */
   files: number;
   /** Of these, those of level `digest`. */
@@ -43,12 +46,13 @@ export interface Outcome {
   readonly last: LastManifest;
 }
 
-/** Files looked at at once; more only queue up in Node's four file system threads. */
-const BATCH = 64;
+/** Files settled at once: worth a message to the thread that looks at their names, and gone before a collection keeps them. */
+const BATCH = 128;
 
 function startOutcome(pull: PullContext, last: LastManifest): Outcome {
   return {
     lines: new SortedLines(join(pull.ref.recordDir, RECORD_NAMES.sorting)),
+    late: new LateFolders(),
     failures: new Capped(),
     skipped: new Capped(),
     readBack: { disk: 0, cache: 0 },
@@ -72,17 +76,12 @@ export async function gather(
   const outcome = startOutcome(pull, last);
   const planDir = planDirOf(pull.ref.recordDir, pull.planId);
   for await (const page of readPages(planDir, { mayBeCut: isEnded })) {
-    let batch: PlanEntry[] = [];
-    for (let index = 0; index < page.size; index += 1) {
-      const entry = page.entry(index);
-      if (entry.kind === 'file') batch.push(entry);
-      if (batch.length < BATCH && index + 1 < page.size) continue;
+    for await (const { batch, found } of settledOf(pull, last, page)) {
       context.progress.name = batch[0]?.path ?? '';
-      const found = await Promise.all(batch.map((one) => settle(pull, last, one)));
-      for (const [position, one] of batch.entries()) {
-        await take(outcome, pull, one, found[position], isEnded);
+      for (const [position, entry] of batch.entries()) {
+        const spilled = take(outcome, pull, entry, found[position], isEnded);
+        if (spilled !== undefined) await spilled;
       }
-      batch = [];
     }
   }
   for await (const { path, code, message } of pull.journal.failures(pull.planId)) {
@@ -91,21 +90,55 @@ export async function gather(
   return outcome;
 }
 
-async function take(
+/** The files of a page, some at a time. */
+function* batchesOf(page: PlanPage): Generator<readonly PlanEntry[]> {
+  let batch: PlanEntry[] = [];
+  for (const entry of page.entries()) {
+    if (entry.kind === 'file') batch.push(entry);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  yield batch;
+}
+
+interface SettledBatch {
+  readonly batch: readonly PlanEntry[];
+  readonly found: readonly (Settled | undefined)[];
+}
+
+/** Each batch settled; the names of the next one are looked at while one is worked on. */
+async function* settledOf(
+  pull: PullContext,
+  last: LastManifest,
+  page: PlanPage,
+): AsyncGenerator<SettledBatch> {
+  let settling: Promise<SettledBatch> | undefined;
+  for (const batch of batchesOf(page)) {
+    const next = settle(pull, last, batch).then((found) => ({ batch, found }));
+    // Its failure is thrown where its turn comes.
+    next.catch(() => undefined);
+    if (settling !== undefined) yield await settling;
+    settling = next;
+  }
+  if (settling !== undefined) yield await settling;
+}
+
+/** A promise where some lines must be written first. */
+function take(
   outcome: Outcome,
   pull: PullContext,
   { path, action }: PlanEntry,
   found: Settled | undefined,
   isEnded: boolean,
-): Promise<void> {
+): Promise<void> | undefined {
   const entry = found?.entry;
   outcome.last.note(path, entry !== undefined);
   pull.journal.note(path, entry !== undefined);
   if (action === 'skip') outcome.skipped.add(path);
   if (isEnded && found?.isMissing === true) outcome.filesLeft += 1;
   else if (found?.failure !== undefined) outcome.failures.add(found.failure);
-  if (entry === undefined) return;
-  await addLine(outcome, entry, found?.isUnchanged === true);
+  if (entry === undefined) return undefined;
   outcome.files += 1;
   if (entry.level === 'digest') outcome.digestFiles += 1;
   if (entry.readBack !== undefined) outcome.readBack[entry.readBack] += 1;
@@ -114,17 +147,19 @@ async function take(
     outcome.filesFetched += 1;
     outcome.bytesFetched += found?.bytesFetched ?? 0;
   }
+  return addLine(outcome, entry, found?.isUnchanged === true);
 }
 
-async function addLine(
+function addLine(
   outcome: Outcome,
   entry: ManifestEntry,
   isUnchanged: boolean,
-): Promise<void> {
+): Promise<void> | undefined {
   outcome.allLines += 1;
   if (isUnchanged) outcome.unchangedLines += 1;
+  outcome.late.pass(entry.path);
   const line = isUnchanged ? UNCHANGED : encodeManifestLine(entry).trimEnd();
-  await outcome.lines.add(entry.path, line);
+  return outcome.lines.add(entry.path, line);
 }
 
 interface Settled {
@@ -137,37 +172,55 @@ interface Settled {
   readonly isMissing?: true;
 }
 
+/** What is known of each file, and whether that is there: the record claims no more, somebody may have been at it since. */
 async function settle(
   pull: PullContext,
   last: LastManifest,
-  entry: PlanEntry,
-): Promise<Settled | undefined> {
-  if ((await pull.journal.failed(entry.path))?.planId === pull.planId) return undefined;
+  entries: readonly PlanEntry[],
+): Promise<(Settled | undefined)[]> {
+  const { journal } = pull;
+  const wanted = entries.filter(({ action }) => action === 'fetch');
+  const lines = await journal.fetchedOf(wanted.map(({ path }) => path));
+  const lineOf = new Map(wanted.map((entry, index) => [entry, lines[index]]));
+  const settled: (Settled | undefined)[] = [];
+  for (const entry of entries) {
+    // Hardly any has failed, or needs an answer that has to be waited for.
+    const hasFailed = journal.hasFailed(entry.path) && (await journal.failed(entry.path));
+    const isFailed = hasFailed !== false && hasFailed?.planId === pull.planId;
+    if (isFailed) settled.push(undefined);
+    else if (entry.action === 'fetch') settled.push(ofLine(pull, entry, lineOf.get(entry)));
+    else settled.push(await ofKept(last, entry));
+  }
+  const claimed = settled.flatMap((one) => (one?.entry === undefined ? [] : [one.entry]));
+  const inPlace = await pull.areInPlace(claimed);
+  let next = 0;
+  return settled.map((one) => {
+    if (one?.entry === undefined) return one;
+    next += 1;
+    if (inPlace[next - 1] === true) return one;
+    const { path } = one.entry;
+    const message = `${path} was changed or removed while the pull ran`;
+    return { failure: { path, code: 'WB_LOCAL_DAMAGE', message } };
+  });
+}
+
+async function ofKept(last: LastManifest, entry: PlanEntry): Promise<Settled | undefined> {
   if (entry.action === 'keep' && entry.kept !== undefined) {
     const isUnchanged = entry.kept === AS_RECORDED;
     const kept = entry.kept === AS_RECORDED ? await last.get(entry.path) : entry.kept;
-    if (kept !== undefined) return { ...(await inPlace(pull, kept, 0)), isUnchanged };
+    if (kept !== undefined) return { entry: kept, bytesFetched: 0, isUnchanged };
     const message = `the record of ${entry.path} was removed while the pull ran`;
     return { failure: { path: entry.path, code: 'WB_LOCAL_DAMAGE', message } };
   }
-  if (entry.action !== 'fetch') return undefined;
-  const line = await pull.journal.fetched(entry.path);
+  return undefined;
+}
+
+function ofLine(pull: PullContext, entry: PlanEntry, line: JournalEntry | undefined): Settled {
   if (line === undefined || !isOfPlan(line, { ...entry, planId: pull.planId })) {
     const message = 'it was never fetched';
     return { failure: { path: entry.path, code: 'WB_UNEXPECTED', message }, isMissing: true };
   }
-  return inPlace(pull, line.entry, line.bytesFetched);
-}
-
-/** The record claims only what is there: somebody may have been at it since. */
-async function inPlace(
-  pull: PullContext,
-  entry: ManifestEntry,
-  bytesFetched: number,
-): Promise<Settled> {
-  if ((await pull.inPlace(entry)) !== undefined) return { entry, bytesFetched };
-  const message = `${entry.path} was changed or removed while the pull ran`;
-  return { failure: { path: entry.path, code: 'WB_LOCAL_DAMAGE', message } };
+  return { entry: line.entry, bytesFetched: line.bytesFetched };
 }
 
 /** What is left of earlier pulls. */
@@ -214,7 +267,8 @@ export async function leftoversOf(
     const isThere = await lookAt(join(pull.layout.filesRoot, path)).catch(() => undefined);
     if (fileOf(isThere) === undefined) continue;
     const marked = markedLine(entry, isStale);
-    await addLine(outcome, marked, isRecorded && marked === entry);
+    const spilled = addLine(outcome, marked, isRecorded && marked === entry);
+    if (spilled !== undefined) await spilled;
     if (isStale) stale.add(path);
   }
   return { stale, pruned };

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { isErrorCode, type ErrorCode } from '../model/errors.js';
 import { SPECIAL_KINDS } from '../model/special.js';
 import { manifestEntrySchema } from '../manifest/manifest.js';
+import { isPlainEntry } from '../manifest/plain-entry.js';
 
 const headSchema = z.object({
   kind: z.literal('head'),
@@ -75,7 +76,17 @@ export type Line = z.infer<typeof lineSchema>;
 
 /** A line whose sum is right; undefined where this version does not understand it. */
 export function parseLine(text: string): Line | undefined {
-  return lineSchema.safeParse(JSON.parse(text)).data;
+  const value: unknown = JSON.parse(text);
+  return isPlainFetched(value) ? value : lineSchema.safeParse(value).data;
+}
+
+/** The usual line: the schema takes it as it is, and longer. */
+function isPlainFetched(value: unknown): value is FetchedLine {
+  if (typeof value !== 'object' || value === null) return false;
+  const { kind, planId, entry, bytesFetched, ...rest } = value as Record<string, unknown>;
+  if (kind !== 'fetched' || typeof planId !== 'string') return false;
+  if (typeof bytesFetched !== 'number' || Object.keys(rest).length > 0) return false;
+  return isPlainEntry(entry);
 }
 
 /** What an index needs of a line of a file. */

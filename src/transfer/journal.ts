@@ -123,13 +123,26 @@ export class Journal {
 
   /** The last line of a file in place; undefined where there is none. */
   async fetched(path: string): Promise<JournalEntry | undefined> {
-    const slot = this.fetchedLines.find(path);
-    if (slot === undefined) return undefined;
-    const isTrusted = this.fetchedLines.isMarked(slot, MARKS.trusted);
-    const line = await this.lineAt(this.fetchedLines.placeAt(slot));
-    return line?.kind === 'fetched' && line.entry.path === path
-      ? { ...line, isTrusted }
-      : undefined;
+    const [line] = await this.fetchedOf([path]);
+    return line;
+  }
+
+  /** As `fetched`, of many files: one behind the other in the journal mostly, so that few have to be waited for. */
+  async fetchedOf(paths: readonly string[]): Promise<(JournalEntry | undefined)[]> {
+    const found: (JournalEntry | undefined)[] = [];
+    for (const path of paths) {
+      const slot = this.fetchedLines.find(path);
+      if (slot === undefined) {
+        found.push(undefined);
+        continue;
+      }
+      const isTrusted = this.fetchedLines.isMarked(slot, MARKS.trusted);
+      const place = this.fetchedLines.placeAt(slot);
+      const line = lineOf(this.files.lineNow(place) ?? (await this.files.lineAt(place)));
+      const isThat = line?.kind === 'fetched' && line.entry.path === path;
+      found.push(isThat ? { ...line, isTrusted } : undefined);
+    }
+    return found;
   }
 
   /** Whether a line says that a file was brought; of most files none does, and to know that nothing is read. */
@@ -137,10 +150,15 @@ export class Journal {
     return this.fetchedLines.find(path) !== undefined;
   }
 
+  /** Whether a line says that a file has finally failed. */
+  hasFailed(path: string): boolean {
+    return this.failedLines.find(path) !== undefined;
+  }
+
   /** Whether any line names a file. */
   knows(path: string): boolean {
     const isIn = this.wasFetched(path) || this.publishingByPath.has(path);
-    return isIn || this.failedLines.find(path) !== undefined;
+    return isIn || this.hasFailed(path);
   }
 
   /** Bytes of the files that the plan at hand has brought so far. */
@@ -355,8 +373,7 @@ export class Journal {
   }
 
   private async lineAt(place: number): Promise<Line | undefined> {
-    const text = checkedText(await this.files.lineAt(place));
-    return text === undefined ? undefined : parseLine(text);
+    return lineOf(await this.files.lineAt(place));
   }
 
   private takeFetched({ planId, path, sizeBytes, place }: Fetched, isTrusted: boolean): void {
@@ -381,6 +398,11 @@ export class Journal {
     else if (line.kind === 'skipped record') this.skippedRecordPaths.add(line.path);
     else if (line.kind === 'skipped special') this.specialsByPath.set(line.path, line);
   }
+}
+
+function lineOf(bytes: Buffer): Line | undefined {
+  const text = checkedText(bytes);
+  return text === undefined ? undefined : parseLine(text);
 }
 
 /** The line of a file in place. */

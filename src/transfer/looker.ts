@@ -10,7 +10,7 @@ import type { LookOutcome } from './thread/look-at.js';
 export type Look = (absolute: string) => Promise<Replaceable | 'other' | undefined>;
 
 /** So many at once are worth a message to a thread, and its start. */
-const MANY = 32;
+export const MANY = 32;
 
 /** Looks from the main thread. */
 export const lookHere: Look = async (absolute) => {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { ManifestEntry } from '../manifest/index.js';
 import { WaybillError } from '../model/errors.js';
+import { isFileAt } from '../model/host-files.js';
 import type { Store, StoreAddress } from '../stores/store.js';
 import type { PullRef } from './api.js';
 import { Journal } from './journal.js';
@@ -9,7 +10,7 @@ import type { LastManifest } from './last-manifest.js';
 import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
 import { isPublishedFile } from './line-fits.js';
 import { LiveLimits, type LimitsAround } from './live-limits.js';
-import { lookTogether, type Look } from './looker.js';
+import { lookTogether, MANY, type Look } from './looker.js';
 import { OldTruth } from './old-truth.js';
 import { checkOwnership } from './owner.js';
 import { planDirOf, readPage, type PlanPage } from './plan/page.js';
@@ -168,6 +169,25 @@ export class PullContext {
     const found = await this.look(join(this.layout.filesRoot, entry.path));
     if (found === undefined || found === 'other') return undefined;
     return isPublishedFile(entry, found) ? found : undefined;
+  }
+
+  /** Of many published files, whether each is still the one that the journal names. */
+  async areInPlace(entries: readonly ManifestEntry[]): Promise<boolean[]> {
+    const { filesRoot } = this.layout;
+    if (entries.length < MANY) return Promise.all(entries.map((entry) => this.isInPlace(entry)));
+    const found = await this.pool.lookAtHost(entries.map(({ path }) => `${filesRoot}/${path}`));
+    const answers = entries.map(({ sizeBytes, local }, index) =>
+      local === undefined ? false : isFileAt(found, index, { ...local, sizeBytes }),
+    );
+    // What a thread could not look at, or what is not there, is looked at once more, by whoever can say why.
+    for (const [index, entry] of entries.entries()) {
+      if (answers[index] !== true) answers[index] = await this.isInPlace(entry);
+    }
+    return answers;
+  }
+
+  private async isInPlace(entry: ManifestEntry): Promise<boolean> {
+    return (await this.inPlace(entry)) !== undefined;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 /** The record of what a pull has brought: new lists, or those that are there because nothing is different. */
 import { createHash } from 'node:crypto';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import {
   LateFolders,
   RecordWriter,
@@ -13,6 +13,7 @@ import { fsyncDir } from './durable-file.js';
 import { FileSpool } from './file-spool.js';
 import { UNCHANGED, type Outcome } from './gather.js';
 import { RECORD_NAMES } from './layout.js';
+import { folderOf } from './plan/parents.js';
 
 /** The lists of a pull, written beside those that are there. */
 export interface PullRecordLists {
@@ -58,15 +59,21 @@ export async function writeLists(
     await sums.drop();
     await manifest.drop();
   };
-  const late = await lateFoldersOf(outcome, context);
+  const late = outcome.lines.cameInOrder ? outcome.late : await lateFoldersOf(outcome, context);
   const writer = new RecordWriter(() => createHash('sha256'), late);
   const folders = new FolderFlush(options.flushBelow);
   let failure: WaybillError | undefined;
   try {
-    for await (const [entry, line] of entriesOf(outcome)) {
-      context.progress.name = entry.path;
-      await folders.pass(entry);
-      const lines = writer.add(entry, line);
+    for await (const entries of entriesOf(outcome)) {
+      context.progress.name = entries[0]?.[0].path ?? '';
+      const lines = { sums: '', manifest: '' };
+      for (const [entry, line] of entries) {
+        const flushed = folders.pass(entry);
+        if (flushed !== undefined) await flushed;
+        const added = writer.add(entry, line);
+        lines.sums += added.sums;
+        lines.manifest += added.manifest;
+      }
       if (failure !== undefined) continue;
       try {
         if (lines.sums !== '') await sums.write(lines.sums);
@@ -98,34 +105,37 @@ export async function writeLists(
 /** Of a million files with a hyphen in their names all would else be held until the last has gone by. */
 async function lateFoldersOf({ lines }: Outcome, { progress }: CallContext): Promise<LateFolders> {
   const late = new LateFolders();
-  for await (const { path } of lines.sorted()) {
-    progress.name = path;
-    late.pass(path);
+  for await (const some of lines.sorted()) {
+    progress.name = some[0]?.path ?? '';
+    for (const { path } of some) late.pass(path);
   }
   return late;
 }
 
-/** Each file once, in the byte order of the paths, with its manifest line where that is known. */
-async function* entriesOf({
-  lines,
-  last,
-}: Outcome): AsyncGenerator<[entry: ManifestEntry, line: string | undefined]> {
+/** A file, with its manifest line where that is known. */
+type EntryAndLine = readonly [entry: ManifestEntry, line: string | undefined];
+
+/** Each file once, in the byte order of the paths, some at a time. */
+async function* entriesOf({ lines, last }: Outcome): AsyncGenerator<readonly EntryAndLine[]> {
   let before: string | undefined;
-  for await (const { path, text } of lines.sorted()) {
-    // A listing may have named it twice.
-    if (path === before) continue;
-    before = path;
-    if (text !== UNCHANGED) {
-      yield [JSON.parse(text) as ManifestEntry, `${text}\n`];
-      continue;
+  for await (const some of lines.sorted()) {
+    const entries: EntryAndLine[] = [];
+    for (const { path, text } of some) {
+      // A listing may have named it twice.
+      if (path === before) continue;
+      before = path;
+      if (text !== UNCHANGED) entries.push([JSON.parse(text) as ManifestEntry, `${text}\n`]);
+      else entries.push([await recordedEntry(last, path), undefined]);
     }
-    const entry = await last.get(path);
-    if (entry === undefined) {
-      const message = `the record of ${path} was removed while the pull was sealed`;
-      throw new WaybillError('WB_LOCAL_DAMAGE', message, { operation: 'seal', path });
-    }
-    yield [entry, undefined];
+    yield entries;
   }
+}
+
+async function recordedEntry(last: Outcome['last'], path: string): Promise<ManifestEntry> {
+  const entry = await last.get(path);
+  if (entry !== undefined) return entry;
+  const message = `the record of ${path} was removed while the pull was sealed`;
+  throw new WaybillError('WB_LOCAL_DAMAGE', message, { operation: 'seal', path });
 }
 
 /**
@@ -134,12 +144,20 @@ async function* entriesOf({
  */
 class FolderFlush {
   private open: string[] = [];
+  private folder = '';
 
   constructor(private readonly root: string | undefined) {}
 
-  async pass({ path, isStale }: ManifestEntry): Promise<void> {
-    if (this.root === undefined || isStale === true) return;
-    const folders = dirname(path) === '.' ? [] : dirname(path).split('/');
+  /** Undefined where there is nothing to wait for: most files are in the folder of the one before. */
+  pass({ path, isStale }: ManifestEntry): Promise<void> | undefined {
+    if (this.root === undefined || isStale === true) return undefined;
+    const folder = folderOf(path);
+    if (folder === this.folder) return undefined;
+    this.folder = folder;
+    return this.enter(folder === '' ? [] : folder.split('/'));
+  }
+
+  private async enter(folders: string[]): Promise<void> {
     let shared = 0;
     while (shared < folders.length && folders[shared] === this.open[shared]) shared += 1;
     await this.leave(shared);

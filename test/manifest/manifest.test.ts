@@ -1,8 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { compareManifests, compareWithListing } from '../../src/manifest/compare.js';
 import { localStampOf, sameLocalStamp } from '../../src/manifest/local-stamp.js';
-import { decodeManifest, encodeManifestLine } from '../../src/manifest/manifest.js';
+import {
+  decodeManifest,
+  encodeManifestLine,
+  manifestEntrySchema,
+} from '../../src/manifest/manifest.js';
 import type { ManifestEntry } from '../../src/manifest/manifest.js';
+import { isPlainEntry, textOfPlain } from '../../src/manifest/plain-entry.js';
 import type { ObjectEntry } from '../../src/model/object-entry.js';
 
 const SHA = '0123456789abcdef'.repeat(4);
@@ -61,6 +66,36 @@ describe('the manifest', () => {
 
   it('refuses to write a line that it would not read', () => {
     expect(() => encodeManifestLine(entry('x', { sizeBytes: 1.5 }))).toThrow(/none/);
+  });
+
+  it('writes the usual line without the schema, just as the schema would, and nothing that it would refuse', () => {
+    const { providerDigests: _, ...local } = entry('a', {
+      comparedDigests: [],
+      expectedFrom: 'caller',
+    });
+    const { path, sizeBytes, sha256, level, comparedDigests, attempts } = local;
+    // Keys in any order, as they were put together.
+    const least = { attempts, comparedDigests, level, sha256, sizeBytes, path };
+    for (const usual of [local, least, { ...least, isExecutable: false, pin: local.pin }]) {
+      const written = JSON.stringify(manifestEntrySchema.parse(usual));
+      expect(textOfPlain(usual as ManifestEntry)).toBe(written);
+    }
+    for (const key of Object.keys(local)) {
+      for (const value of [undefined, null, '', -1, 1.5, 'x', {}, [1], { strength: 'strong' }]) {
+        const odd = { ...local, [key]: value };
+        const checked = manifestEntrySchema.safeParse(odd);
+        const written = checked.success ? JSON.stringify(checked.data) : undefined;
+        expect([undefined, written]).toContain(textOfPlain(odd as ManifestEntry));
+      }
+    }
+    for (const key of Object.keys(least)) {
+      expect(
+        isPlainEntry(Object.fromEntries(Object.entries(least).filter(([one]) => one !== key))),
+      ).toBe(false);
+    }
+    for (const strange of [null, 1, 'x', [], { ...local, more: 1 }, entry('a')]) {
+      expect(isPlainEntry(strange)).toBe(false);
+    }
   });
 
   it('an absent stamp is never the stamp of an untouched file', () => {

@@ -29,7 +29,9 @@ afterAll(() => {
 
 async function allOf(lines: SortedLines): Promise<string[]> {
   const found: string[] = [];
-  for await (const { path, text } of lines.sorted()) found.push(`${path} ${text}`);
+  for await (const some of lines.sorted()) {
+    found.push(...some.map(({ path, text }) => `${path} ${text}`));
+  }
   return found;
 }
 

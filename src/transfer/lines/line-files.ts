@@ -26,6 +26,8 @@ interface Place {
 export class LineFiles {
   private readonly files: Place[] = [];
   private readonly blocks = new Map<number, Promise<Buffer>>();
+  /** Those of `blocks` that are read. */
+  private readonly read = new Map<number, Buffer>();
 
   /** Takes a file; the first of the paths under which it is found counts. Answers its number. */
   add(paths: readonly string[], inode?: bigint): number {
@@ -36,6 +38,17 @@ export class LineFiles {
   /** The number that names a line of a file. */
   placeOf(file: number, offsetBytes: number): number {
     return file * FILE_BYTES + offsetBytes;
+  }
+
+  /** The line at a place where that is in memory as a whole, as `lineAt`; undefined: nobody has looked there lately. */
+  lineNow(place: number): Buffer | undefined {
+    const file = Math.floor(place / FILE_BYTES);
+    const offset = place - file * FILE_BYTES;
+    const number = Math.floor(offset / BLOCK_BYTES);
+    const block = this.read.get(keyOf(file, number));
+    const from = offset - number * BLOCK_BYTES;
+    const end = block?.indexOf(LINE_FEED, from) ?? -1;
+    return end < 0 ? undefined : block?.subarray(from, end);
   }
 
   /** The line at a place, without its line feed. Throws WB_LOCAL_DAMAGE where it is gone. */
@@ -50,7 +63,7 @@ export class LineFiles {
       let end = block.indexOf(LINE_FEED, from);
       if (end < 0 && block.length < BLOCK_BYTES) {
         // The file has grown since.
-        this.blocks.delete(keyOf(file, number));
+        this.forget(keyOf(file, number));
         block = await this.block(file, number);
         end = block.indexOf(LINE_FEED, from);
       }
@@ -72,16 +85,23 @@ export class LineFiles {
     this.blocks.set(key, block);
     if (kept === undefined) this.dropOldest();
     try {
-      return await block;
+      const bytes = await block;
+      if (this.blocks.get(key) === block) this.read.set(key, bytes);
+      return bytes;
     } catch (error) {
-      this.blocks.delete(key);
+      this.forget(key);
       throw error;
     }
   }
 
   private dropOldest(): void {
     const oldest = this.blocks.keys().next().value;
-    if (this.blocks.size > KEPT_BLOCKS && oldest !== undefined) this.blocks.delete(oldest);
+    if (this.blocks.size > KEPT_BLOCKS && oldest !== undefined) this.forget(oldest);
+  }
+
+  private forget(key: number): void {
+    this.blocks.delete(key);
+    this.read.delete(key);
   }
 
   private async readBlock(file: number, number: number): Promise<Buffer> {

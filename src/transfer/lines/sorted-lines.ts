@@ -12,8 +12,14 @@ import { scanLines } from './scan-lines.js';
 /** Characters that are held before a run is written. */
 const HELD_CHARACTERS = 12 * 1024 * 1024;
 
+/** What comes in order makes one run, however much of it is written at once: it is gone before a collection keeps it. */
+const HELD_IN_ORDER = 256 * 1024;
+
 /** What is read of each run at once. */
 const READ_BYTES = 128 * 1024;
+
+/** Lines that are given back at once, or a few more. */
+const MERGED_LINES = 256;
 
 /** A line and what it is sorted by. */
 export interface KeyedLine {
@@ -34,12 +40,14 @@ export class SortedLines {
   private characters = 0;
   private lastPath: string | undefined;
   private isInOrder = true;
+  private everInOrder = true;
   private readonly runs: Run[] = [];
 
   /** @param folder made when it is needed, and removed by `drop` with all that is in it; its parent is there */
   constructor(
     private readonly folder: string,
     private readonly heldCharacters: number = HELD_CHARACTERS,
+    private readonly heldInOrder: number = Math.min(heldCharacters, HELD_IN_ORDER),
   ) {}
 
   /** Runs that did not fit into memory. */
@@ -47,38 +55,51 @@ export class SortedLines {
     return this.runs.length;
   }
 
-  /** Takes a line. Throws WB_NO_SPACE and its kin. */
-  async add(path: string, text: string): Promise<void> {
+  /** Whether all came in the order in which `sorted` gives them back. */
+  get cameInOrder(): boolean {
+    return this.everInOrder;
+  }
+
+  /** Takes a line; a promise where some must be written first. Throws WB_NO_SPACE and its kin. */
+  add(path: string, text: string): Promise<void> | undefined {
     if (this.lastPath !== undefined && compareByBytes(this.lastPath, path) > 0) {
       this.isInOrder = false;
+      this.everInOrder = false;
     }
     this.lastPath = path;
     this.held.push({ path, text });
     this.characters += path.length + text.length;
-    if (this.characters >= this.heldCharacters) await this.spill();
+    const most = this.everInOrder ? this.heldInOrder : this.heldCharacters;
+    return this.characters >= most ? this.spill() : undefined;
   }
 
-  /** All lines, sorted. */
-  async *sorted(): AsyncGenerator<KeyedLine> {
-    const inMemory = this.sortHeld();
-    const sources = this.runs.map(({ file }) => readRun(file));
-    const heads: (KeyedLine | undefined)[] = [];
-    for (const source of sources) heads.push(await nextOf(source));
-    let next = 0;
+  /** All lines, sorted, some at a time. */
+  async *sorted(): AsyncGenerator<readonly KeyedLine[]> {
+    const sources = this.runs.map(({ file }) => new Source(readRun(file)));
+    sources.push(new Source(inPieces(this.sortHeld())));
+    for (const source of sources) await source.fill();
+    let merged: KeyedLine[] = [];
     for (;;) {
-      const least = leastOf(heads);
-      const first = least === undefined ? undefined : heads[least];
-      const own = inMemory[next];
-      if (own !== undefined && (first === undefined || compareByBytes(own.path, first.path) < 0)) {
-        next += 1;
-        yield own;
-        continue;
+      const left = sources.filter(({ head }) => head !== undefined);
+      const [only] = left;
+      if (only === undefined) break;
+      if (left.length === 1) {
+        // Most trees come in order: there is nothing to compare.
+        merged.push(...only.rest());
+      } else {
+        // As long as none of them has to be read, nobody has to wait.
+        for (let least: Source | undefined = only; least !== undefined;) {
+          least = leastOf(left);
+          if (least?.head !== undefined) merged.push(least.head);
+          if (least?.step() !== true) break;
+        }
       }
-      const source = least === undefined ? undefined : sources[least];
-      if (first === undefined || least === undefined || source === undefined) return;
-      yield first;
-      heads[least] = await nextOf(source);
+      for (const source of left) if (source.head === undefined) await source.fill();
+      if (merged.length < MERGED_LINES) continue;
+      yield merged;
+      merged = [];
     }
+    if (merged.length > 0) yield merged;
   }
 
   /** Removes the runs. */
@@ -126,29 +147,63 @@ export class SortedLines {
   }
 }
 
-async function* readRun(file: string): AsyncGenerator<KeyedLine> {
-  for await (const lines of scanLines(file, { chunkBytes: READ_BYTES })) {
-    for (const { bytes } of lines) {
-      const line = bytes.toString('utf8');
-      const tab = line.indexOf('\t');
-      yield { path: JSON.parse(line.slice(0, tab)) as string, text: line.slice(tab + 1) };
-    }
+/** One sorted sequence of lines, some of it in memory. */
+class Source {
+  private lines: readonly KeyedLine[] = [];
+  private at = 0;
+
+  constructor(private readonly pieces: AsyncGenerator<readonly KeyedLine[]>) {}
+
+  /** Undefined: it has to be filled, or has ended. */
+  get head(): KeyedLine | undefined {
+    return this.lines[this.at];
+  }
+
+  /** Takes the head away; false where nothing is behind it in memory. */
+  step(): boolean {
+    this.at += 1;
+    return this.at < this.lines.length;
+  }
+
+  /** Takes away what is in memory. */
+  rest(): readonly KeyedLine[] {
+    const rest = this.lines.slice(this.at);
+    this.at = this.lines.length;
+    return rest;
+  }
+
+  async fill(): Promise<void> {
+    const step = await this.pieces.next();
+    this.lines = step.done === true ? [] : step.value;
+    this.at = 0;
   }
 }
 
-async function nextOf(source: AsyncGenerator<KeyedLine>): Promise<KeyedLine | undefined> {
-  const step = await source.next();
-  return step.done === true ? undefined : step.value;
+async function* inPieces(lines: readonly KeyedLine[]): AsyncGenerator<readonly KeyedLine[]> {
+  for (let from = 0; from < lines.length; from += MERGED_LINES) {
+    yield await Promise.resolve(lines.slice(from, from + MERGED_LINES));
+  }
 }
 
-function leastOf(heads: readonly (KeyedLine | undefined)[]): number | undefined {
-  let least: number | undefined;
-  let path: string | undefined;
-  for (const [index, head] of heads.entries()) {
+async function* readRun(file: string): AsyncGenerator<readonly KeyedLine[]> {
+  for await (const lines of scanLines(file, { chunkBytes: READ_BYTES })) {
+    const keyed = lines.map(({ bytes }) => {
+      const line = bytes.toString('utf8');
+      const tab = line.indexOf('\t');
+      return { path: JSON.parse(line.slice(0, tab)) as string, text: line.slice(tab + 1) };
+    });
+    if (keyed.length > 0) yield keyed;
+  }
+}
+
+/** The one with the smallest head, the first of several. */
+function leastOf(sources: readonly Source[]): Source | undefined {
+  let least: Source | undefined;
+  for (const source of sources) {
+    const { head } = source;
     if (head === undefined) continue;
-    if (path !== undefined && compareByBytes(head.path, path) >= 0) continue;
-    least = index;
-    path = head.path;
+    if (least?.head !== undefined && compareByBytes(head.path, least.head.path) >= 0) continue;
+    least = source;
   }
   return least;
 }

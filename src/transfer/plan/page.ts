@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { localStampSchema, manifestEntrySchema } from '../../manifest/manifest.js';
+import { isPlainPin } from '../../manifest/plain-entry.js';
 import { WaybillError } from '../../model/errors.js';
 import type { PlannedPage, UnitLabel } from '../api.js';
 import { errnoOf, toDestinationError } from '../destination-error.js';
@@ -137,7 +138,8 @@ export async function readPage(planDir: string, page: number): Promise<PlanPage 
 
 function parseEntry(line: string): PlanEntry | undefined {
   const value: unknown = JSON.parse(line);
-  return isRecorded(value) ? value : planEntrySchema.safeParse(value).data;
+  if (isRecorded(value) || isPlainFetch(value)) return value;
+  return planEntrySchema.safeParse(value).data;
 }
 
 /** Of a tree that is in place already there are as many as files: the schema would take longer than all the rest. */
@@ -151,6 +153,24 @@ function isRecorded(value: unknown): value is PlanEntry {
     typeof path === 'string' &&
     typeof sizeBytes === 'number' &&
     typeof reason === 'string' &&
+    Object.keys(rest).length === 0
+  );
+}
+
+/** A file of a first pull, without digests to expect: there are as many, and each is read twice. */
+function isPlainFetch(value: unknown): value is PlanEntry {
+  if (typeof value !== 'object' || value === null) return false;
+  const { path, kind, action, sizeBytes, pin, modifiedAt, isExecutable, reason, ...rest } =
+    value as Record<string, unknown>;
+  return (
+    action === 'fetch' &&
+    kind === 'file' &&
+    typeof path === 'string' &&
+    typeof sizeBytes === 'number' &&
+    typeof reason === 'string' &&
+    typeof modifiedAt === 'string' &&
+    (isExecutable === undefined || typeof isExecutable === 'boolean') &&
+    isPlainPin(pin) &&
     Object.keys(rest).length === 0
   );
 }
