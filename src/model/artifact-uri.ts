@@ -40,8 +40,8 @@ export function splitSecrets(uri: string): SplitUri {
   const secrets: Record<string, string> = {};
   const at = authority.lastIndexOf('@');
   let host = authority;
-  // In abfss:// and wasbs:// the part before @ is the container, not a user.
-  if (at >= 0 && !/^(abfss?|wasbs?):/i.test(scheme)) {
+  // In Azure's addresses the part before @ is the container, not a user.
+  if (at >= 0 && !/^(abfss?|wasbs?|az):/i.test(scheme)) {
     host = authority.slice(at + 1);
     const [user = '', ...rest] = authority.slice(0, at).split(':');
     if (user !== '') secrets['username'] = user;

@@ -1,4 +1,5 @@
 /** The stores that Waybill has, in the order of `waybill stores`. Each is one folder beside this file. */
+import { azureBlob } from './azure-blob/index.js';
 import { gcs } from './gcs/index.js';
 import { http } from './http/index.js';
 import { local } from './local/index.js';
@@ -6,4 +7,11 @@ import { mlflowFactory } from './mlflow/index.js';
 import { s3 } from './s3/index.js';
 import type { StoreFactory } from './store.js';
 
-export const STORE_FACTORIES: readonly StoreFactory[] = [mlflowFactory, s3, gcs, http, local];
+export const STORE_FACTORIES: readonly StoreFactory[] = [
+  mlflowFactory,
+  s3,
+  azureBlob,
+  gcs,
+  http,
+  local,
+];

@@ -7,6 +7,7 @@ import { ensurePostgres, POSTGRES_BINARY } from '../cluster/postgres.js';
 import { ensureTemporalServer, hasTemporalServer } from '../cluster/temporal-server.js';
 import { ensureApache } from './apache.js';
 import { AWSCLI_FOLDER, ensureAwscli } from './awscli.js';
+import { AZURITE_FOLDER, ensureAzurite } from './azurite-install.js';
 import { cacheFolder } from './cache.js';
 import { ensureFaketime } from './faketime.js';
 import { ensureFakeGcs, fakeGcsPath } from './fake-gcs.js';
@@ -168,6 +169,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'an npm package, 60 MB to fetch, half a minute',
       isThere: () => inCache(`node-${CURRENT_NODE}`),
       ensure: ensureCurrentNode,
+    },
+    {
+      name: 'Azurite',
+      cost: 'an npm package with 370 others, 40 MB to fetch, half a minute',
+      isThere: () => inCache(AZURITE_FOLDER),
+      ensure: ensureAzurite,
     },
     {
       name: `MLflow ${MLFLOW_VERSION}`,

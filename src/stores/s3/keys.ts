@@ -1,30 +1,4 @@
-/** Keys as S3 wants them in addresses, and gives them in listings. */
-import { WaybillError } from '../../model/errors.js';
-import { encodeStrictly } from '../lib/object-keys.js';
-
-/**
- * Percent-encodes a key for a URL's path: each segment wholly, slashes kept, as the signature wants it. A segment `.` or `..` would
- * be resolved away by every URL parser on the way, so that another object would be read: WB_UNSAFE_PATH.
- */
-export function encodeKey(key: string): string {
-  return key
-    .split('/')
-    .map((segment) => {
-      if (segment === '.' || segment === '..') {
-        throw new WaybillError(
-          'WB_UNSAFE_PATH',
-          `a key with a segment "${segment}" is not read: ${key}`,
-          {
-            store: 's3',
-            operation: 'openRead',
-            path: key,
-          },
-        );
-      }
-      return encodeStrictly(segment);
-    })
-    .join('/');
-}
+/** Keys as S3 gives them in listings. */
 
 /**
  * Decodes a name of a listing with `encoding-type=url`: form encoding, where `+` is a space. A name that is no UTF-8 keeps its odd

@@ -1,9 +1,8 @@
 /** Where a bucket is: endpoint, region and addressing style, from the settings, the profile and the answers. */
 import { isIP } from 'node:net';
-import { encodeStrictly } from '../lib/object-keys.js';
+import { encodeKey, encodeStrictly } from '../lib/object-keys.js';
 import { checkEndpoint, isRegion } from './config.js';
 import type { S3Config } from './config.js';
-import { encodeKey } from './keys.js';
 import { readProfileSections } from './profile-files.js';
 
 /** Where requests for one bucket go. */
@@ -52,7 +51,7 @@ export function urlOf(
     .map(([name, value]) => `${encodeStrictly(name)}=${encodeStrictly(value)}`)
     .join('&');
   return new URL(
-    `${endpoint.protocol}//${host}${base}/${encodeKey(key)}${search === '' ? '' : `?${search}`}`,
+    `${endpoint.protocol}//${host}${base}/${encodeKey(key, 's3')}${search === '' ? '' : `?${search}`}`,
   );
 }
 

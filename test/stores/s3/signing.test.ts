@@ -3,8 +3,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { StaticCredentials } from '../../../src/stores/s3/config.js';
-import { encodeStrictly } from '../../../src/stores/lib/object-keys.js';
-import { encodeKey } from '../../../src/stores/s3/keys.js';
+import { encodeKey, encodeStrictly } from '../../../src/stores/lib/object-keys.js';
 import { Signer, type UnsignedRequest } from '../../../src/stores/s3/signing.js';
 
 const KEYS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCY' };
@@ -77,7 +76,9 @@ function requestOf(
   const search = Object.entries(query)
     .map(([name, value]) => `${encodeStrictly(name)}=${encodeStrictly(value)}`)
     .join('&');
-  const url = new URL(`http://127.0.0.1:9000/bucket/${encodeKey(key)}${search && `?${search}`}`);
+  const url = new URL(
+    `http://127.0.0.1:9000/bucket/${encodeKey(key, 's3')}${search && `?${search}`}`,
+  );
   return { method: 'GET', url, query, headers };
 }
 

@@ -1,0 +1,51 @@
+/** The variables of Azure's tools, and how one is picked among several. */
+
+/** Settings that travel with the request. */
+export const SETTING_VARIABLES = [
+  'AZURE_STORAGE_ACCOUNT',
+  'AZURE_STORAGE_ACCOUNT_NAME',
+  'AZURE_STORAGE_SERVICE_ENDPOINT',
+  'AZURE_STORAGE_ENDPOINT',
+  'AZURE_STORAGE_ANON',
+  'AZURE_TENANT_ID',
+  'AZURE_CLIENT_ID',
+  'AZURE_CLIENT_CERTIFICATE_PATH',
+  'AZURE_FEDERATED_TOKEN_FILE',
+  'AZURE_AUTHORITY_HOST',
+] as const;
+
+/** Those that name an identity of the machine, or of its user. */
+export const IDENTITY_VARIABLES = [
+  'AZURE_TENANT_ID',
+  'AZURE_CLIENT_ID',
+  'AZURE_CLIENT_CERTIFICATE_PATH',
+  'AZURE_FEDERATED_TOKEN_FILE',
+] as const satisfies readonly (typeof SETTING_VARIABLES)[number][];
+
+/** Account keys: of MLflow, of the az command line, of fsspec and rclone. */
+export const KEY_VARIABLES = [
+  'AZURE_STORAGE_ACCESS_KEY',
+  'AZURE_STORAGE_KEY',
+  'AZURE_STORAGE_ACCOUNT_KEY',
+] as const;
+
+/** Secrets, which never travel with the request. */
+export const SECRET_VARIABLES = [
+  'AZURE_STORAGE_CONNECTION_STRING',
+  ...KEY_VARIABLES,
+  'AZURE_STORAGE_SAS_TOKEN',
+  'AZURE_CLIENT_SECRET',
+  'AZURE_CLIENT_CERTIFICATE_PASSWORD',
+] as const;
+
+/** The first that is set and not blank. */
+export function pick(
+  values: Readonly<Record<string, string>>,
+  names: readonly string[],
+): { name: string; value: string } | undefined {
+  for (const name of names) {
+    const value = values[name]?.trim();
+    if (value !== undefined && value !== '') return { name, value };
+  }
+  return undefined;
+}
