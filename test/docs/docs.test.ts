@@ -15,6 +15,8 @@ const BY_HAND: Readonly<Record<string, string>> = {
     'npm pack and npm install are test/e2e/places/installed.test.ts; the image needs a Docker',
   'docs/operations.md': 'a worker of a cluster: test/e2e/operators.test.ts',
   'docs/getting-started.md': 'a clone of the repository: the two commands again',
+  'src/stores/azure-blob/README.md':
+    'Azurite with its well-known account: test/stores/azure-blob/access.test.ts',
 };
 
 describe('the documentation, followed literally', () => {

@@ -8,6 +8,9 @@ export const HOSTS = {
   'files.example': '127.77.0.1',
   'mlflow.example': '127.77.0.2',
   'minio.example': '127.77.0.3',
+  // Azure's own names: an account is known by them.
+  'mlstore.blob.core.windows.net': '127.77.0.4',
+  'mlstore.dfs.core.windows.net': '127.77.0.4',
 } as const;
 
 /** Makes the names known to this process and its children; it must be in a mount namespace of its own. */

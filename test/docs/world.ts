@@ -1,6 +1,6 @@
 /**
- * The world that the documentation speaks of, made of real servers: an MLflow with a registered model, a MinIO with a
- * data set, a web server with files; and a reader's machine on which `waybill`, `python` (with mlflow), `aws`-like
+ * The world that the documentation speaks of, made of real servers: an MLflow with a registered model, a MinIO and an Azurite
+ * with a data set, a web server with files; and a reader's machine on which `waybill`, `python` (with mlflow), `aws`-like
  * settings and a sign-in to each of them are there, and nothing else.
  */
 import { createHash } from 'node:crypto';
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { ensureMlflowVenv } from '../../src/demo/mlflow-venv.js';
 import { ensureTemporalCli } from '../../src/service/temporal-cli.js';
 import { ensureAwscli } from '../helpers/awscli.js';
+import { startAzurite, type Azurite } from '../helpers/azurite.js';
 import { cacheFolder } from '../helpers/cache.js';
 import { startMinio, type Minio } from '../helpers/minio.js';
 import { startMlflow, type Mlflow } from '../helpers/mlflow.js';
@@ -38,9 +39,14 @@ export async function makeWorld(dir: string): Promise<World> {
   const certificate = makeCertificate(dir);
   const minio = await startMinio();
   const mlflow = await startMlflow({ minio });
+  const azurite = await startAzurite({ account: 'mlstore' });
   const served = join(dir, 'served');
   writeTree(served);
-  await Promise.all([fillMinio(minio, served), fillMlflow(mlflow, join(served, 'models/churn'))]);
+  await Promise.all([
+    fillMinio(minio, served),
+    fillAzurite(azurite, served),
+    fillMlflow(mlflow, join(served, 'models/churn')),
+  ]);
   const servers = [
     await front('files.example', certificate, served, '', PRIVATE),
     await front('mlflow.example', certificate, served, `proxy_pass ${mlflow.uri};`),
@@ -50,6 +56,13 @@ export async function makeWorld(dir: string): Promise<World> {
       served,
       `proxy_set_header Host $http_host; proxy_pass ${minio.endpoint};`,
     ),
+    await front(
+      'mlstore.blob.core.windows.net',
+      certificate,
+      served,
+      `proxy_set_header Host $http_host; proxy_pass http://127.0.0.1:${azurite.port};`,
+    ),
+    azurite,
     mlflow,
     minio,
   ];
@@ -67,6 +80,8 @@ export async function makeWorld(dir: string): Promise<World> {
       AWS_ENDPOINT_URL_S3: 'https://minio.example',
       LAKE_KEY: minio.accessKeyId,
       LAKE_SECRET: minio.secretAccessKey,
+      MLSTORE_KEY: azurite.key,
+      MLSTORE_SAS: azurite.sas({ permissions: 'rl' }),
       RUN_ID: await makeRun(mlflow),
     },
     stop: async () => {
@@ -120,6 +135,13 @@ async function fillMinio(minio: Minio, served: string): Promise<void> {
   await minio.putTree('bucket', 'datasets', join(served, 'datasets'));
   await minio.putTree('datasets', '', join(served, 'datasets'));
   await minio.putTree('ml-lake', 'models', join(served, 'models'));
+}
+
+async function fillAzurite(azurite: Azurite, served: string): Promise<void> {
+  await azurite.createContainer('datasets');
+  await azurite.createContainer('public', { isPublic: true });
+  await azurite.putTree('datasets', '', join(served, 'datasets'));
+  await azurite.putTree('public', '', join(served, 'datasets'));
 }
 
 async function fillMlflow(mlflow: Mlflow, model: string): Promise<void> {

@@ -18,7 +18,6 @@ import { freePort } from './ports.js';
 import { scratchFolder, startProcess } from './processes.js';
 import type { ServerProcess } from './processes.js';
 
-const ACCOUNT = 'waybilltest';
 const KEY = Buffer.from(
   'the key of an account that only tests have, 64 bytes in all.....',
 ).toString('base64');
@@ -61,6 +60,8 @@ export interface Azurite extends ServerProcess {
 }
 
 export interface AzuriteOptions {
+  /** Default `waybilltest`. */
+  readonly account?: string;
   /** Speaks TLS. */
   readonly certificate?: Issued;
   /** Takes tokens of Microsoft Entra: it looks at their claims, not at who signed them. Needs TLS. */
@@ -72,9 +73,9 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
   const script = await ensureAzurite((line) => process.stderr.write(`${line}\n`));
   const dir = scratchFolder('azurite');
   const port = await freePort();
-  const { certificate, takesTokens = false } = options;
+  const { account = 'waybilltest', certificate, takesTokens = false } = options;
   const scheme = certificate === undefined ? 'http' : 'https';
-  const endpoint = `${scheme}://127.0.0.1:${port}/${ACCOUNT}`;
+  const endpoint = `${scheme}://127.0.0.1:${port}/${account}`;
   const send = certificate === undefined ? requestPlain : requestSecure;
   const server = await startProcess({
     name: 'Azurite',
@@ -86,7 +87,7 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
       ...(takesTokens ? ['--oauth', 'basic'] : []),
     ],
     dir,
-    env: { AZURITE_ACCOUNTS: `${ACCOUNT}:${KEY}` },
+    env: { AZURITE_ACCOUNTS: `${account}:${KEY}` },
     isReady: () =>
       new Promise<boolean>((resolve) => {
         const asked = send(endpoint, { rejectUnauthorized: false }, (answer) => {
@@ -97,7 +98,7 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
       }),
   });
   const sas: Azurite['sas'] = ({ permissions = 'rwdlac', types = 'sco', hours = 24 } = {}) =>
-    accountSas(permissions, types, hours);
+    accountSas(account, permissions, types, hours);
   const everything = sas();
   const call: Azurite['call'] = (method, path, { query = '', headers = {}, body } = {}) =>
     new Promise((resolve, reject) => {
@@ -119,13 +120,13 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
     putOne(call, `${container}/${encoded(name)}`, Buffer.from(body), put);
   return {
     ...server,
-    account: ACCOUNT,
+    account,
     key: KEY,
     port,
     endpoint,
-    connectionString: `DefaultEndpointsProtocol=${scheme};AccountName=${ACCOUNT};AccountKey=${KEY};BlobEndpoint=${endpoint};`,
+    connectionString: `DefaultEndpointsProtocol=${scheme};AccountName=${account};AccountKey=${KEY};BlobEndpoint=${endpoint};`,
     env: {
-      AZURE_STORAGE_ACCOUNT: ACCOUNT,
+      AZURE_STORAGE_ACCOUNT: account,
       AZURE_STORAGE_KEY: KEY,
       AZURE_STORAGE_SERVICE_ENDPOINT: endpoint,
     },
@@ -179,10 +180,10 @@ function encoded(name: string): string {
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/create-account-sas */
-function accountSas(permissions: string, types: string, hours: number): string {
+function accountSas(account: string, permissions: string, types: string, hours: number): string {
   const end = new Date(Date.now() + hours * 3_600_000).toISOString().replace(/\.\d+Z$/, 'Z');
   const version = '2019-12-12';
-  const text = [ACCOUNT, permissions, 'b', types, '', end, '', '', version, ''].join('\n');
+  const text = [account, permissions, 'b', types, '', end, '', '', version, ''].join('\n');
   const signature = createHmac('sha256', Buffer.from(KEY, 'base64')).update(text).digest('base64');
   const fields = { sv: version, ss: 'b', srt: types, sp: permissions, se: end, sig: signature };
   return new URLSearchParams(fields).toString();
