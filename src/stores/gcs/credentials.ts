@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { errnoOf } from '../../model/errno.js';
 import { WaybillError } from '../../model/errors.js';
 import type { HttpClient } from '../lib/http-client.js';
 import type { GcsConfig } from './config.js';
@@ -149,7 +150,7 @@ async function readNamed(file: string, who: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
+    const code = errnoOf(cause) ?? 'unreadable';
     throw new WaybillError(
       'WB_UNAUTHENTICATED',
       `${who} cannot be read (${code}): correct the name, or ${SIGN_IN}`,

@@ -59,8 +59,7 @@ export async function openLogin(text: string, origin: LoginOrigin): Promise<Toke
   const fail = (cause: unknown): WaybillError => {
     const unanswered = requests.takeFailure();
     if (unanswered !== undefined) return unanswered;
-    const said = hideSecrets(asError(cause).message.replace(/[\s.]+$/, ''), secrets);
-    return refused(origin, `gives no token (${said.slice(0, 300)})`);
+    return refused(origin, `gives no token (${saidIn(cause, secrets)})`);
   };
   let client: AuthClient;
   try {
@@ -80,10 +79,22 @@ export async function openPlatform(): Promise<TokenGiver | undefined> {
   const fail = (cause: unknown): WaybillError =>
     new WaybillError(
       'WB_UNAUTHENTICATED',
-      `the service account of this machine gives no token (${asError(cause).message.slice(0, 300)})`,
+      `the service account of this machine gives no token (${saidIn(cause, {})})`,
       { operation: 'sign', store: 'gcs', scope: 'source' },
     );
   return { headers: () => headersOf(client, fail) };
+}
+
+const Refused = z.object({
+  response: z.object({ data: z.object({ error_description: z.string() }) }),
+});
+
+/** What a token service said, without the secrets that it may repeat. */
+function saidIn(cause: unknown, secrets: Record<string, string>): string {
+  const { message } = asError(cause);
+  const why = Refused.safeParse(cause).data?.response.data.error_description ?? '';
+  const whole = message.includes(why) ? message : `${message}: ${why}`;
+  return hideSecrets(whole.replace(/[\s.]+$/, ''), secrets).slice(0, 300);
 }
 
 async function headersOf(

@@ -56,7 +56,9 @@ export class GoogleRequests {
         status,
         headers: { ...answer.headers },
       });
-      return Object.assign(response, { config: options, data: parsed(text) as T });
+      // The library drops the data of an error whose body was not read.
+      const data = parsed(await response.text()) as T;
+      return Object.assign(response, { config: options, data });
     } catch (error) {
       if (error instanceof WaybillError) this.failure = error;
       throw error;
