@@ -74,8 +74,13 @@ function valuesSent({ url, headers }: SentRequest, hop: number): string[] {
   const credentials = Object.entries(headers).filter(([name]) => CREDENTIAL_NAME.test(name));
   return [
     ...valuesOfQuery(url.search.slice(1), hop > 0),
-    // The scheme in front is no secret: `Bearer ***` tells what was sent.
-    ...credentials.map(([, value]) => value.replace(/^[\w-]+\s+/, '')),
+    ...credentials.flatMap(([, value]) => {
+      // The scheme in front is no secret: `Bearer ***` tells what was sent.
+      const own = value.replace(/^[\w-]+\s+/, '');
+      // `SharedKey account:signature`: Azure repeats the signature alone.
+      const signature = /^SharedKey \S+:(\S+)$/.exec(value)?.[1];
+      return signature === undefined ? [own] : [own, signature];
+    }),
   ].filter((value) => value !== '');
 }
 
