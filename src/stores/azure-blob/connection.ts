@@ -167,8 +167,9 @@ export class AzureConnection {
 
   private learn(answer: FailedAnswer): boolean {
     const { kind } = this.config.chosen.credential;
-    if (kind === 'token') return answer.status === 401 && this.tokens.forget();
-    if (kind !== 'key' || azureCodeOf(answer) !== 'AuthenticationFailed') return false;
+    const isRefused = azureCodeOf(answer) === 'AuthenticationFailed';
+    if (kind === 'token') return (answer.status === 401 || isRefused) && this.tokens.forget();
+    if (kind !== 'key' || !isRefused) return false;
     const offsetMs = Date.parse(answer.headers['date'] ?? '') - Date.now();
     if (!(Math.abs(offsetMs - this.clockOffsetMs) > CLOCK_TOLERANCE_MS)) return false;
     this.clockOffsetMs = offsetMs;
