@@ -5,6 +5,6 @@ import { StoreRegistry } from './stores/registry.js';
 const registry = new StoreRegistry();
 
 /** The pool calls these by name. */
-export const { fetchFiles, fetchRange, takeNames, warm } = createThreadTasks((address) =>
+export const { fetchPack, fetchRange, takeNames, warm } = createThreadTasks((address) =>
   registry.open(address),
 );

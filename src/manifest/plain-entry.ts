@@ -1,13 +1,23 @@
 /**
- * The usual line of a manifest, told without the schema: of a million files there are a million, in the journal and again in
- * the manifest. What it does not know the schema decides about.
+ * A line of a manifest, told without the schema: of a million files there are a million, in the journal and again in the
+ * manifest. What it does not take the schema decides about, and says why.
  */
+import { WaybillError } from '../model/errors.js';
 import { LEVELS } from '../model/level.js';
 import type { Pin } from '../model/object-entry.js';
 import type { ManifestEntry } from './manifest.js';
 
 const LEVEL_NAMES: ReadonlySet<unknown> = new Set(LEVELS);
 const SHA256 = /^[0-9a-f]{64}$/;
+/** The hex digits of each digest, in the order of the schema. */
+const DIGITS: ReadonlyMap<unknown, RegExp> = new Map([
+  ['sha256', SHA256],
+  ['sha1', /^[0-9a-f]{40}$/],
+  ['md5', /^[0-9a-f]{32}$/],
+  ['crc32', /^[0-9a-f]{8}$/],
+  ['crc32c', /^[0-9a-f]{8}$/],
+  ['crc64nvme', /^[0-9a-f]{16}$/],
+]);
 const DECIMAL = /^-?\d+$/;
 
 /** Whether a value is an entry that the schema takes as it is; false: ask the schema. */
@@ -32,10 +42,14 @@ function isPlainField(key: string, field: unknown): boolean {
     case 'level':
       return LEVEL_NAMES.has(field);
     case 'comparedDigests':
-      return (
-        Array.isArray(field) &&
-        (field.length === 0 || (field.length === 1 && field[0] === 'sha256'))
-      );
+      return Array.isArray(field) && field.every((name) => DIGITS.has(name));
+    case 'providerDigests':
+      return isPlainDigests(field);
+    case 'readBack':
+      return field === 'disk' || field === 'cache';
+    case 'isStale':
+    case 'isLeft':
+      return field === true;
     case 'modifiedAt':
     case 'expectedFrom':
       return typeof field === 'string';
@@ -58,6 +72,13 @@ export function isPlainPin(field: unknown): field is Pin {
   return typeof value === 'string' && value !== '' && isEmpty(rest);
 }
 
+function isPlainDigests(field: unknown): boolean {
+  if (typeof field !== 'object' || field === null) return false;
+  return Object.entries(field).every(
+    ([name, value]) => typeof value === 'string' && DIGITS.get(name)?.test(value) === true,
+  );
+}
+
 function isPlainStamp(field: unknown): boolean {
   if (typeof field !== 'object' || field === null) return false;
   const { mtimeNs, ctimeNs, inode, ...rest } = field as Record<string, unknown>;
@@ -77,7 +98,8 @@ function isEmpty(rest: object): boolean {
 export function textOfPlain(entry: ManifestEntry): string | undefined {
   if (!isPlainEntry(entry)) return undefined;
   const { path, sizeBytes, sha256, level, pin, modifiedAt, isExecutable, expectedFrom } = entry;
-  const { comparedDigests, attempts, local } = entry;
+  const { providerDigests: digests, comparedDigests, attempts, readBack, local } = entry;
+  const { isStale, isLeft } = entry;
   return JSON.stringify({
     path,
     sizeBytes,
@@ -87,8 +109,32 @@ export function textOfPlain(entry: ManifestEntry): string | undefined {
     modifiedAt,
     isExecutable,
     expectedFrom,
+    providerDigests: digests && {
+      sha256: digests.sha256,
+      sha1: digests.sha1,
+      md5: digests.md5,
+      crc32: digests.crc32,
+      crc32c: digests.crc32c,
+      crc64nvme: digests.crc64nvme,
+    },
     comparedDigests,
     attempts,
+    readBack,
     local: local && { mtimeNs: local.mtimeNs, ctimeNs: local.ctimeNs, inode: local.inode },
+    isStale,
+    isLeft,
+  });
+}
+
+/**
+ * The line of a file whose stamp is not known yet, up to where that comes: `,"local":{...}}` makes it whole.
+ * Throws WB_UNEXPECTED for an entry that is none.
+ */
+export function headOfLine({ local: _, ...entry }: ManifestEntry): string {
+  const text = textOfPlain(entry);
+  if (text !== undefined) return text.slice(0, -1);
+  throw new WaybillError('WB_UNEXPECTED', 'a manifest line was made that is none', {
+    operation: 'format',
+    path: entry.path,
   });
 }

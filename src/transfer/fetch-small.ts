@@ -2,42 +2,52 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fromPlainError } from '../model/errors.js';
+import { LEVELS } from '../model/level.js';
 import type { CallContext } from './api.js';
 import { makeFolderInside } from './durable-file.js';
 import type { PlanEntry } from './plan/page.js';
+import type { Publishable } from './publish.js';
 import type { PullContext } from './pull-context.js';
 import { LARGE_FROM_BYTES } from './plan/units.js';
 import { takePermits } from './take-permits.js';
 import { Cell } from './thread/cell.js';
-import type { WholeFile, WholeFileOutcome } from './thread/tasks.js';
+import type { FetchPackOutcome } from './thread/tasks.js';
 import { watchCell } from './watch-cell.js';
 
 /** Connections that one pack may use. */
 const CONNECTIONS = 16;
 
-/** One planned file and where its bytes went. */
-export interface SmallOutcome {
+/** One planned file, and its text in its page. */
+export interface SmallFile {
   readonly plan: PlanEntry;
-  readonly partialPath: string;
-  readonly outcome: WholeFileOutcome;
+  readonly text: string;
+}
+
+/** How files went. */
+export interface SmallResult {
+  /** Those that are proven and flushed. */
+  readonly ready: readonly Publishable[];
+  /** Those that are not, each with its own outcome. */
+  readonly others: readonly {
+    readonly plan: PlanEntry;
+    readonly outcome: FetchPackOutcome['others'][number]['outcome'];
+  }[];
+  readonly warnings: readonly string[];
 }
 
 /**
- * Fetches whole files into partials of their own. Each gets its own outcome; rejects with the signal's reason on
- * an abort, after the threads have ended.
+ * Fetches whole files into partials of their own, and proves them. Rejects with the signal's reason on an abort, after the
+ * threads have ended.
  */
 export async function fetchSmall(
   pull: PullContext,
-  plans: readonly PlanEntry[],
+  work: readonly SmallFile[],
   context: CallContext,
   options: { readonly takesLarge: boolean } = { takesLarge: false },
-): Promise<SmallOutcome[]> {
+): Promise<SmallResult> {
   await makeFolderInside(pull.partialDir);
-  const prefix = randomBytes(6).toString('hex');
-  const work = plans.map((plan, index) => ({
-    plan,
-    partialPath: join(pull.partialDir, `${prefix}-${index}`),
-  }));
+  const prefix = join(pull.partialDir, randomBytes(6).toString('hex'));
+  const { requireLevel, acceptUnprovenLength } = pull.record.request;
   const permits = await takePermits(pull, Math.min(CONNECTIONS, work.length), context);
   // More lanes than permits: where more connections turn out to be worth having, this pack takes its part of them.
   const lanes = Math.min(CONNECTIONS, work.length);
@@ -60,24 +70,29 @@ export async function fetchSmall(
       work.filter((_file, index) => index % threads === thread),
     );
     const answers = await Promise.all(
-      shares.map(async (share) => {
-        const outcomes = await pull.pool.fetchFiles({
+      shares.map(async (share, thread) => {
+        const partialPrefix = `${prefix}-${thread}`;
+        const outcome = await pull.pool.fetchPack({
           address: pull.address,
           round: pull.round,
           cell: cell.memory,
           pace: pull.limits.pace,
-          files: share.map(({ plan, partialPath }) => wholeFileOf(plan, partialPath)),
+          plans: share.map(({ text }) => text).join('\n'),
+          partialPrefix,
+          attempts: context.attempt,
+          required: { requireLevel, acceptUnprovenLength },
           concurrency: Math.ceil(lanes / threads),
           largeFromBytes: options.takesLarge ? Number.MAX_SAFE_INTEGER : LARGE_FROM_BYTES,
         });
-        for (const outcome of outcomes) noteAnswer(pull, outcome);
-        return share.map((file, index) => ({
-          ...file,
-          outcome: outcomes[index] ?? { kind: 'stopped' as const },
-        }));
+        noteAnswers(pull, outcome);
+        return resultOf(share, partialPrefix, outcome);
       }),
     );
-    return answers.flat();
+    return {
+      ready: answers.flatMap(({ ready }) => ready),
+      others: answers.flatMap(({ others }) => others),
+      warnings: answers.flatMap(({ warnings }) => warnings),
+    };
   } catch (error) {
     pull.limits.threadDied();
     throw error;
@@ -91,19 +106,44 @@ export async function fetchSmall(
 }
 
 /** What the source makes of so many requests at once. */
-function noteAnswer({ limits }: PullContext, outcome: WholeFileOutcome): void {
-  if (outcome.kind === 'fetched') limits.noteAnswer();
-  else if (outcome.kind === 'failed') limits.noteAnswer(fromPlainError(outcome.error));
+function noteAnswers({ limits }: PullContext, { proven, others }: FetchPackOutcome): void {
+  for (let count = 0; count < proven.length; count += 1) limits.noteAnswer();
+  for (const { outcome } of others) {
+    if (outcome.kind === 'failed') limits.noteAnswer(fromPlainError(outcome.error));
+  }
 }
 
-function wholeFileOf(plan: PlanEntry, partialPath: string): WholeFile {
-  return {
-    sourcePath: plan.sourcePath ?? plan.path,
-    partialPath,
-    ...(plan.sizeBytes === undefined ? {} : { sizeBytes: plan.sizeBytes }),
-    ...(plan.pin === undefined ? {} : { pin: plan.pin }),
-    ...(plan.digests === undefined ? {} : { digests: plan.digests }),
-    ...(plan.modifiedAt === undefined ? {} : { modifiedAt: plan.modifiedAt }),
-    ...(plan.isExecutable === undefined ? {} : { isExecutable: plan.isExecutable }),
-  };
+/** The files of a share that are proven, and the others. */
+function resultOf(
+  share: readonly SmallFile[],
+  prefix: string,
+  pack: FetchPackOutcome,
+): SmallResult {
+  const { proven, sizes, levels, stamps } = pack;
+  const heads = pack.heads.split('\n');
+  const ready: Publishable[] = [];
+  for (const [at, position] of proven.entries()) {
+    const plan = share[position]?.plan;
+    const sizeBytes = sizes[at] ?? 0;
+    if (plan === undefined) continue;
+    const { path, replaces } = plan;
+    ready.push({
+      partialPath: `${prefix}-${position}`,
+      path,
+      sizeBytes,
+      level: LEVELS[levels[at] ?? 0] ?? 'none',
+      head: heads[at] ?? '',
+      stamp: {
+        mtimeNs: String(stamps[at * 2]),
+        inode: String(BigInt.asUintN(64, stamps[at * 2 + 1] ?? 0n)),
+      },
+      bytesFetched: sizeBytes,
+      ...(replaces === undefined ? {} : { replaces }),
+    });
+  }
+  const others = pack.others.flatMap(({ position, outcome }) => {
+    const plan = share[position]?.plan;
+    return plan === undefined ? [] : [{ plan, outcome }];
+  });
+  return { ready, others, warnings: pack.warnings };
 }

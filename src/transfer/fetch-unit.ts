@@ -1,10 +1,12 @@
 /** One unit of work: what the journal lacks is fetched, proven and published. */
 import { rm } from 'node:fs/promises';
+import type { ManifestEntry } from '../manifest/index.js';
+import { headOfLine } from '../manifest/plain-entry.js';
 import { asWaybillError, fromPlainError, WaybillError } from '../model/errors.js';
 import type { LevelCounts } from '../model/level.js';
 import type { CallContext, UnitRef, UnitResult } from './api.js';
 import { fetchLarge, type LargeFile } from './fetch-large.js';
-import { fetchSmall } from './fetch-small.js';
+import { fetchSmall, type SmallResult } from './fetch-small.js';
 import { dropPartial } from './partial.js';
 import { doneBytes, isRefused } from './in-place.js';
 import type { PlanEntry } from './plan/page.js';
@@ -44,7 +46,7 @@ export async function fetchUnit(
   const indices = unit.entry === undefined ? planned.entries : [unit.entry];
   const wanted = indices.flatMap((index) => {
     const entry = page.entry(index);
-    return entry.action === 'fetch' ? [{ index, entry }] : [];
+    return entry.action === 'fetch' ? [{ index, entry, text: page.text(index) }] : [];
   });
   const { progress } = context;
   progress.phase = 'fetching';
@@ -96,7 +98,14 @@ function hasWrongBytes({ code }: WaybillError): boolean {
   return code === 'WB_DIGEST_MISMATCH' || code === 'WB_SIZE_MISMATCH';
 }
 
-type Wanted = readonly { readonly index: number; readonly entry: PlanEntry }[];
+/** A file of the unit: where its entry is in the page, and the text that it is read from. */
+interface WantedFile {
+  readonly index: number;
+  readonly entry: PlanEntry;
+  readonly text: string;
+}
+
+type Wanted = readonly WantedFile[];
 
 async function fetchWhole(
   pull: PullContext,
@@ -106,23 +115,29 @@ async function fetchWhole(
   context: CallContext,
 ): Promise<void> {
   if (files.length === 0) return;
-  const outcomes = await fetchSmall(
-    pull,
-    files.map(({ entry }) => entry),
-    context,
-  );
-  const indexOf = new Map(files.map(({ index, entry }) => [entry, index]));
-  for (const { plan, partialPath, outcome } of outcomes) {
-    const index = indexOf.get(plan) ?? -1;
-    if (outcome.kind === 'fetched') {
-      tally.bytesFetched += outcome.sizeBytes;
-      const arrived = { ...outcome, attempts: attempt };
-      await take(pull, index, plan, partialPath, arrived, outcome.sizeBytes, tally);
-    } else if (outcome.kind === 'failed') note(tally, index, fromPlainError(outcome.error));
+  const work = files.map(({ entry, text }) => ({ plan: entry, text }));
+  const others = await takeSmall(pull, await fetchSmall(pull, work, context), tally);
+  const fileOf = new Map(others.length === 0 ? [] : files.map((file) => [file.entry, file]));
+  for (const { plan, outcome } of others) {
+    const file = fileOf.get(plan);
+    if (file === undefined) continue;
+    if (outcome.kind === 'failed') note(tally, file.index, fromPlainError(outcome.error));
     else if (outcome.kind === 'large') {
-      await fetchOneLarge(pull, { index, entry: plan }, outcome.observed, attempt, tally, context);
+      await fetchOneLarge(pull, file, outcome.observed, attempt, tally, context);
     }
   }
+}
+
+/** Takes the small files that are proven; answers the others. */
+async function takeSmall(
+  pull: PullContext,
+  { ready, others, warnings }: SmallResult,
+  tally: Tally,
+): Promise<SmallResult['others']> {
+  for (const warning of warnings) await pull.journal.addWarning(pull.planId, warning);
+  tally.ready.push(...ready);
+  for (const { sizeBytes } of ready) tally.bytesFetched += sizeBytes;
+  return others;
 }
 
 /** Proves what arrived; a file that is refused leaves nothing behind (rule 17). */
@@ -141,12 +156,13 @@ async function take(
   try {
     const proven = prove(plan, arrived, pull.record.request);
     for (const warning of proven.warnings) await pull.journal.addWarning(pull.planId, warning);
-    const local = { ...arrived.stamp, ctimeNs: '0' };
-    const entry = { ...proven.entry, local };
+    const { path, sizeBytes, level } = proven.entry;
     const { replaces } = plan;
     tally.ready.push({
       partialPath,
-      entry,
+      ...{ path, sizeBytes, level },
+      head: headOfLine(proven.entry),
+      stamp: arrived.stamp,
       bytesFetched,
       ...(replaces === undefined ? {} : { replaces }),
       ...(arrived.hasSidecar === undefined ? {} : { hasSidecar: arrived.hasSidecar }),
@@ -165,7 +181,7 @@ function note(tally: Tally, index: number, error: WaybillError): void {
 /** Fetches one large file, in parts if its version can be told, else as one stream. */
 async function fetchOneLarge(
   pull: PullContext,
-  file: { readonly index: number; readonly entry: PlanEntry },
+  file: WantedFile,
   answered: Observed | undefined,
   attempt: number,
   tally: Tally,
@@ -190,14 +206,11 @@ async function fetchOneLarge(
       return;
     }
   }
-  const [single] = await fetchSmall(pull, [plan], context, { takesLarge: true });
-  if (single === undefined || single.outcome.kind === 'stopped') return;
-  const { outcome, partialPath } = single;
-  if (outcome.kind === 'failed') note(tally, file.index, fromPlainError(outcome.error));
-  if (outcome.kind !== 'fetched') return;
-  tally.bytesFetched += outcome.sizeBytes;
-  const taken = { ...outcome, attempts: attempt };
-  await take(pull, file.index, plan, partialPath, taken, outcome.sizeBytes, tally);
+  const single = [{ plan, text: file.text }];
+  const result = await fetchSmall(pull, single, context, { takesLarge: true });
+  for (const { outcome } of await takeSmall(pull, result, tally)) {
+    if (outcome.kind === 'failed') note(tally, file.index, fromPlainError(outcome.error));
+  }
 }
 
 /** What the source says of a large file now; undefined where its version cannot be pinned, or it takes no ranges. */
@@ -241,17 +254,20 @@ async function readBackReady(
   context: CallContext,
 ): Promise<void> {
   const { ready } = tally;
-  const files = ready.map(({ partialPath, entry }) => ({ absolutePath: partialPath, entry }));
+  const files = ready.map(({ partialPath, head }) => ({
+    absolutePath: partialPath,
+    entry: JSON.parse(`${head}}`) as ManifestEntry,
+  }));
   const results = await readFilesBack(pull, files, context);
   const indexOf = new Map(wanted.map(({ index, entry }) => [entry.path, index]));
   tally.ready = [];
   for (const [position, file] of ready.entries()) {
     const result = results[position];
     if (result !== undefined && 'entry' in result) {
-      tally.ready.push({ ...file, entry: result.entry });
+      tally.ready.push({ ...file, head: headOfLine(result.entry) });
     } else {
       await dropPartial(file.partialPath);
-      if (result) note(tally, indexOf.get(file.entry.path) ?? -1, result.error);
+      if (result) note(tally, indexOf.get(file.path) ?? -1, result.error);
     }
   }
 }
@@ -268,10 +284,10 @@ async function publishReady(
   const refused = await publish(pull.publishing, tally.ready);
   context.progress.phase = phase;
   const published: LevelCounts = { ...context.progress.published };
-  for (const { partialPath, entry, hasSidecar } of tally.ready) {
-    if (refused.has(entry.path)) continue;
-    tally.bytesInPlace += entry.sizeBytes;
-    published[entry.level] = (published[entry.level] ?? 0) + 1;
+  for (const { partialPath, path, sizeBytes, level, hasSidecar } of tally.ready) {
+    if (refused.has(path)) continue;
+    tally.bytesInPlace += sizeBytes;
+    published[level] = (published[level] ?? 0) + 1;
     if (hasSidecar) await rm(`${partialPath}.parts`, { force: true });
   }
   context.progress.published = published;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { isErrorCode, type ErrorCode } from '../model/errors.js';
 import { SPECIAL_KINDS } from '../model/special.js';
-import { manifestEntrySchema } from '../manifest/manifest.js';
+import { manifestEntrySchema, type LocalStamp } from '../manifest/manifest.js';
 import { isPlainEntry } from '../manifest/plain-entry.js';
 
 const headSchema = z.object({
@@ -87,6 +87,48 @@ function isPlainFetched(value: unknown): value is FetchedLine {
   if (kind !== 'fetched' || typeof planId !== 'string') return false;
   if (typeof bytesFetched !== 'number' || Object.keys(rest).length > 0) return false;
   return isPlainEntry(entry);
+}
+
+/** A line of a file that is put together already. */
+export interface FileLine {
+  readonly planId: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly text: string;
+}
+
+/** What is put together: `head` is that of the file's line (`headOfLine`), the stamp makes it whole. */
+export interface LineParts {
+  readonly planId: string;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly head: string;
+  readonly stamp: LocalStamp;
+}
+
+/** As `JSON.stringify` of a FetchedLine, of parts that are text already. */
+export function fetchedText(parts: LineParts, bytesFetched: number): FileLine {
+  return lineOfParts('fetched', parts, `"bytesFetched":${bytesFetched}`);
+}
+
+/** As `JSON.stringify` of a PublishingLine. */
+export function publishingText(parts: LineParts, partialName: string): FileLine {
+  return lineOfParts('publishing', parts, `"partialName":${JSON.stringify(partialName)}`);
+}
+
+function lineOfParts(kind: string, parts: LineParts, last: string): FileLine {
+  const { planId, path, sizeBytes, head, stamp } = parts;
+  const { mtimeNs, ctimeNs, inode } = stamp;
+  const local = `"local":{"mtimeNs":"${mtimeNs}","ctimeNs":"${ctimeNs}","inode":"${inode}"}`;
+  const text = `{"kind":"${kind}","planId":${JSON.stringify(planId)},"entry":${head},${local}},${last}}`;
+  return { planId, path, sizeBytes, text };
+}
+
+/** The line of a file as text. */
+export function fileLineOf(line: FetchedLine | PublishingLine | FileLine): FileLine {
+  if ('text' in line) return line;
+  const { planId, entry } = line;
+  return { planId, path: entry.path, sizeBytes: entry.sizeBytes, text: JSON.stringify(line) };
 }
 
 /** What an index needs of a line of a file. */

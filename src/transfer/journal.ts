@@ -11,10 +11,12 @@ import type { ManifestEntry } from '../manifest/manifest.js';
 import { toDestinationError } from './destination-error.js';
 import { fsyncDir, makeFolderInside } from './durable-file.js';
 import {
+  fileLineOf,
   keysOf,
   parseLine,
   type FailedLine,
   type FetchedLine,
+  type FileLine,
   type Line,
   type LineKeys,
   type PublishingLine,
@@ -212,17 +214,20 @@ export class Journal {
   }
 
   /** Records files in place. When this resolves, the lines survive a power cut. */
-  async addFetched(lines: readonly FetchedLine[]): Promise<void> {
-    const places = await this.append([...lines, { kind: 'durable' }]);
-    for (const [index, { planId, entry }] of lines.entries()) {
-      this.takeFetched({ ...entry, planId, place: places[index] ?? -1 }, true);
+  async addFetched(lines: readonly (FetchedLine | FileLine)[]): Promise<void> {
+    const written = lines.map(fileLineOf);
+    const texts = written.map(({ text }) => text);
+    const places = await this.appendTexts([...texts, JSON.stringify({ kind: 'durable' })]);
+    for (const [index, { planId, path, sizeBytes }] of written.entries()) {
+      this.takeFetched({ planId, path, sizeBytes, place: places[index] ?? -1 }, true);
     }
   }
 
   /** Announces files that get their names next. When this resolves, the lines survive a power cut. */
-  async addPublishing(lines: readonly PublishingLine[]): Promise<void> {
-    await this.append(lines);
-    for (const line of lines) this.publishingByPath.set(line.entry.path, line);
+  async addPublishing(lines: readonly (PublishingLine | FileLine)[]): Promise<void> {
+    const written = lines.map(fileLineOf);
+    await this.appendTexts(written.map(({ text }) => text));
+    for (const { path, text } of written) this.publishingByPath.set(path, text);
   }
 
   async addFailed(line: FailedLine): Promise<void> {
@@ -278,11 +283,15 @@ export class Journal {
 
   /** Answers the places of the lines. */
   private append(lines: readonly Line[]): Promise<number[]> {
+    return this.appendTexts(lines.map((line) => JSON.stringify(line)));
+  }
+
+  private appendTexts(lines: readonly string[]): Promise<number[]> {
     const write = async (): Promise<number[]> => {
       try {
         this.own ??= await this.create();
         const { handle, number, sizeBytes } = this.own;
-        const texts = lines.map((line) => checkedLine(JSON.stringify(line)));
+        const texts = lines.map(checkedLine);
         const places: number[] = [];
         let offset = sizeBytes;
         for (const text of texts) {

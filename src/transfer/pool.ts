@@ -4,8 +4,10 @@ import { Piscina } from 'piscina';
 import type { StoreAddress } from '../stores/store.js';
 import type { LookOutcome, LookTask } from './thread/look-at.js';
 import type { ReadBackOutcome, ReadBackTask } from './thread/read-back.js';
+import { namesTaken, namesTaskOf } from './thread/take-names.js';
 import type {
-  FetchFilesTask,
+  FetchPackOutcome,
+  FetchPackTask,
   FetchRangeOutcome,
   FetchRangeTask,
   FollowOutcome,
@@ -14,8 +16,7 @@ import type {
   HashExtentsTask,
   NameToTake,
   TakeNameOutcome,
-  TakeNamesTask,
-  WholeFileOutcome,
+  TakeNamesOutcome,
 } from './thread/tasks.js';
 
 /** Tasks that one thread interleaves; most of them wait for the network, or for what the network brings. */
@@ -72,8 +73,8 @@ export class ThreadPool {
     }
   }
 
-  async fetchFiles(task: FetchFilesTask): Promise<WholeFileOutcome[]> {
-    return (await this.fetchers.run(task, { name: 'fetchFiles' })) as WholeFileOutcome[];
+  async fetchPack(task: FetchPackTask): Promise<FetchPackOutcome> {
+    return (await this.fetchers.run(task, { name: 'fetchPack' })) as FetchPackOutcome;
   }
 
   async fetchRange(task: FetchRangeTask): Promise<FetchRangeOutcome> {
@@ -82,8 +83,10 @@ export class ThreadPool {
 
   /** Gives flushed partials their names, off the main thread: three system calls a file. One outcome each, in order. */
   async takeNames(names: readonly NameToTake[]): Promise<TakeNameOutcome[]> {
-    const task: TakeNamesTask = { names };
-    return (await this.fetchers.run(task, { name: 'takeNames' })) as TakeNameOutcome[];
+    if (names.length === 0) return [];
+    const task = namesTaskOf(names);
+    const answer = (await this.fetchers.run(task, { name: 'takeNames' })) as TakeNamesOutcome;
+    return namesTaken(names.length, answer);
   }
 
   async follow(task: FollowTask): Promise<FollowOutcome> {

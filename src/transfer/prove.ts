@@ -15,6 +15,9 @@ export interface Arrived {
   readonly attempts: number;
 }
 
+/** What was asked for. */
+export type Requirement = Pick<PullRequest, 'requireLevel' | 'acceptUnprovenLength'>;
+
 /** A file that may be published, with what the receipt should warn of. */
 export interface Proven {
   readonly entry: ManifestEntry;
@@ -25,7 +28,7 @@ export interface Proven {
  * Compares a file with all that is known of it. Throws WB_SIZE_MISMATCH, WB_DIGEST_MISMATCH, WB_SOURCE_CHANGED,
  * WB_UNPROVEN_LENGTH, WB_LEVEL_TOO_LOW.
  */
-export function prove(plan: PlanEntry, arrived: Arrived, request: PullRequest): Proven {
+export function prove(plan: PlanEntry, arrived: Arrived, request: Requirement): Proven {
   const { observed } = arrived;
   const warnings: string[] = [];
   const knownSize = plan.sizeBytes ?? observed.sizeBytes;

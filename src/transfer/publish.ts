@@ -1,11 +1,19 @@
 /** Giving flushed partials their final names (rules 10, 19, 21). */
 import { rm, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { ManifestEntry } from '../manifest/index.js';
+import type { LocalStamp, ManifestEntry } from '../manifest/index.js';
 import { fromPlainError, WaybillError } from '../model/errors.js';
+import type { Level } from '../model/level.js';
 import { toDestinationError, toNameError } from './destination-error.js';
 import { HeldFolder } from './held-folder.js';
 import { fetchedLine, type FetchedLine, type Journal } from './journal.js';
+import {
+  fetchedText,
+  fileLineOf,
+  publishingText,
+  type FileLine,
+  type LineParts,
+} from './journal-lines.js';
 import { isPublishedFile } from './line-fits.js';
 import type { OldTruth } from './old-truth.js';
 import { checkOwnership, checkPlace, type OwnershipProof } from './owner.js';
@@ -17,8 +25,13 @@ import type { NameToTake, TakeNameOutcome } from './thread/tasks.js';
 /** A flushed partial and what it becomes. */
 export interface Publishable {
   readonly partialPath: string;
-  /** `local` holds inode and mtime of the partial; the ctime follows the rename. */
-  readonly entry: ManifestEntry;
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly level: Level;
+  /** `headOfLine` of the file's entry. */
+  readonly head: string;
+  /** Inode and mtime of the partial; the ctime follows the rename. */
+  readonly stamp: Pick<LocalStamp, 'inode' | 'mtimeNs'>;
   readonly bytesFetched: number;
   /** The file that was there when the plan was made, if it may be replaced. */
   readonly replaces?: Replaceable;
@@ -54,12 +67,12 @@ export async function publish(
   const folders = new Map<string, HeldFolder>();
   try {
     const ready = await holdFolders(context, files, folders, refused);
-    const announced = ready.map(({ partialPath, entry }) => ({
-      kind: 'publishing' as const,
-      planId: context.planId,
-      entry,
-      partialName: basename(partialPath),
-    }));
+    const announced = ready.map((file) =>
+      publishingText(
+        partsOf(context, file, { ...file.stamp, ctimeNs: '0' }),
+        basename(file.partialPath),
+      ),
+    );
     await context.journal.addPublishing(announced);
     const published = await takeNames(context, ready, folders, refused);
     for (const [path, folder] of folders) {
@@ -76,6 +89,11 @@ export async function publish(
   return refused;
 }
 
+function partsOf({ planId }: PublishContext, file: Publishable, stamp: LocalStamp): LineParts {
+  const { path, sizeBytes, head } = file;
+  return { planId, path, sizeBytes, head, stamp };
+}
+
 async function holdFolders(
   context: PublishContext,
   files: readonly Publishable[],
@@ -85,11 +103,14 @@ async function holdFolders(
   const ready: Publishable[] = [];
   const making = { makes: true, beforeMaking: () => checkPlace(context.proof) };
   for (const file of files) {
-    const { path } = file.entry;
+    const { path } = file;
     const below = folderOf(path);
+    if (folders.has(below)) {
+      ready.push(file);
+      continue;
+    }
     try {
-      let held = folders.get(below);
-      held ??= await HeldFolder.open(context.filesRoot, below, making);
+      const held = await HeldFolder.open(context.filesRoot, below, making);
       // Only through a folder that is held: its path may lead elsewhere by now (rule 21).
       if (held === undefined) {
         throw new WaybillError('WB_CONFLICT', `the folder of ${path} is gone`, { path });
@@ -110,26 +131,26 @@ async function takeNames(
   files: readonly Publishable[],
   folders: ReadonlyMap<string, HeldFolder>,
   refused: Map<string, WaybillError>,
-): Promise<FetchedLine[]> {
+): Promise<(FetchedLine | FileLine)[]> {
   const named: { readonly file: Publishable; readonly name: NameToTake }[] = [];
   for (const file of files) {
-    const { partialPath, entry } = file;
-    const target = folders.get(folderOf(entry.path))?.pathOf(basename(entry.path));
+    const { partialPath, path } = file;
+    const below = folderOf(path);
+    const target = folders.get(below)?.pathOf(path.slice(below === '' ? 0 : below.length + 1));
     if (target === undefined) continue;
-    const shown = join(context.filesRoot, entry.path);
-    const replaceable = context.journal.wasFetched(entry.path)
+    const shown = `${context.filesRoot}/${path}`;
+    const replaceable = context.journal.wasFetched(path)
       ? await mayReplace(context, file, target)
       : allowedBy(context, file);
     named.push({ file, name: { partialPath, target, shown, mayReplace: replaceable } });
   }
   const outcomes = await context.pool.takeNames(named.map(({ name }) => name));
-  const lines: FetchedLine[] = [];
+  const lines: (FetchedLine | FileLine)[] = [];
   for (const [index, { file, name }] of named.entries()) {
-    const { path } = file.entry;
+    const { path } = file;
     const outcome = outcomes[index];
     if (outcome?.kind === 'taken' && outcome.stamp !== undefined) {
-      const entry = { ...file.entry, local: outcome.stamp };
-      lines.push(fetchedLine(context.planId, entry, file.bytesFetched));
+      lines.push(fetchedText(partsOf(context, file, outcome.stamp), file.bytesFetched));
       continue;
     }
     try {
@@ -144,11 +165,10 @@ async function takeNames(
 /** The line of a file whose name somebody else has taken for it, or throws why it has none. */
 async function lineOf(
   context: PublishContext,
-  { entry, partialPath, bytesFetched, replaces }: Publishable,
+  { path, partialPath, bytesFetched, replaces }: Publishable,
   { target }: NameToTake,
   outcome: TakeNameOutcome | undefined,
 ): Promise<FetchedLine> {
-  const { path } = entry;
   if (outcome?.kind === 'failed') throw fromPlainError(outcome.error);
   const own = await publishedByOther(context, target, path);
   if (own !== undefined) {
@@ -164,11 +184,11 @@ async function lineOf(
 
 async function dropPublished(
   folders: ReadonlyMap<string, HeldFolder>,
-  published: readonly FetchedLine[],
+  published: readonly (FetchedLine | FileLine)[],
 ): Promise<void> {
-  for (const { entry } of published) {
-    const path = folders.get(folderOf(entry.path))?.pathOf(basename(entry.path));
-    if (path !== undefined) await unlink(path).catch(() => undefined);
+  for (const { path } of published.map(fileLineOf)) {
+    const target = folders.get(folderOf(path))?.pathOf(basename(path));
+    if (target !== undefined) await unlink(target).catch(() => undefined);
   }
 }
 
@@ -185,9 +205,9 @@ async function mayReplace(
 ): Promise<MayReplace> {
   const allowed = allowedBy(context, file);
   if (allowed === 'any file') return allowed;
-  const { entry } = file;
+  const { path } = file;
   // What this pull has published before a reboot, and could not vouch for, is fetched again.
-  const line = await context.journal.fetched(entry.path);
+  const line = await context.journal.fetched(path);
   if (line === undefined || line.isTrusted) return allowed;
   const found = fileOf(await lookAt(target));
   return found !== undefined && isPublishedFile(line.entry, found) ? [...allowed, found] : allowed;

@@ -68,21 +68,25 @@ describe('the manifest', () => {
     expect(() => encodeManifestLine(entry('x', { sizeBytes: 1.5 }))).toThrow(/none/);
   });
 
-  it('writes the usual line without the schema, just as the schema would, and nothing that it would refuse', () => {
-    const { providerDigests: _, ...local } = entry('a', {
-      comparedDigests: [],
-      expectedFrom: 'caller',
-    });
-    const { path, sizeBytes, sha256, level, comparedDigests, attempts } = local;
+  it('writes a line without the schema, just as the schema would, and nothing that it would refuse', () => {
+    const whole = entry('a', { readBack: 'disk', isStale: true, isLeft: true });
+    const { path, sizeBytes, sha256, level, comparedDigests, attempts } = whole;
     // Keys in any order, as they were put together.
     const least = { attempts, comparedDigests, level, sha256, sizeBytes, path };
-    for (const usual of [local, least, { ...least, isExecutable: false, pin: local.pin }]) {
+    const providerDigests = { crc64nvme: '0'.repeat(16), md5: 'a'.repeat(32), sha256 };
+    const some = {
+      ...least,
+      isExecutable: false,
+      providerDigests,
+      comparedDigests: ['sha1', 'crc32'],
+    };
+    for (const usual of [whole, least, some]) {
       const written = JSON.stringify(manifestEntrySchema.parse(usual));
       expect(textOfPlain(usual as ManifestEntry)).toBe(written);
     }
-    for (const key of Object.keys(local)) {
+    for (const key of Object.keys(whole)) {
       for (const value of [undefined, null, '', -1, 1.5, 'x', {}, [1], { strength: 'strong' }]) {
-        const odd = { ...local, [key]: value };
+        const odd = { ...whole, [key]: value };
         const checked = manifestEntrySchema.safeParse(odd);
         const written = checked.success ? JSON.stringify(checked.data) : undefined;
         expect([undefined, written]).toContain(textOfPlain(odd as ManifestEntry));
@@ -93,7 +97,8 @@ describe('the manifest', () => {
         isPlainEntry(Object.fromEntries(Object.entries(least).filter(([one]) => one !== key))),
       ).toBe(false);
     }
-    for (const strange of [null, 1, 'x', [], { ...local, more: 1 }, entry('a')]) {
+    const md4 = { ...whole, providerDigests: { md4: 'a'.repeat(32) } };
+    for (const strange of [null, 1, 'x', [], { ...whole, more: 1 }, md4]) {
       expect(isPlainEntry(strange)).toBe(false);
     }
   });

@@ -18,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ManifestEntry } from '../../src/manifest/index.js';
 import { readLastManifest } from '../../src/transfer/last-manifest.js';
 import { pruneFile } from '../../src/transfer/prune.js';
-import { takeNames } from '../../src/transfer/thread/take-names.js';
+import { namesTaken, namesTaskOf, takeNames } from '../../src/transfer/thread/take-names.js';
 import type { NameToTake } from '../../src/transfer/thread/tasks.js';
 import { sealTree } from '../../src/transfer/seal-tree.js';
 import { contextOf, engineOf, pullWith, requestOf } from '../helpers/engine.js';
@@ -165,7 +165,10 @@ describe('a file that somebody touches while the pull runs', () => {
       filesRoot: to,
       partialDir: join(to, '.waybill/partial'),
       hashFile,
-      pool: { takeNames: (names: readonly NameToTake[]) => takeNames({ names }) },
+      pool: {
+        takeNames: async (names: readonly NameToTake[]) =>
+          namesTaken(names.length, await takeNames(namesTaskOf(names))),
+      },
     };
     expect(await pruneFile(context, entry)).toBe(false);
     expect(await text(join(to, 'goes'))).toBe('own');

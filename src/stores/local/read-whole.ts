@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { isInside } from '../../model/is-inside.js';
-import { samePin, type Pin } from '../../model/object-entry.js';
+import { samePin, sameStrongPin, type Pin } from '../../model/object-entry.js';
 import type { WholeObject } from '../store.js';
 import { modifiedAtOf, type LocalPins } from './entry.js';
 
@@ -31,10 +31,11 @@ export function readWhole(read: WholeRead): WholeObject | undefined {
   if (path === '' || !path.isWellFormed() || !isInside(realRoot, absolute)) return undefined;
   try {
     // A FIFO would block, and a device may act, when it is merely opened.
-    const before = lstatSync(absolute, { bigint: true, throwIfNoEntry: false });
-    if (before?.isFile() !== true || before.size > BigInt(read.maxBytes)) return undefined;
+    const before = lstatSync(absolute, { throwIfNoEntry: false });
+    if (before?.isFile() !== true || before.size > read.maxBytes) return undefined;
     const fd = openSync(absolute, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
+      if (read.pin?.strength === 'strong') return readPinned(fd, before.size, read, read.pin);
       return readOpened(fd, absolute, read);
     } finally {
       closeSync(fd);
@@ -42,6 +43,23 @@ export function readWhole(read: WholeRead): WholeObject | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * A strong pin names one file of the root's own file system, which lies inside if it was listed there: whatever way leads to it
+ * now, and one look behind the read proves both.
+ */
+function readPinned(
+  fd: number,
+  size: number,
+  { pins }: WholeRead,
+  pinned: Pin,
+): WholeObject | undefined {
+  const bytes = readAll(fd, size);
+  const stats = fstatSync(fd, { bigint: true });
+  const pin = pins.pinOf(stats);
+  if (bytes === undefined || !sameStrongPin(pin, pinned)) return undefined;
+  return wholeOf(bytes, stats, pin);
 }
 
 function readOpened(
@@ -55,9 +73,13 @@ function readOpened(
   const pin = pins.pinOf(stats);
   if (!stats.isFile() || stats.size > BigInt(maxBytes)) return undefined;
   if (pinned !== undefined && !samePin(pinned, pin)) return undefined;
-  const bytes = readAll(fd, stats);
+  const bytes = readAll(fd, Number(stats.size));
   const isUnchanged = samePin(pins.pinOf(fstatSync(fd, { bigint: true })), pin);
   if (bytes === undefined || !isUnchanged) return undefined;
+  return wholeOf(bytes, stats, pin);
+}
+
+function wholeOf(bytes: Buffer, stats: BigIntStats, pin: Pin): WholeObject {
   return {
     bytes,
     sizeBytes: bytes.length,
@@ -68,8 +90,8 @@ function readOpened(
   };
 }
 
-function readAll(fd: number, { size }: BigIntStats): Buffer | undefined {
-  const bytes = Buffer.allocUnsafe(Number(size));
+function readAll(fd: number, size: number): Buffer | undefined {
+  const bytes = Buffer.allocUnsafe(size);
   let filled = 0;
   while (filled < bytes.length) {
     const count = readSync(fd, bytes, filled, bytes.length - filled, filled);

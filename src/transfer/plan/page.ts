@@ -89,6 +89,11 @@ export class PlanPage {
     throw new WaybillError('WB_LOCAL_DAMAGE', message, { operation: 'read' });
   }
 
+  /** The text of an entry, as `planEntryOf` reads it. */
+  text(index: number): string {
+    return this.lines[index] ?? 'null';
+  }
+
   /** All entries, in the order of the listing. */
   *entries(): Generator<PlanEntry> {
     for (let index = 0; index < this.size; index += 1) yield this.entry(index);

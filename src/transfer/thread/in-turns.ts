@@ -5,12 +5,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 export async function inTurns<Item, Outcome>(
   items: readonly Item[],
   aTurn: number,
-  outcomeOf: (item: Item) => Outcome,
+  outcomeOf: (item: Item, position: number) => Outcome,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   for (const item of items) {
     if (outcomes.length % aTurn === aTurn - 1) await nextTurn();
-    outcomes.push(outcomeOf(item));
+    outcomes.push(outcomeOf(item, outcomes.length));
   }
   return outcomes;
 }

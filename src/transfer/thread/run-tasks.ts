@@ -2,17 +2,17 @@
 import { toPlainError } from '../../model/errors.js';
 import type { Store, StoreAddress } from '../../stores/store.js';
 import { storePaceOf, type TaskPace } from './pace.js';
-import { fetchFiles } from './fetch-files.js';
+import { fetchPack } from './fetch-pack.js';
 import { fetchRange } from './fetch-range.js';
 import { takeNames } from './take-names.js';
 import type {
-  FetchFilesTask,
+  FetchPackOutcome,
+  FetchPackTask,
   FetchRangeOutcome,
   FetchRangeTask,
   SourceOfTask,
-  TakeNameOutcome,
+  TakeNamesOutcome,
   TakeNamesTask,
-  WholeFileOutcome,
 } from './tasks.js';
 
 /** Stores that a thread keeps open, most recently used last. */
@@ -57,9 +57,9 @@ function paced(address: StoreAddress, pace: TaskPace): StoreAddress {
 
 /** The tasks of a fetching thread; their names are what the pool asks for. */
 export interface ThreadTasks {
-  fetchFiles(task: FetchFilesTask): Promise<WholeFileOutcome[]>;
+  fetchPack(task: FetchPackTask): Promise<FetchPackOutcome>;
   fetchRange(task: FetchRangeTask): Promise<FetchRangeOutcome>;
-  takeNames(task: TakeNamesTask): Promise<TakeNameOutcome[]>;
+  takeNames(task: TakeNamesTask): Promise<TakeNamesOutcome>;
   /** Loads the store of an address; nothing is asked of it. What is wrong with it shows when it is read from. */
   warm(address: StoreAddress): Promise<void>;
 }
@@ -74,12 +74,10 @@ export function createThreadTasks(opener: (address: StoreAddress) => Promise<Sto
         (store) => store.close(),
         () => undefined,
       ),
-    fetchFiles: (task) =>
+    fetchPack: (task) =>
       stores
-        .use(task, (store) => fetchFiles(task, store))
-        .catch((error: unknown) =>
-          task.files.map(() => ({ kind: 'failed' as const, error: toPlainError(error) })),
-        ),
+        .use(task, (store) => fetchPack(task, store))
+        .catch((error: unknown) => noneOf(task, error)),
     fetchRange: (task) =>
       stores
         .use(task, (store) => fetchRange(task, store))
@@ -88,5 +86,19 @@ export function createThreadTasks(opener: (address: StoreAddress) => Promise<Sto
           lengthBytes: 0,
           error: toPlainError(error),
         })),
+  };
+}
+
+/** A pack of which nothing has come, each file for the same reason. */
+function noneOf({ plans }: FetchPackTask, error: unknown): FetchPackOutcome {
+  const failed = { kind: 'failed' as const, error: toPlainError(error) };
+  return {
+    proven: new Uint32Array(),
+    heads: '',
+    sizes: new Float64Array(),
+    levels: new Uint8Array(),
+    stamps: new BigInt64Array(),
+    warnings: [],
+    others: plans.split('\n').map((_, position) => ({ position, outcome: failed })),
   };
 }

@@ -5,7 +5,7 @@ import { toPlainError } from '../../model/errors.js';
 import { errnoOf, toNameError } from '../destination-error.js';
 import { fileOf, type MayReplace } from '../take-name.js';
 import { inTurns } from './in-turns.js';
-import type { NameToTake, TakeNameOutcome, TakeNamesTask } from './tasks.js';
+import type { NameToTake, TakeNameOutcome, TakeNamesOutcome, TakeNamesTask } from './tasks.js';
 
 /** What a file system without hard links answers to `link`. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV', 'EACCES'];
@@ -13,16 +13,69 @@ const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EXDEV',
 /** Names taken before the bytes of other files get their turn. */
 const NAMES_A_TURN = 32;
 
-/** Runs a TakeNamesTask: one outcome for each name, in order. Never rejects. */
-export function takeNames({ names }: TakeNamesTask): Promise<TakeNameOutcome[]> {
-  return inTurns(names, NAMES_A_TURN, outcomeOf);
+/** Between two paths of a message. */
+const NUL = '\0';
+
+/** The message that asks for names. */
+export function namesTaskOf(names: readonly NameToTake[]): TakeNamesTask {
+  const replacing = names.flatMap(({ mayReplace }, position) =>
+    mayReplace.length === 0 ? [] : [[position, mayReplace] as const],
+  );
+  return {
+    partialPaths: names.map(({ partialPath }) => partialPath).join(NUL),
+    targets: names.map(({ target }) => target).join(NUL),
+    shown: names.map(({ shown }) => shown).join(NUL),
+    mayReplace: new Map(replacing),
+  };
 }
 
-function outcomeOf({ partialPath, target, mayReplace, shown }: NameToTake): TakeNameOutcome {
+/** The outcome of each name, in order, from the answer to that message. */
+export function namesTaken(count: number, answer: TakeNamesOutcome): TakeNameOutcome[] {
+  const { stamps, others } = answer;
+  return Array.from({ length: count }, (_, position) => {
+    const at = position * STAMP_FIELDS;
+    const [mtimeNs, ctimeNs, ino] = [stamps[at], stamps[at + 1], stamps[at + 2]];
+    const other = others.get(position);
+    if (other !== undefined) return other;
+    if (mtimeNs === undefined || ctimeNs === undefined || ino === undefined)
+      return { kind: 'taken' };
+    return {
+      kind: 'taken',
+      stamp: localStampOf({ mtimeNs, ctimeNs, ino: BigInt.asUintN(64, ino) }),
+    };
+  });
+}
+
+const STAMP_FIELDS = 3;
+
+/** Runs a TakeNamesTask. Never rejects. */
+export async function takeNames(task: TakeNamesTask): Promise<TakeNamesOutcome> {
+  const partialPaths = task.partialPaths.split(NUL);
+  const targets = task.targets.split(NUL);
+  const shown = task.shown.split(NUL);
+  const stamps = new BigInt64Array(targets.length * STAMP_FIELDS);
+  const others = new Map<number, TakeNameOutcome>();
+  await inTurns(targets, NAMES_A_TURN, (target, position) => {
+    const partialPath = partialPaths[position] ?? '';
+    const mayReplace = task.mayReplace.get(position) ?? [];
+    const name = { partialPath, target, mayReplace, shown: shown[position] ?? '' };
+    const outcome = outcomeOf(name);
+    if ('ino' in outcome) {
+      stamps.set([outcome.mtimeNs, outcome.ctimeNs, outcome.ino], position * STAMP_FIELDS);
+    } else others.set(position, outcome);
+  });
+  return { stamps, others };
+}
+
+function outcomeOf({
+  partialPath,
+  target,
+  mayReplace,
+  shown,
+}: NameToTake): TakeNameOutcome | BigIntStats {
   try {
     if (!takeName(partialPath, target, mayReplace)) return { kind: 'occupied' };
-    const found = lookAt(target);
-    return { kind: 'taken', ...(found === undefined ? {} : { stamp: localStampOf(found) }) };
+    return lookAt(target) ?? { kind: 'taken' };
   } catch (error) {
     return { kind: 'failed', error: toPlainError(toNameError(error, 'publish', shown)) };
   }

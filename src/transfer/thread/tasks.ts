@@ -4,6 +4,7 @@ import type { Digests, Pin } from '../../model/object-entry.js';
 import type { StoreAddress } from '../../stores/store.js';
 import type { LocalStamp } from '../../manifest/index.js';
 import type { MayReplace } from '../take-name.js';
+import type { Requirement } from '../prove.js';
 import type { TaskPace } from './pace.js';
 
 /** What an answer of the source said about the object. */
@@ -64,6 +65,35 @@ export type WholeFileOutcome =
   | { readonly kind: 'large'; readonly observed: Observed }
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'stopped' };
+
+/** Fetches several files as FetchFilesTask does, and proves each. */
+export interface FetchPackTask extends Omit<FetchFilesTask, 'files'> {
+  /** The entries of the plan as their page has them, a line feed between two. */
+  readonly plans: string;
+  /** Absolute path of the partials, up to `-` and the file's position. */
+  readonly partialPrefix: string;
+  readonly attempts: number;
+  readonly required: Requirement;
+}
+
+/** How a pack went, in columns: one object for all that went well, and one for each other file. */
+export interface FetchPackOutcome {
+  /** Positions of the files that are proven and flushed; the other columns are about these. */
+  readonly proven: Uint32Array;
+  /** `headOfLine` of each, a line feed between two. */
+  readonly heads: string;
+  readonly sizes: Float64Array;
+  /** Indices into LEVELS. */
+  readonly levels: Uint8Array;
+  /** Of each the mtime in nanoseconds and the inode of its partial; a rename keeps both. */
+  readonly stamps: BigInt64Array;
+  readonly warnings: readonly string[];
+  /** A file that was refused has no partial any more (rule 17). */
+  readonly others: readonly {
+    readonly position: number;
+    readonly outcome: Exclude<WholeFileOutcome, { kind: 'fetched' }>;
+  }[];
+}
 
 /** Fetches a range of one object into its partial at the same offset, and records what has come. */
 export interface FetchRangeTask extends SourceOfTask {
@@ -146,9 +176,21 @@ export interface NameToTake {
   readonly shown: string;
 }
 
-/** Gives partials their final names, one after another. */
+/** Gives partials their final names, one after another. Paths with a NUL between two: no path has one. */
 export interface TakeNamesTask {
-  readonly names: readonly NameToTake[];
+  readonly partialPaths: string;
+  readonly targets: string;
+  readonly shown: string;
+  /** Of the names, by their position, that may replace something. */
+  readonly mayReplace: ReadonlyMap<number, MayReplace>;
+}
+
+/** How names went, in columns. */
+export interface TakeNamesOutcome {
+  /** Of each name that was taken mtime, ctime in nanoseconds and inode; zeros for the others. */
+  readonly stamps: BigInt64Array;
+  /** How the names went that have no stamp. */
+  readonly others: ReadonlyMap<number, TakeNameOutcome>;
 }
 
 /** How one name went. `occupied`: something else is there, and both are as they were. */

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { WaybillError } from '../../../src/model/errors.js';
 import type { ObjectEntry } from '../../../src/model/object-entry.js';
 import { compareByBytes, guardPath } from '../../../src/model/object-path.js';
@@ -278,5 +278,29 @@ describe('reading a small file at once', () => {
     expect(readWhole('folder/a', { maxBytes: 6 })).toBeUndefined();
     appendFileSync(join(root, 'folder/a'), '!');
     expect(readWhole('folder/a', pin === undefined ? {} : { pin })).toBeUndefined();
+  });
+
+  it('rules 12 and 24: by a strong pin it gives the very file that was listed, and nothing else', async () => {
+    // Only time makes the pin of a file strong.
+    const later = Date.now() + 10_000;
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(later);
+    try {
+      mkdirSync(join(root, 'settled'));
+      writeFileSync(join(root, 'settled/a'), 'weights');
+      writeFileSync(join(root, 'settled/b'), 'weights');
+      const { body } = await store.openRead('settled/b');
+      body.destroy();
+      const { pin } = await store.stat('settled/a');
+      expect(pin?.strength).toBe('strong');
+      const pinned = pin === undefined ? {} : { pin };
+      expect(readWhole('settled/a', pinned)).toMatchObject({ bytes: Buffer.from('weights'), pin });
+      expect(readWhole('settled/b', pinned)).toBeUndefined();
+      expect(readWhole('out/secret', pinned)).toBeUndefined();
+      expect(readWhole('settled/a', { ...pinned, maxBytes: 6 })).toBeUndefined();
+      writeFileSync(join(root, 'settled/a'), 'changed');
+      expect(readWhole('settled/a', pinned)).toBeUndefined();
+    } finally {
+      clock.mockRestore();
+    }
   });
 });
