@@ -2,6 +2,7 @@
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
+import { GCS_SECRETS, GCS_SETTINGS } from './direct.js';
 
 /** Settings of MLflow's own environment, and of the storage behind it for the direct transport. */
 export const SETTING_NAMES = [
@@ -25,6 +26,7 @@ export const SETTING_NAMES = [
   'AWS_SHARED_CREDENTIALS_FILE',
   'AWS_ROLE_ARN',
   'AWS_WEB_IDENTITY_TOKEN_FILE',
+  ...GCS_SETTINGS,
 ] as const;
 
 /** Secrets of the same. */
@@ -35,6 +37,7 @@ export const SECRET_NAMES = [
   'AWS_ACCESS_KEY_ID',
   'AWS_SECRET_ACCESS_KEY',
   'AWS_SESSION_TOKEN',
+  ...GCS_SECRETS,
 ] as const;
 
 /** A server and the right to ask it. */

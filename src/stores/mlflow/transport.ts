@@ -6,6 +6,7 @@ import { redactUri } from '../../model/artifact-uri.js';
 import { asWaybillError } from '../../model/errors.js';
 import type { ConnectionSettings } from '../store.js';
 import type { MlflowConfig } from './config.js';
+import { HOW_TO_HAVE_ACCESS, storageOf } from './direct.js';
 import { meansFeatureAbsent, mlflowError } from './errors.js';
 import { baseOf, formatLocation } from './location.js';
 import type { ArtifactLocation, Via } from './location.js';
@@ -135,16 +136,13 @@ async function viaStorage(
   const { rest, storage } = parts;
   const { runId, modelId, path } = target;
   const isOff = presignedIsOff(rest.config);
-  const canGoDirect =
-    /^s3[an]?$/.test(scheme) &&
-    rest.config.settings['WAYBILL_MLFLOW_TRANSPORT'] !== 'proxied' &&
-    hasS3Access(rest.config);
+  const direct = storageOf(scheme, rest.config);
   let obstacle = isOff ?? 'the server presigns the files of runs only';
   if (runId !== undefined && isOff === undefined) {
     const found = await probePresigned(runRoute(rest, runId, ''), storage, path, signal).catch(
       (error: unknown) => {
         // A server without access to its own storage fails on every listing of it.
-        if (canGoDirect && asWaybillError(error).code === 'WB_UNAVAILABLE') {
+        if (direct !== undefined && asWaybillError(error).code === 'WB_UNAVAILABLE') {
           return 'the server cannot read its storage';
         }
         throw error;
@@ -155,12 +153,12 @@ async function viaStorage(
     }
     obstacle = found;
   }
-  if (canGoDirect) {
+  if (direct !== undefined) {
     return {
       // An artifact root may hold a key or a signature: the connection has its own (rules 3 and 4).
       uri: joinPath(redactUri(target.artifactUri).replace(/\/+$/, ''), path),
       settings: {},
-      transport: `direct (${obstacle}, and this connection has credentials for S3)`,
+      transport: `direct (${obstacle}, and this connection has credentials for ${direct})`,
       warnings: [],
     };
   }
@@ -170,7 +168,7 @@ async function viaStorage(
   throw mlflowError(
     'WB_CONFIG_INVALID',
     `the files lie at ${joinPath(redactUri(target.artifactUri), path)}, which MLflow does not pass on: set credentials for ` +
-      'that storage (for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), or pull from there',
+      `that storage (${HOW_TO_HAVE_ACCESS}), or pull from there`,
     { operation: 'resolve', scope: 'source' },
   );
 }
@@ -178,14 +176,6 @@ async function viaStorage(
 function served(rest: MlflowRest, place: Omit<ArtifactLocation, 'base'>, why: string): Chosen {
   const location = { ...place, base: rest.config.trackingUri };
   return { ...formatLocation(location), transport: `${place.via} (${why})`, warnings: [] };
-}
-
-/** Whether the caller, or the machine, has something to sign S3 requests with. */
-function hasS3Access({ settings, secrets }: MlflowConfig): boolean {
-  if (secrets['AWS_ACCESS_KEY_ID']) return true;
-  const names = ['AWS_PROFILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_WEB_IDENTITY_TOKEN_FILE'];
-  if (names.some((name) => settings[name])) return true;
-  return settings['MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION'] === 'unsigned';
 }
 
 /** Files on the server's own disk: read here only where that is allowed, else through the server. */

@@ -1,0 +1,53 @@
+/** The object stores from which files can be fetched past MLflow, where the caller has access to them. */
+import type { MlflowConfig } from './config.js';
+
+/** One kind of store. */
+interface Storage {
+  readonly name: string;
+  readonly schemes: RegExp;
+  /** Whether the caller, or the connection, names something to sign in with. */
+  readonly hasAccess: (config: MlflowConfig) => boolean;
+}
+
+const STORAGES: readonly Storage[] = [
+  { name: 'S3', schemes: /^s3[an]?$/, hasAccess: hasS3Access },
+  { name: 'Google Cloud Storage', schemes: /^gs$/, hasAccess: hasGcsAccess },
+];
+
+/** What to set, for messages. */
+export const HOW_TO_HAVE_ACCESS =
+  'for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for Google Cloud Storage: GOOGLE_APPLICATION_CREDENTIALS';
+
+/** The name of the store of this scheme, if the caller has access to it; undefined: its files come through MLflow. */
+export function storageOf(scheme: string, config: MlflowConfig): string | undefined {
+  if (config.settings['WAYBILL_MLFLOW_TRANSPORT'] === 'proxied') return undefined;
+  return STORAGES.find(({ schemes, hasAccess }) => schemes.test(scheme) && hasAccess(config))?.name;
+}
+
+function hasS3Access({ settings, secrets }: MlflowConfig): boolean {
+  if (secrets['AWS_ACCESS_KEY_ID']) return true;
+  const names = ['AWS_PROFILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_WEB_IDENTITY_TOKEN_FILE'];
+  if (names.some((name) => settings[name])) return true;
+  return settings['MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION'] === 'unsigned';
+}
+
+function hasGcsAccess({ settings, secrets }: MlflowConfig): boolean {
+  const names = ['GOOGLE_APPLICATION_CREDENTIALS', 'STORAGE_EMULATOR_HOST'];
+  return names.some((name) => settings[name]) || GCS_SECRETS.some((name) => secrets[name]);
+}
+
+/** Settings that the direct way to Google Cloud Storage needs. */
+export const GCS_SETTINGS = [
+  'GOOGLE_APPLICATION_CREDENTIALS',
+  'GOOGLE_CLOUD_QUOTA_PROJECT',
+  'STORAGE_EMULATOR_HOST',
+  'MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT',
+] as const;
+
+/** Secrets of the same. */
+export const GCS_SECRETS = [
+  'CLOUDSDK_AUTH_ACCESS_TOKEN',
+  'GOOGLE_OAUTH_ACCESS_TOKEN',
+  'GOOGLE_CREDENTIALS',
+  'GCP_CREDENTIALS',
+] as const;
