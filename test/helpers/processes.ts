@@ -17,7 +17,10 @@ export function scratchFolder(name: string): string {
 /** The environment of the tests without the settings of whoever runs them. */
 export function scrubbedEnv(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(AWS|MLFLOW|TEMPORAL|WAYBILL|MINIO|MLRUN)_/u.test(name),
+    ([name]) =>
+      !/^(AWS|MLFLOW|TEMPORAL|WAYBILL|MINIO|MLRUN|GOOGLE|GCP|GS|CLOUDSDK|STORAGE_EMULATOR)_/u.test(
+        name,
+      ),
   );
   return { ...Object.fromEntries(kept), ...extra };
 }

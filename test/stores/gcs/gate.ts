@@ -17,6 +17,8 @@ export interface Gate {
   readonly tokens: Set<string>;
   /** Tokens of people who are known, and may not read. */
   readonly strangers: Set<string>;
+  /** The Range of each request for the bytes of an object, by the object's name. */
+  readonly ranges: { readonly name: string; readonly range: string }[];
   stop(): Promise<void>;
 }
 
@@ -25,10 +27,14 @@ export async function startGate(upstreamPort: number): Promise<Gate> {
   const payers: string[] = [];
   const tokens = new Set<string>();
   const strangers = new Set<string>();
+  const ranges: { name: string; range: string }[] = [];
   const server = createServer((request, response) => {
     const { authorization = '', 'x-goog-user-project': payer = '' } = request.headers;
     asked.push(authorization);
     payers.push(String(payer));
+    const name = /^\/download\/storage\/v1\/b\/[^/]+\/o\/([^?]+)/.exec(request.url ?? '')?.[1];
+    const { range = '' } = request.headers;
+    if (name !== undefined) ranges.push({ name: decodeURIComponent(name), range });
     const token = /^Bearer (.*)$/.exec(authorization)?.[1];
     const lacks = 'does not have storage.objects.get access to the Google Cloud Storage object.';
     if (token === undefined) refuse(response, 401, 'required', `Anonymous caller ${lacks}`);
@@ -45,6 +51,7 @@ export async function startGate(upstreamPort: number): Promise<Gate> {
     payers,
     tokens,
     strangers,
+    ranges,
     stop: async () => {
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
