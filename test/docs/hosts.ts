@@ -11,6 +11,8 @@ export const HOSTS = {
   // Azure's own names: an account is known by them.
   'mlstore.blob.core.windows.net': '127.77.0.4',
   'mlstore.dfs.core.windows.net': '127.77.0.4',
+  'storage.googleapis.com': '127.77.0.5',
+  'oauth2.googleapis.com': '127.77.0.6',
 } as const;
 
 /** Makes the names known to this process and its children; it must be in a mount namespace of its own. */

@@ -7,10 +7,7 @@ const root = fileURLToPath(new URL('../../../', import.meta.url));
 /** The pages for users, relative to the project, those of the stores too. Nobody follows decisions. */
 export function pagesOfUsers(): string[] {
   const docs = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'));
-  // The world of the pages has no Google Cloud Storage.
-  const elsewhere = new Set(['gcs']);
   const stores = readdirSync(join(root, 'src/stores'), { withFileTypes: true })
-    .filter(({ name }) => !elsewhere.has(name))
     .map(({ name }) => `src/stores/${name}/README.md`)
     .filter((page) => existsSync(join(root, page)));
   return [

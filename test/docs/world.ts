@@ -1,6 +1,6 @@
 /**
  * The world that the documentation speaks of, made of real servers: an MLflow with a registered model, a MinIO and an Azurite
- * with a data set, a web server with files; and a reader's machine on which `waybill`, `python` (with mlflow), `aws`-like
+ * with a data set, a fake-gcs-server with a model, a web server with files; and a reader's machine on which `waybill`, `python` (with mlflow), `aws`-like
  * settings and a sign-in to each of them are there, and nothing else.
  */
 import { createHash } from 'node:crypto';
@@ -15,6 +15,7 @@ import { cacheFolder } from '../helpers/cache.js';
 import { startMinio, type Minio } from '../helpers/minio.js';
 import { startMlflow, type Mlflow } from '../helpers/mlflow.js';
 import { startNginx } from '../helpers/nginx.js';
+import { startGoogle } from './google.js';
 import { HOSTS, makeCertificate, nameHosts, type Certificate } from './hosts.js';
 
 /** What every page starts from. */
@@ -42,6 +43,7 @@ export async function makeWorld(dir: string): Promise<World> {
   const azurite = await startAzurite({ account: 'mlstore' });
   const served = join(dir, 'served');
   writeTree(served);
+  const google = await startGoogle(dir, join(served, 'models/churn'));
   await Promise.all([
     fillMinio(minio, served),
     fillAzurite(azurite, served),
@@ -62,6 +64,14 @@ export async function makeWorld(dir: string): Promise<World> {
       served,
       `proxy_set_header Host $http_host; proxy_pass http://127.0.0.1:${azurite.port};`,
     ),
+    await front(
+      'storage.googleapis.com',
+      certificate,
+      served,
+      `proxy_pass ${google.storage.endpoint};`,
+    ),
+    await front('oauth2.googleapis.com', certificate, served, `proxy_pass ${google.tokens.url};`),
+    google,
     azurite,
     mlflow,
     minio,
@@ -82,6 +92,7 @@ export async function makeWorld(dir: string): Promise<World> {
       LAKE_SECRET: minio.secretAccessKey,
       MLSTORE_KEY: azurite.key,
       MLSTORE_SAS: azurite.sas({ permissions: 'rl' }),
+      MODELS_KEY: google.keyFile,
       RUN_ID: await makeRun(mlflow),
     },
     stop: async () => {
