@@ -50,6 +50,14 @@ export interface ListOptions extends CallOptions {
   readonly lookAtHost?: LookAtHost;
 }
 
+/** How a small body is read: waited for, and handed over in one piece. */
+export interface Collect {
+  /** Of a body that announces more, nothing is collected. */
+  readonly maxBytes: number;
+  /** Hears of bytes as they come. */
+  readonly onBytes?: (count: number) => void;
+}
+
 /** What part of an object to read, and which version of it. */
 export interface ReadOptions extends CallOptions {
   /** Default 0. */
@@ -61,6 +69,11 @@ export interface ReadOptions extends CallOptions {
    * service takes one, and compared with the answer always. A mismatch is WB_SOURCE_CHANGED.
    */
   readonly pin?: Pin;
+  /**
+   * The answer may come with all of its body in `bytes`. Where the body breaks off, it is a stream after all: of what came, and then
+   * the error. A store that cannot do it does not.
+   */
+  readonly collect?: Collect;
 }
 
 /** Raw bytes as a stream. */
@@ -83,6 +96,8 @@ export interface WholeReadOptions {
 export interface OpenObject {
   /** Raw bytes of the object, never decoded. Its error events are WaybillErrors where the store can tell. */
   readonly body: ByteBody;
+  /** All that `body` would give, where `collect` asked for it; then `body` need be neither read nor destroyed. */
+  readonly bytes?: Buffer;
   /**
    * Where in the object the body starts. It is 0 although another offset was asked for when the service ignored
    * the range: the caller restarts, it never appends.

@@ -6,7 +6,7 @@ import { digestsOf } from '../lib/digest-headers.js';
 import type { Headers } from '../lib/exchange.js';
 import type { HttpAnswer, HttpClient, HttpRequest } from '../lib/http-client.js';
 import { contentLengthOf, contentRangeOf, isoDateOf, pinOf } from '../lib/http-headers.js';
-import { openRanged, type RangedObject } from '../lib/open-ranged.js';
+import { openRanged, type RangedObject, type RangedRequest } from '../lib/open-ranged.js';
 import type { ReadOptions } from '../store.js';
 
 const MD5_OF_NOTHING = 'd41d8cd98f00b204e9800998ecf8427e';
@@ -101,7 +101,7 @@ function describeAnswer(
 export async function openFile(
   source: HttpSource,
   asked: Asked,
-  options: ReadOptions,
+  options: ReadOptions & Pick<RangedRequest, 'digestsOf'>,
 ): Promise<RangedObject> {
   const opened = await openRanged(source.client, {
     ...options,

@@ -69,9 +69,9 @@ export class HttpStore implements Store {
     const entry = isList ? undefined : await this.tree?.lookUp(path, options);
     const url = isList ? this.address.url : this.urlOf(path, 'openRead');
     const asked = { url, path, operation: 'openRead' as const, signal };
-    const { headers: _headers, url: _url, ...opened } = await openFile(this.source, asked, options);
-    if (!entry?.digests) return opened;
-    return { ...opened, digests: { ...opened.digests, ...entry.digests } };
+    const known = entry?.digests;
+    const digestsOf = known === undefined ? {} : { digestsOf: () => known };
+    return openFile(this.source, asked, { ...options, ...digestsOf });
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,10 @@
 /** One HTTP exchange on an undici dispatcher: the request, the head of its answer, and the body as a stream. */
-import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
+import type { ByteBody, Collect } from '../store.js';
 import { reasonOf } from './as-error.js';
+import { BodyStream, LengthError, type BodyFailure } from './body-stream.js';
+import { Collected } from './collected.js';
 import { contentRangeOf } from './http-headers.js';
-import type { ByteBody } from '../store.js';
 
 /** Header names are in lower case; repeated headers are joined with `, `. */
 export type Headers = Readonly<Record<string, string>>;
@@ -19,6 +20,8 @@ export interface ExchangeRequest {
   readonly signal?: AbortSignal;
   /** The connection of a HEAD is used again; undici would end it, for servers that send a body all the same. */
   readonly keepsConnection?: boolean;
+  /** A small body of a success is waited for and handed over in one piece. */
+  readonly collect?: Collect;
 }
 
 /** What came back. The body must be read to its end or destroyed. */
@@ -26,22 +29,9 @@ export interface ExchangeAnswer {
   readonly status: number;
   readonly headers: Headers;
   readonly body: ByteBody;
+  /** All of the body, where it was collected. */
+  readonly bytes?: Buffer;
 }
-
-/** How a body failed, for `toError`. */
-export interface BodyFailure {
-  readonly cause: Error;
-  readonly receivedBytes: number;
-  readonly announcedBytes: number | undefined;
-}
-
-/** The body ended as its framing says, but with another number of bytes than its head announced. */
-export class LengthError extends Error {
-  override readonly name = 'LengthError';
-}
-
-/** What comes before its reader asks fits in: a socket that must be paused is slow. */
-const BUFFER_BYTES = 1024 * 1024;
 
 /**
  * Sends a request. Rejects with undici's error, or the signal's reason.
@@ -60,7 +50,7 @@ export function exchange(
         origin: url.origin,
         path: url.pathname + url.search,
         method: request.method,
-        headers: { ...request.headers },
+        headers: request.headers,
         body: request.body ?? null,
         ...(request.headersTimeoutMs === undefined
           ? {}
@@ -76,6 +66,8 @@ export function exchange(
 class ExchangeHandler implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined;
   private body: BodyStream | undefined;
+  private collected: Collected | undefined;
+  private head: { readonly status: number; readonly headers: Headers } | undefined;
   private isSettled = false;
   private readonly onAbort = (): void => this.fail(reasonOf(this.request.signal));
 
@@ -100,105 +92,76 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     raw: Record<string, string | string[] | undefined>,
   ): void {
     if (status < 200 || this.isSettled) return;
+    this.controller = controller;
     const headers = flatten(raw);
-    this.body = new BodyStream(
-      controller,
-      this.request.method === 'HEAD' ? undefined : announcedBytes(status, headers),
-      this.toError,
-      () => this.request.signal?.removeEventListener('abort', this.onAbort),
-    );
-    this.isSettled = true;
-    this.resolve({ status, headers, body: this.body });
+    this.head = { status, headers };
+    const { method, collect } = this.request;
+    const announced = method === 'HEAD' ? undefined : announcedBytes(status, headers);
+    const isCollected = announced !== undefined && (status === 200 || status === 206);
+    if (isCollected && announced <= (collect?.maxBytes ?? -1)) {
+      this.collected = new Collected(announced, collect);
+    } else this.stream(announced);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.body?.receive(chunk);
+    if (this.collected === undefined) this.body?.receive(chunk);
+    else if (!this.collected.take(chunk)) this.fail(new LengthError('more bytes than announced'));
   }
 
   onResponseEnd(): void {
-    this.body?.finish();
+    const { collected, head } = this;
+    if (collected === undefined || head === undefined) {
+      this.body?.finish();
+      return;
+    }
+    if (!collected.isWhole) {
+      this.fail(new LengthError('fewer bytes than announced'));
+      return;
+    }
+    this.settle();
+    this.resolve(collected.answer(head));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.fail(error);
   }
 
+  /** Hands the answer over with a body that goes on to come. */
+  private stream(announcedBytes: number | undefined): BodyStream | undefined {
+    const { controller, head } = this;
+    if (controller === undefined || head === undefined) return undefined;
+    this.body = new BodyStream(controller, announcedBytes, this.toError, () => this.unlisten());
+    this.isSettled = true;
+    this.resolve({ ...head, body: this.body });
+    return this.body;
+  }
+
   private fail(error: Error): void {
+    const isAbort = this.request.signal?.aborted === true;
     if (this.body) {
-      this.body.fail(error, this.request.signal?.aborted === true);
+      this.body.fail(error, isAbort);
       return;
     }
-    this.request.signal?.removeEventListener('abort', this.onAbort);
     if (this.isSettled) return;
-    this.isSettled = true;
+    const { collected } = this;
+    // What came before a connection broke need not come again: the reader gets it, and then the error.
+    if (collected !== undefined && !isAbort) {
+      this.collected = undefined;
+      this.stream(collected.announcedBytes)?.failAfter(collected.received, error);
+      return;
+    }
+    this.settle();
     this.reject(error);
     this.controller?.abort(error);
   }
-}
 
-/** The body: counts what arrives, and frees the socket as soon as nobody wants the rest. */
-class BodyStream extends Readable implements ByteBody {
-  private receivedBytes = 0;
-  private taker: ((chunk: Buffer) => void) | undefined;
-  private isComplete = false;
-
-  constructor(
-    private readonly controller: Dispatcher.DispatchController,
-    private readonly announcedBytes: number | undefined,
-    private readonly toError: (failure: BodyFailure) => Error,
-    private readonly onEnd: () => void,
-  ) {
-    super({ highWaterMark: BUFFER_BYTES });
-    // It may fail before its reader listens; the reader finds the error all the same, the process must not die of it.
-    this.on('error', () => undefined);
+  private settle(): void {
+    this.isSettled = true;
+    this.unlisten();
   }
 
-  receive(chunk: Buffer): void {
-    if (this.destroyed) return;
-    this.receivedBytes += chunk.length;
-    if (this.announcedBytes !== undefined && this.receivedBytes > this.announcedBytes) {
-      this.fail(new LengthError('more bytes than announced'), false);
-      return;
-    }
-    if (this.taker) this.taker(chunk);
-    // The memory of a chunk may be the socket's, for its next bytes.
-    else if (!this.push(Buffer.from(chunk))) this.controller.pause();
-  }
-
-  pour(take: (chunk: Buffer) => void): void {
-    for (;;) {
-      const chunk = this.read() as Buffer | null;
-      if (chunk === null) break;
-      take(chunk);
-    }
-    if (this.destroyed) return;
-    this.taker = take;
-    this.resume();
-  }
-
-  finish(): void {
-    this.isComplete = true;
-    this.onEnd();
-    if (this.announcedBytes !== undefined && this.receivedBytes < this.announcedBytes) {
-      this.fail(new LengthError('fewer bytes than announced'), false);
-      return;
-    }
-    this.push(null);
-  }
-
-  fail(cause: Error, isAbort: boolean): void {
-    const { receivedBytes, announcedBytes } = this;
-    this.destroy(isAbort ? cause : this.toError({ cause, receivedBytes, announcedBytes }));
-  }
-
-  override _read(): void {
-    this.controller.resume();
-  }
-
-  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.onEnd();
-    if (!this.isComplete) this.controller.abort(error ?? new Error('the rest is not wanted'));
-    callback(error);
+  private unlisten(): void {
+    this.request.signal?.removeEventListener('abort', this.onAbort);
   }
 }
 

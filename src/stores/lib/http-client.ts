@@ -2,7 +2,13 @@
 import type { Dispatcher } from 'undici';
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
-import type { ByteBody, ConnectionSecrets, ConnectionSettings, StorePace } from '../store.js';
+import type {
+  ByteBody,
+  Collect,
+  ConnectionSecrets,
+  ConnectionSettings,
+  StorePace,
+} from '../store.js';
 import { createDispatcher, splitProxy } from './dispatchers.js';
 import { errorTextOf, readErrorBody } from './error-text.js';
 import { exchange, type Headers } from './exchange.js';
@@ -61,6 +67,7 @@ export interface HttpRequest {
   readonly stallTimeoutMs?: number;
   /** A HEAD over a connection of its own: some servers send a body after it, which the next answer would drown in. */
   readonly isAlone?: boolean;
+  readonly collect?: Collect;
 }
 
 /** An answer, whatever its status. The body must be read to its end or destroyed. */
@@ -69,6 +76,8 @@ export interface HttpAnswer {
   /** Names in lower case. */
   readonly headers: Headers;
   readonly body: ByteBody;
+  /** All of the body, where it was collected; then `body` need be neither read nor destroyed. */
+  readonly bytes?: Buffer;
   /** Where the answer came from, after redirects; may hold secrets. */
   readonly url: URL;
   /** A redirect led to another origin, and headers that may hold credentials did not follow. */
@@ -135,7 +144,17 @@ class UndiciClient implements HttpClient {
       if (next === undefined || ![301, 302, 303, 307, 308].includes(answer.status)) {
         const readErrorText = async (): Promise<string> =>
           hideSecrets(await readErrorBody(answer.body), this.options.secrets, sent);
-        return { ...answer, url, droppedCredentials, readErrorText };
+        return {
+          status: answer.status,
+          headers: answer.headers,
+          get body() {
+            return answer.body;
+          },
+          ...(answer.bytes === undefined ? {} : { bytes: answer.bytes }),
+          url,
+          droppedCredentials,
+          readErrorText,
+        };
       }
       answer.body.destroy();
       const where = this.whereOf(request, url);
@@ -205,6 +224,7 @@ class UndiciClient implements HttpClient {
           headers,
           ...(body === undefined ? {} : { body }),
           ...(signal === undefined ? {} : { signal }),
+          ...(request.collect === undefined ? {} : { collect: request.collect }),
           // Said with each request: not every kind of dispatcher takes them for all.
           headersTimeoutMs: headersTimeoutMs ?? this.timeouts.headersMs,
           stallTimeoutMs: stallTimeoutMs ?? this.timeouts.stallMs,

@@ -1,7 +1,8 @@
 /** The one place where HTTP statuses and network failures become errors of the table. */
 import { WaybillError, type ErrorCode, type ErrorContext } from '../../model/errors.js';
 import { asError } from './as-error.js';
-import { LengthError, type BodyFailure, type Headers } from './exchange.js';
+import { LengthError, type BodyFailure } from './body-stream.js';
+import type { Headers } from './exchange.js';
 import { retryAfterMsOf } from './http-headers.js';
 import { isClientCertificatePage, refusedClient, tlsVerdict } from './tls-errors.js';
 

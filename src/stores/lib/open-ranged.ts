@@ -60,6 +60,7 @@ export async function openRanged(
       ? {}
       : { headersTimeoutMs: request.headersTimeoutMs }),
     ...(request.stallTimeoutMs === undefined ? {} : { stallTimeoutMs: request.stallTimeoutMs }),
+    ...(request.collect === undefined ? {} : { collect: request.collect }),
   };
   const answer = await client.request(httpRequest);
   if (answer.status !== 200 && answer.status !== 206) {
@@ -177,7 +178,7 @@ function describe(
   pin: Pin | undefined,
   request: RangedRequest,
 ): RangedObject {
-  const { headers, body, url } = answer;
+  const { headers, bytes, url } = answer;
   const modifiedAt = isoDateOf(headers['last-modified']);
   const answeredAt = isoDateOf(headers['date']);
   const digests = {
@@ -185,7 +186,11 @@ function describe(
     ...request.digestsOf?.(headers, place.isWhole),
   };
   return {
-    body,
+    // Of a collected answer nobody asks for the stream.
+    get body() {
+      return answer.body;
+    },
+    ...(bytes === undefined ? {} : { bytes }),
     headers,
     url,
     offsetBytes: place.offsetBytes,

@@ -2,19 +2,19 @@
 import { fstatSync, openSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { samePin, type Pin } from '../../model/object-entry.js';
+import { samePin, type Digests, type Pin } from '../../model/object-entry.js';
 import { toPlainError, WaybillError } from '../../model/errors.js';
-import type { OpenObject, Store, WholeObject } from '../../stores/store.js';
+import type { OpenObject, ReadOptions, Store, WholeObject } from '../../stores/store.js';
 import { Cell } from './cell.js';
 import { whileOpen } from './close-once.js';
 import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
 import { flusherOf, type Flush } from './flush.js';
 import { isBrokenStream, isResumable, observedOf } from './fetch-range.js';
-import { DigestSet, digestNames } from './hashes.js';
+import { DigestSet, digestNames, digestsOf } from './hashes.js';
 import { setModifiedAt } from './modified-at.js';
 import { Pace } from './pace.js';
-import { PositionedWriter } from './positioned-writer.js';
+import { PositionedWriter, writeAt } from './positioned-writer.js';
 import { stopSignalOf } from './stop-signal.js';
 import type { FetchFilesTask, Observed, WholeFile, WholeFileOutcome } from './tasks.js';
 
@@ -99,39 +99,45 @@ const WHOLE_BYTES = 1_048_576;
 /** So long a thread reads on before its timers and connections get their turn. */
 const TURN_MS = 10;
 
+/** Bodies of up to this size are waited for and come in one piece: so much memory each connection may take. */
+const COLLECTED_BYTES = 262_144;
+
 async function stream(lanes: Lanes, file: WholeFile, fd: number): Promise<WholeFileOutcome> {
   const { task, store, cell } = lanes;
   const whole = await readWhole(lanes, file);
   if (whole !== undefined) {
-    const { bytes } = whole;
-    checkSize(file, bytes.length);
-    const digests = await DigestSet.start(digestNames(file.digests));
-    digests.update(bytes);
-    cell.addBytes(bytes.length);
-    const writer = new PositionedWriter(fd, file.partialPath, 0);
-    writer.push(bytes);
-    return finish(lanes, file, fd, { writer, digests, observed: observedOf(whole) }, bytes.length);
+    cell.addBytes(whole.bytes.length);
+    return finishWhole(lanes, file, fd, whole.bytes, observedOf(whole));
   }
-  let opened = await open(lanes, file, 0, file.pin);
+  // Bytes are counted as they come, and never twice.
+  let countedBytes = 0;
+  const onBytes = (count: number): void => {
+    cell.addBytes(count);
+    countedBytes += count;
+  };
+  const collect = { maxBytes: COLLECTED_BYTES, onBytes };
+  const pinned = file.pin === undefined ? {} : { pin: file.pin };
+  let opened = await open(lanes, file, { collect, ...pinned });
   const observed = observedOf(opened);
   if (shouldBeRanges(task, store, observed)) {
     opened.body.destroy();
     return { kind: 'large', observed };
   }
+  if (opened.bytes !== undefined) return finishWhole(lanes, file, fd, opened.bytes, observed);
   checkSize(file, observed.sizeBytes);
   const digests = await DigestSet.start(digestNames(file.digests, observed.digests));
   const writer = new PositionedWriter(fd, file.partialPath, 0);
   const pin = file.pin ?? observed.pin;
   let sizeBytes = 0;
+  const take = (chunk: Buffer): void => {
+    sizeBytes += chunk.length;
+    if (sizeBytes > countedBytes) onBytes(sizeBytes - countedBytes);
+    digests.update(chunk);
+    writer.push(chunk);
+  };
   for (;;) {
     const openedAt = sizeBytes;
     try {
-      const take = (chunk: Buffer): void => {
-        cell.addBytes(chunk.length);
-        digests.update(chunk);
-        writer.push(chunk);
-        sizeBytes += chunk.length;
-      };
       const ended = await consume(opened.body, cell, take);
       if (ended === 'stopped') return { kind: 'stopped' };
       break;
@@ -142,7 +148,23 @@ async function stream(lanes: Lanes, file: WholeFile, fd: number): Promise<WholeF
     }
   }
   checkSize(file, sizeBytes, observed.sizeBytes);
-  return finish(lanes, file, fd, { writer, digests, observed }, sizeBytes);
+  writer.flush();
+  return finish(lanes, file, fd, { digests: digests.finish(), observed, sizeBytes });
+}
+
+/** Writes a file that is all there. */
+async function finishWhole(
+  lanes: Lanes,
+  file: WholeFile,
+  fd: number,
+  bytes: Buffer,
+  observed: Observed,
+): Promise<WholeFileOutcome> {
+  const sizeBytes = bytes.length;
+  checkSize(file, sizeBytes, observed.sizeBytes);
+  const digests = await digestsOf(digestNames(file.digests, observed.digests), bytes);
+  writeAt(fd, file.partialPath, bytes, 0);
+  return finish(lanes, file, fd, { digests, observed, sizeBytes });
 }
 
 /** All of a small file, where its store reads it at once. */
@@ -157,21 +179,20 @@ async function readWhole(lanes: Lanes, file: WholeFile): Promise<WholeObject | u
   return store.readWhole(file.sourcePath, { maxBytes: WHOLE_BYTES, ...pin });
 }
 
+/** A file whose bytes the kernel has. */
 interface Written {
-  readonly writer: PositionedWriter;
-  readonly digests: DigestSet;
+  readonly digests: Digests & { readonly sha256: string };
   readonly observed: Observed;
+  readonly sizeBytes: number;
 }
 
-/** Writes what is left, sets the time and flushes. */
+/** Sets the time and flushes. */
 async function finish(
   lanes: Lanes,
   file: WholeFile,
   fd: number,
-  { writer, digests, observed }: Written,
-  sizeBytes: number,
+  { digests, observed, sizeBytes }: Written,
 ): Promise<WholeFileOutcome> {
-  writer.flush();
   try {
     setModifiedAt(fd, observed.modifiedAt ?? file.modifiedAt);
     await lanes.flush(fd);
@@ -180,7 +201,7 @@ async function finish(
   }
   const { ino, mtimeNs } = fstatSync(fd, { bigint: true });
   const stamp = { inode: String(ino), mtimeNs: String(mtimeNs) };
-  return { kind: 'fetched', sizeBytes, digests: digests.finish(), observed, stamp };
+  return { kind: 'fetched', sizeBytes, digests, observed, stamp };
 }
 
 /** A file whose size only the answer told, and that is worth parallel ranges. */
@@ -196,14 +217,9 @@ function shouldBeRanges(task: FetchFilesTask, store: Store, observed: Observed):
 async function open(
   { store, signal }: Lanes,
   file: WholeFile,
-  offsetBytes: number,
-  pin: Pin | undefined,
+  options: ReadOptions,
 ): Promise<OpenObject> {
-  return store.openRead(file.sourcePath, {
-    signal,
-    ...(offsetBytes === 0 ? {} : { offsetBytes }),
-    ...(pin === undefined ? {} : { pin }),
-  });
+  return store.openRead(file.sourcePath, { signal, ...options });
 }
 
 /** Opens a broken stream again where it broke; if that cannot be done, the first error is the one that counts. */
@@ -214,7 +230,7 @@ async function reopen(
   pin: Pin,
   broken: unknown,
 ): Promise<OpenObject> {
-  const opened = await open(lanes, file, offsetBytes, pin);
+  const opened = await open(lanes, file, { offsetBytes, pin });
   if (opened.offsetBytes === offsetBytes && samePin(opened.pin, pin)) return opened;
   opened.body.destroy();
   throw broken;

@@ -1,7 +1,13 @@
 /** Digests of a stream of bytes, all of them in one pass. */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { createCRC32, createCRC64, type IHasher } from 'hash-wasm';
+import {
+  crc32 as wasmCrc32,
+  crc64 as wasmCrc64,
+  createCRC32,
+  createCRC64,
+  type IHasher,
+} from 'hash-wasm';
 import type { DigestName, Digests } from '../../model/object-entry.js';
 
 /** Reflected polynomials of Castagnoli (RFC 3720) and of NVM Express, as hash-wasm takes them. */
@@ -70,6 +76,21 @@ export class DigestSet {
     for (const [name, digest] of this.running) digests[name] = digest.hex();
     return { ...digests, sha256: digests.sha256 ?? '' };
   }
+}
+
+/** The named digests of bytes that are all there; SHA-256 is always among them. */
+export async function digestsOf(
+  names: Iterable<DigestName>,
+  bytes: Uint8Array,
+): Promise<Digests & { sha256: string }> {
+  const digests: Digests & { sha256: string } = { sha256: hash('sha256', bytes) };
+  for (const name of names) {
+    if (name === 'sha1' || name === 'md5') digests[name] = hash(name, bytes);
+    else if (name === 'crc32') digests.crc32 = crc32(bytes).toString(16).padStart(8, '0');
+    else if (name === 'crc32c') digests.crc32c = await wasmCrc32(bytes, CASTAGNOLI);
+    else if (name === 'crc64nvme') digests.crc64nvme = await wasmCrc64(bytes, NVME);
+  }
+  return digests;
 }
 
 /** The names of the digests in a set of values, in a fixed order. */

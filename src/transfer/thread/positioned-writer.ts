@@ -39,14 +39,18 @@ export class PositionedWriter {
   }
 
   private write(chunk: Buffer): void {
-    try {
-      for (let done = 0; done < chunk.length;) {
-        const written = writeSync(this.fd, chunk, done, chunk.length - done, this.positionBytes);
-        this.positionBytes += written;
-        done += written;
-      }
-    } catch (error) {
-      throw toDestinationError(error, 'write', this.path);
+    writeAt(this.fd, this.path, chunk, this.positionBytes);
+    this.positionBytes += chunk.length;
+  }
+}
+
+/** Writes all of a chunk at an offset. Errors are WaybillErrors. */
+export function writeAt(fd: number, path: string, chunk: Buffer, offsetBytes: number): void {
+  try {
+    for (let done = 0; done < chunk.length;) {
+      done += writeSync(fd, chunk, done, chunk.length - done, offsetBytes + done);
     }
+  } catch (error) {
+    throw toDestinationError(error, 'write', path);
   }
 }
