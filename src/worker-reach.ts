@@ -23,7 +23,7 @@ import {
 } from './transfer/reach.js';
 
 /** Settings of a request that would make the worker use files of its own; identities are each store's to name. */
-const WORKERS_OWN = /^(ALLOW_LOCAL_ROOTS|AWS_ROLE_SESSION_NAME)$/;
+const WORKERS_OWN = /^(ALLOW_LOCAL_ROOTS|WAYBILL_PATH_MAP|AWS_ROLE_SESSION_NAME)$/;
 
 /** How patient the caller is; the one setting that goes along with a connection. */
 const PATIENCE = 'WAYBILL_STALL_TIMEOUT';
@@ -110,6 +110,14 @@ function anonymous(
   const own = [...Object.keys(source.settings), ...Object.keys(settings)].find(
     (name) => WORKERS_OWN.test(name) || PATH_VARIABLE.test(name) || identities.has(name),
   );
+  const place = factories
+    .map(({ placesHere }) => placesHere?.named(source.settings) ?? placesHere?.named(settings))
+    .find((name) => name !== undefined);
+  if (place !== undefined) {
+    throw outOfReach(
+      `${place} names a place on a disk, and a worker of a cluster reads no records of its own for anybody; use --connection`,
+    );
+  }
   if (own !== undefined) {
     throw outOfReach(`${own} would name something of the worker; unset it, or use --connection`);
   }

@@ -169,8 +169,15 @@ export function buildProgram(
     (command) =>
       command
         .option('-r, --recursive', 'everything below')
+        .option(
+          '--models-only',
+          'of runs:/?experiment=NAME, the runs whose metric model_uploaded is 1',
+        )
         .option('--connection <name>', 'a [connections.NAME] of waybill.toml')
-        .option('--tracking-uri <uri>', 'the MLflow server of models:/ and runs:/'),
+        .option(
+          '--tracking-uri <uri>',
+          'the MLflow server of models:/ and runs:/, or its folder or database',
+        ),
   );
   add(
     'verify [destination]',

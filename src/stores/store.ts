@@ -250,6 +250,14 @@ export interface StoreFactory {
     /** Settings by which the store asks as nobody. */
     readonly none: ConnectionSettings;
   };
+  /**
+   * Where settings can name a place of this machine in the place of a server: `absolute` makes it independent of the working
+   * folder (the command line asks), `named` is the setting that does. A worker that serves anybody must not follow it (rule 4).
+   */
+  readonly placesHere?: {
+    readonly absolute: (settings: ConnectionSettings, cwd: string) => ConnectionSettings;
+    readonly named: (settings: ConnectionSettings) => string | undefined;
+  };
   /** Whether URIs of this store are references that `resolve` turns into storage URIs. */
   readonly isReference?: (uri: string) => boolean;
   /** Resolves a reference once (worker side). Throws WB_NOT_FOUND, WB_UNAUTHENTICATED, ... */

@@ -236,6 +236,22 @@ describe('the source of a request', () => {
     expect(address.settings['SSL_CERT_FILE']).toBe(join(cwd, 'ca.pem'));
   });
 
+  it('finds the records of MLflow as MLflow does, from the working folder, and not for a page of a server', () => {
+    const uri = ({ address }: CollectedSource): string | undefined =>
+      address.settings['MLFLOW_TRACKING_URI'];
+    const at = (folder: string): string => `file://${cwd}/${folder}`;
+    expect(uri(collect('runs:/abc', {}))).toBeUndefined();
+    expect(uri(collect('runs:/abc', { MLFLOW_TRACKING_URI: 'file:./runs' }))).toBe(at('runs'));
+    mkdirSync(join(cwd, 'mlruns/0'), { recursive: true });
+    writeFileSync(join(cwd, 'mlruns/0/meta.yaml'), '');
+    expect(uri(collect('runs:/abc', {}))).toBe(at('mlruns'));
+    expect(uri(collect('s3://bucket/key', {}))).toBeUndefined();
+    const page = 'http://host:5000/#/experiments/1/runs/abc';
+    expect(uri(collect(page, {}))).toBe('http://host:5000');
+    expect(uri(collect(page, { MLFLOW_TRACKING_URI: 'file:./runs' }))).toBe('http://host:5000');
+    rmSync(join(cwd, 'mlruns'), { recursive: true });
+  });
+
   it('says how to name a local file whose name looks like a scheme', () => {
     expect(() => build('weights:v2')).toThrow('./weights:v2');
   });

@@ -194,9 +194,13 @@ describe('rule 4: the worker of a cluster', () => {
     ['AWS_PROFILE', 's3://bucket/x', 'admin'],
     ['AWS_SHARED_CREDENTIALS_FILE', 's3://bucket/x', '/root/.aws/credentials'],
     ['ALLOW_LOCAL_ROOTS', 'models:/churn/1', '/'],
+    ['WAYBILL_PATH_MAP', 'models:/churn/1', '/=/'],
+    ['MLFLOW_TRACKING_URI', 'models:/churn/1', 'file:///etc'],
+    ['MLFLOW_TRACKING_URI', 'models:/churn/1', 'sqlite:////var/mlflow.db'],
+    ['MLFLOW_REGISTRY_URI', 'models:/churn/1', './mlruns'],
     ['WAYBILL_CLIENT_KEY_FILE', 'https://host/x', '/etc/key.pem'],
   ])('lends nothing of its own to a request that names it: %s', async (name, uri, value) => {
-    const settings = { [name]: value, MLFLOW_TRACKING_URI: listed.origin };
+    const settings = { MLFLOW_TRACKING_URI: listed.origin, [name]: value };
     expect(await ask({ source: { uri, settings }, destination: into('lent') })).toMatchObject({
       code: 'WB_PERMISSION_DENIED',
       message: expect.stringContaining(name) as unknown,

@@ -105,6 +105,39 @@ describe('rule 2: two shells with two MLflow servers', () => {
   );
 
   it(
+    'a shell in the folder of a notebook gets what the notebook logged, although no server is set',
+    async () => {
+      const cwd = join(bed.dir, 'notebook');
+      const run = 'a'.repeat(32);
+      const artifacts = join(cwd, 'mlruns/7', run, 'artifacts');
+      mkdirSync(join(artifacts, 'model'), { recursive: true });
+      writeFileSync(join(artifacts, 'model/weights.bin'), 'trained here');
+      writeFileSync(join(cwd, 'mlruns/7/meta.yaml'), "experiment_id: '7'\nname: notebook\n");
+      const record = `artifact_uri: file://${artifacts}\nexperiment_id: '7'\nrun_id: ${run}\nrun_name: night\nstatus: 3\n`;
+      writeFileSync(join(cwd, 'mlruns/7', run, 'meta.yaml'), record);
+      const pulled = await bed.run(['pull', `runs:/${run}/model`, 'out', '--json'], { cwd });
+      expect(pulled).toMatchObject({ exitCode: 0, result: { ok: true } });
+      expect(readFileSync(join(cwd, 'out/weights.bin'), 'utf8')).toBe('trained here');
+      const { source } = JSON.parse(
+        readFileSync(join(cwd, 'out/.waybill/receipt.json'), 'utf8'),
+      ) as {
+        source: { transport: string };
+      };
+      expect(source.transport).toBe(`direct (no server: the folder ${cwd}/mlruns is read here)`);
+      const listed = await bed.run(['ls', 'runs:/?experiment=notebook'], { cwd });
+      expect(listed.stdout).toContain('night, FINISHED');
+      const models = ['ls', 'runs:/?experiment=notebook', '--models-only'];
+      expect(await bed.run(models, { cwd })).toMatchObject({ exitCode: 0, stdout: '' });
+      const wrong = await bed.run(['ls', 'models:/', '--models-only'], { cwd });
+      expect([wrong.exitCode, wrong.stderr]).toEqual([
+        2,
+        expect.stringContaining('runs:/?experiment='),
+      ]);
+    },
+    LONG_MS,
+  );
+
+  it(
     'a shell without the password of its server is not helped by that of the other shell',
     async () => {
       const env = { MLFLOW_TRACKING_URI: guarded.uri };

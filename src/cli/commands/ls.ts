@@ -1,4 +1,5 @@
 /** `waybill ls`: what a pull would fetch. */
+import { WaybillError } from '../../model/errors.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { formatBytes, formatCount } from '../../model/sizes.js';
 import {
@@ -49,6 +50,16 @@ function tellLine({ output }: CommandContext, { uri, kind, note }: CatalogueLine
   else output.result(`${safeText(uri).padEnd(40)}  ${safeText(note)}`);
 }
 
+/** The source with what `--models-only` adds to it. */
+function asked(source: string, { flags }: CommandContext): string {
+  if (flags['modelsOnly'] !== true) return source;
+  if (/^runs:\/*\?experiment=/i.test(source)) return `${source}&models-only`;
+  throw new WaybillError(
+    'WB_USAGE',
+    '--models-only is for the runs of an experiment: runs:/?experiment=NAME',
+  );
+}
+
 /** Lists a source: one level, or all with `-r`. */
 export async function runLs(
   context: CommandContext,
@@ -56,7 +67,7 @@ export async function runLs(
 ): Promise<number> {
   const { config, output, redactor, flags } = context;
   const registry = new StoreRegistry();
-  const { address } = sourceOf(config, source, process.cwd(), registry);
+  const { address } = sourceOf(config, asked(source, context), process.cwd(), registry);
   redactor.learn(Object.values(address.secrets));
   await runInProcess(context, 'listing', async ({ signal, progress }) => {
     const catalogue = registry.listCatalogue(address, { signal });

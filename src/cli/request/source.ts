@@ -147,10 +147,14 @@ export function collectSource(input: SourceInput): CollectedSource {
   }
   splitSettings(settings, secrets);
   absolutePaths(settings, cwd);
+  const adopted = registry.adoptUrl(input.text, settings)?.settings;
+  // What is on this host means nothing to the workers of a cluster.
+  const isHere = input.isCluster !== true && adopted === undefined;
+  const placed = (isHere ? factory.placesHere?.absolute(settings, cwd) : undefined) ?? settings;
   return {
     address: {
       uri: split.uri,
-      settings: registry.adoptUrl(input.text, settings)?.settings ?? settings,
+      settings: adopted ?? placed,
       secrets: { ...secrets, ...split.secrets },
     },
     factory,
@@ -187,7 +191,11 @@ function dropOwnOfHost({ factories }: StoreRegistry, settings: Values, secrets: 
   for (const [name, value] of Object.entries(settings)) {
     const isProfile = identities.has(name);
     if (isProfile) secrets[name] = value;
-    if (isProfile || PATH_VARIABLE.test(name) || /^(AWS_|ALLOW_LOCAL_ROOTS)/.test(name)) {
+    if (
+      isProfile ||
+      PATH_VARIABLE.test(name) ||
+      /^(AWS_|ALLOW_LOCAL_ROOTS|WAYBILL_PATH_MAP)/.test(name)
+    ) {
       const isKept = /^AWS_(DEFAULT_)?REGION$|^AWS_ENDPOINT_URL|^AWS_(S3_|NO_SIGN|REQUEST_)/.test(
         name,
       );

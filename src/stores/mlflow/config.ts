@@ -1,6 +1,7 @@
 /** Which MLflow server, and who asks: settings and secrets of an address, read and checked. */
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
+import { diskPlaceOf } from './places.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
 import { GCS_SECRETS, GCS_SETTINGS } from './direct.js';
 
@@ -13,6 +14,7 @@ export const SETTING_NAMES = [
   'MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD',
   'WAYBILL_MLFLOW_TRANSPORT',
   'ALLOW_LOCAL_ROOTS',
+  'WAYBILL_PATH_MAP',
   'MLFLOW_S3_ENDPOINT_URL',
   'MLFLOW_S3_IGNORE_TLS',
   'MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE',
@@ -67,8 +69,9 @@ function serverUri(value: string, variable: string): string {
   if (!/^https?:\/\//i.test(value)) {
     throw new WaybillError(
       'WB_UNSUPPORTED',
-      `${variable} is ${shown}, but Waybill reads MLflow through its server: start one with ` +
-        `\`mlflow server --backend-store-uri ${shown}\` and set ${variable} to its http(s) address`,
+      `${variable} is ${shown}, and Waybill reads MLflow through its server, a folder (file:///data/mlruns) or a SQLite ` +
+        `database (sqlite:////data/mlflow.db): start \`mlflow server --backend-store-uri ${shown}\` and set ${variable} to ` +
+        'its http(s) address',
       { operation: 'open', store: 'mlflow' },
     );
   }
@@ -80,6 +83,11 @@ function serverUri(value: string, variable: string): string {
     );
   }
   return url.origin + url.pathname.replace(/\/+$/, '');
+}
+
+/** Records on disk get no credentials, so that there is nobody they were meant for. */
+function trustedServers(configured: string): string[] {
+  return diskPlaceOf(configured) ? [] : [serverUri(configured, 'MLFLOW_TRACKING_URI')];
 }
 
 /** MLflow's own order: name and password win over the token. */
@@ -102,7 +110,8 @@ export function readConfig({ settings, secrets }: StoreAddress): MlflowConfig {
   if (tracking === undefined || tracking === '') {
     throw new WaybillError(
       'WB_USAGE',
-      'no MLflow server is named: set MLFLOW_TRACKING_URI, or add --tracking-uri http://host:5000',
+      'no MLflow is named: set MLFLOW_TRACKING_URI, or add --tracking-uri http://host:5000 (or file:./mlruns, or ' +
+        'sqlite:///mlflow.db); neither mlruns with experiments nor mlflow.db is in this folder',
       { operation: 'open', store: 'mlflow' },
     );
   }
@@ -111,9 +120,7 @@ export function readConfig({ settings, secrets }: StoreAddress): MlflowConfig {
   const registryUri = registry ? serverUri(registry, 'MLFLOW_REGISTRY_URI') : trackingUri;
   // A page's URL names its own server; credentials stay with the one that was configured before.
   const trusted = settings['mlflow_credentials_for'];
-  const trustedUris = trusted
-    ? [serverUri(trusted, 'MLFLOW_TRACKING_URI')]
-    : [trackingUri, registryUri];
+  const trustedUris = trusted ? trustedServers(trusted) : [trackingUri, registryUri];
   const authorization = authorizationOf(secrets);
   const workspace = settings['MLFLOW_WORKSPACE'];
   return {

@@ -5,6 +5,7 @@ import type { CallOptions, CatalogueLine, StoreAddress, StoreFactory } from '../
 import { SECRET_NAMES, SETTING_NAMES } from './config.js';
 import { readCredentialsFile } from './credentials-file.js';
 import { applyPageUrl } from './page-url.js';
+import { absolutePlaces, namedPlace } from './places.js';
 import { isRegistryUri, isResolved, localNameOf } from './references.js';
 
 /** The factory. */
@@ -32,6 +33,7 @@ export const mlflowFactory: StoreFactory = {
     secrets: [...SECRET_NAMES, ...NETWORK_VARIABLES.secrets],
     url: 'MLFLOW_TRACKING_URI',
   },
+  placesHere: { absolute: absolutePlaces, named: namedPlace },
   isReference: (uri) => !isResolved(uri),
   // Loaded here: a thread that reads another store need not carry this one.
   resolve: async (address, options) =>

@@ -127,5 +127,5 @@ export function isResolved(uri: string): boolean {
 
 /** Whether a URI asks for the registry itself: `models:/`, `runs:/`, `runs:/?experiment=NAME`. */
 export function isRegistryUri(uri: string): boolean {
-  return /^(models|runs):\/*(\?[^/]*)?$/i.test(uri);
+  return /^(models|runs):\/*(\?.*)?$/i.test(uri);
 }

@@ -1,247 +1,54 @@
 /** References turned into places: which run or model is meant, where its files lie, and how they will travel. */
 import type { CallOptions, Resolution, StoreAddress } from '../store.js';
-import { mlflowError } from './errors.js';
-import {
-  findDownloadUri,
-  findLoggedModel,
-  findModelOfRun,
-  findRun,
-  findVersion,
-} from './lookup.js';
-import { joinPath, splitLast } from './names.js';
-import { parseReference } from './references.js';
-import type { ModelReference, RunReference } from './references.js';
-import type { MlflowRest } from './rest.js';
-import { modelRoute, runRoute } from './routes.js';
-import type { ArtifactRoute } from './routes.js';
+import { joinPath } from './names.js';
 import { openParts } from './parts.js';
+import { isOnDisk } from './places.js';
+import { serverTracking } from './server-tracking.js';
+import { targetOf } from './target.js';
+import type { Target } from './target.js';
 import { chooseTransport } from './transport.js';
-
-/** What a reference means. */
-export interface Target {
-  /** Where the files of the run or model lie, as MLflow says it. */
-  readonly artifactUri: string;
-  /** Below `artifactUri`. */
-  readonly path: string;
-  readonly revision?: string;
-  readonly facts: Readonly<Record<string, string>>;
-  readonly warnings: readonly string[];
-  /** The tracking server shows these files as those of a run; `path` is below the run's root. */
-  readonly runId?: string;
-  /** The tracking server shows these files as those of a LoggedModel. */
-  readonly modelId?: string;
-}
-
-/** Model versions may point to models or runs, which point to files; more hops would be a loop. */
-const MAX_HOPS = 4;
+import type { Chosen } from './transport.js';
 
 /** Resolves a reference. Throws WB_NOT_FOUND, WB_UNAUTHENTICATED, ...; nothing is fetched but a byte, as a probe. */
 export async function resolveReference(
   address: StoreAddress,
   { signal }: CallOptions,
 ): Promise<Resolution> {
+  if (isOnDisk(address.settings)) {
+    const { openOnDisk, chooseOnDisk } = await import('./on-disk/index.js');
+    const opened = await openOnDisk(address);
+    try {
+      const target = await targetOf(opened.tracking, address.uri, signal);
+      return resolutionOf(target, await chooseOnDisk(opened, target));
+    } finally {
+      opened.close();
+    }
+  }
   const parts = openParts(address);
   try {
-    const target = await targetOf(parts.rest, address.uri, signal, 0);
+    const target = await targetOf(serverTracking(parts.rest), address.uri, signal);
     const chosen = await chooseTransport(parts, target, signal);
-    const warnings = [...target.warnings, ...chosen.warnings];
-    return {
-      uri: chosen.uri,
+    return resolutionOf(target, {
+      ...chosen,
       settings: { MLFLOW_TRACKING_URI: parts.rest.config.trackingUri, ...chosen.settings },
-      transport: chosen.transport,
-      ...(target.revision === undefined ? {} : { revision: target.revision }),
-      facts: {
-        ...target.facts,
-        artifactUri: joinPath(target.artifactUri.replace(/\/+$/, ''), target.path),
-        ...(warnings.length === 0 ? {} : { warning: warnings.join('; ') }),
-      },
-    };
+    });
   } finally {
     await parts.close();
   }
 }
 
-async function targetOf(
-  rest: MlflowRest,
-  uri: string,
-  signal: AbortSignal | undefined,
-  hops: number,
-): Promise<Target> {
-  if (hops > MAX_HOPS) {
-    const message = `${uri} leads from one reference to the next without end`;
-    throw mlflowError('WB_NOT_FOUND', message, { operation: 'resolve' });
-  }
-  const reference = parseReference(uri);
-  switch (reference.kind) {
-    case 'artifacts':
-      return {
-        artifactUri: `mlflow-artifacts:/${reference.host === undefined ? '' : `/${reference.host}/`}`,
-        path: reference.path,
-        facts: {},
-        warnings: [],
-      };
-    case 'run':
-      return targetOfRun(rest, reference, signal);
-    case 'model':
-      return targetOfModel(rest, reference, signal, hops);
-  }
-}
-
-async function targetOfRun(
-  rest: MlflowRest,
-  { runId: asked, path }: RunReference,
-  signal: AbortSignal | undefined,
-): Promise<Target> {
-  const run = await findRun(rest, asked, signal);
-  const { info, outputs } = run;
-  const runId = info.run_id ?? info.run_uuid ?? asked;
-  const warnings: string[] = [];
-  if (info.lifecycle_stage === 'deleted')
-    warnings.push(`run ${runId} is deleted: its files may go`);
-  if (info.status === 'RUNNING' || info.status === 'SCHEDULED') {
-    warnings.push(`run ${runId} is ${info.status}: files may still be added`);
-  }
-  const facts = {
-    runId,
-    experimentId: info.experiment_id,
-    ...(info.run_name === undefined ? {} : { runName: info.run_name }),
-    ...(info.status === undefined ? {} : { runStatus: info.status }),
-  };
-  const artifactUri = info.artifact_uri ?? '';
-  const own: Target = { artifactUri, path, revision: runId, facts, warnings, runId };
-  const models = outputs?.model_outputs?.length ?? 0;
-  if (path === '') {
-    if (models === 0) return own;
-    const note = `run ${runId} made ${models} LoggedModel(s), which are not among its files: runs:/${runId}/<name>`;
-    return { ...own, warnings: [...warnings, note] };
-  }
-  const [name = '', ...rest_] = path.split('/');
-  const [isInRun, model] = await Promise.all([
-    exists(runRoute(rest, runId, ''), path, signal),
-    findModelOfRun(rest, { runId, experimentId: info.experiment_id }, name, signal),
-  ]);
-  const below = rest_.join('/');
-  const modelId = model?.info.model_id;
-  if (model && modelId !== undefined) {
-    if (below === '' || (await exists(modelRoute(rest, modelId, ''), below, signal))) {
-      // MLflow merges the two, the model's files over the run's; a tree of two sources has no one origin to prove.
-      const both = isInRun
-        ? [
-            `run ${runId} has own files at ${path} too, which are left out: ${joinPath(artifactUri, path)}`,
-          ]
-        : [];
-      return {
-        artifactUri: model.info.artifact_uri,
-        path: below,
-        revision: modelId,
-        facts: { ...facts, modelId, modelName: name },
-        warnings: [...warnings, ...both],
-        modelId,
-      };
-    }
-  }
-  if (isInRun) return own;
-  throw mlflowError(
-    'WB_NOT_FOUND',
-    `run ${runId} has no ${path}, as a file, a folder or a LoggedModel; ${await topLevel(rest, runId, signal)}`,
-    { operation: 'resolve' },
-  );
-}
-
-async function topLevel(
-  rest: MlflowRest,
-  runId: string,
-  signal: AbortSignal | undefined,
-): Promise<string> {
-  const question = questionOf(`files of run ${runId}`, signal);
-  const lines = await runRoute(rest, runId, '').list('', question);
-  const names = lines.slice(0, 12).map(({ name, isFolder }) => (isFolder ? `${name}/` : name));
-  return names.length === 0 ? 'it has no files at all' : `it has ${names.join(', ')}`;
-}
-
-function questionOf(what: string, signal: AbortSignal | undefined) {
-  return { operation: 'resolve', what, ...(signal === undefined ? {} : { signal }) };
-}
-
-/** Whether a path is in a tree: from the listing of its parent, as a listing of its own does not tell. */
-async function exists(
-  route: ArtifactRoute,
-  path: string,
-  signal: AbortSignal | undefined,
-): Promise<boolean> {
-  const { parent, name } = splitLast(path);
-  const lines = await route.list(parent, questionOf(`file or folder ${path}`, signal));
-  return lines.some((line) => line.name === name);
-}
-
-async function targetOfModel(
-  rest: MlflowRest,
-  reference: ModelReference,
-  signal: AbortSignal | undefined,
-  hops: number,
-): Promise<Target> {
-  const { path } = reference;
-  if (reference.by === 'id') {
-    const { info } = await findLoggedModel(rest, reference.modelId, signal);
-    const isReady = info.status === undefined || /READY/.test(info.status);
-    return {
-      artifactUri: info.artifact_uri,
-      path,
-      revision: info.model_id,
-      facts: {
-        modelId: info.model_id,
-        ...(info.name === undefined ? {} : { modelName: info.name }),
-        ...(info.source_run_id ? { runId: info.source_run_id } : {}),
-      },
-      warnings: isReady
-        ? []
-        : [`LoggedModel ${info.model_id} is ${info.status}: it may be incomplete`],
-      modelId: info.model_id,
-    };
-  }
-  const version = await findVersion(rest, reference, signal);
-  const downloadUri = await findDownloadUri(rest, version, signal);
-  const below = await targetBelow(rest, downloadUri, path, version.run_id, signal, hops);
-  const isReady = version.status === undefined || version.status === 'READY';
+/** A target with the way that its bytes will travel. */
+function resolutionOf(target: Target, chosen: Chosen): Resolution {
+  const warnings = [...target.warnings, ...chosen.warnings];
   return {
-    ...below,
-    revision: version.version,
+    uri: chosen.uri,
+    settings: chosen.settings,
+    transport: chosen.transport,
+    ...(target.revision === undefined ? {} : { revision: target.revision }),
     facts: {
-      ...below.facts,
-      modelName: version.name,
-      modelVersion: version.version,
-      ...(reference.by === 'alias' ? { alias: reference.alias } : {}),
-      ...(reference.by === 'stage' ? { stage: reference.stage } : {}),
-      ...(version.run_id ? { runId: version.run_id } : {}),
+      ...target.facts,
+      artifactUri: joinPath(target.artifactUri.replace(/\/+$/, ''), target.path),
+      ...(warnings.length === 0 ? {} : { warning: warnings.join('; ') }),
     },
-    warnings: [
-      ...below.warnings,
-      ...(isReady ? [] : [`version ${version.version} is ${version.status}: it may be incomplete`]),
-    ],
   };
-}
-
-/** Where the files of a version are, and through what the tracking server shows them. */
-async function targetBelow(
-  rest: MlflowRest,
-  downloadUri: string,
-  path: string,
-  runId: string | undefined,
-  signal: AbortSignal | undefined,
-  hops: number,
-): Promise<Target> {
-  if (/^(runs|models):\//i.test(downloadUri)) {
-    return targetOf(rest, joinPath(downloadUri.replace(/\/+$/, ''), path), signal, hops + 1);
-  }
-  const plain: Target = { artifactUri: downloadUri, path, facts: {}, warnings: [] };
-  if (/^mlflow-artifacts:/i.test(downloadUri)) return plain;
-  // .../models/<m-id>/artifacts is how every root of a LoggedModel ends.
-  const modelId = /\/models\/(m-[0-9a-f]{32})\/artifacts\/?$/.exec(downloadUri)?.[1];
-  if (modelId !== undefined) return { ...plain, modelId };
-  if (!runId) return plain;
-  const root = await findRun(rest, runId, signal).catch(() => undefined);
-  const prefix = root?.info.artifact_uri?.replace(/\/+$/, '');
-  if (prefix === undefined || !`${downloadUri}/`.startsWith(`${prefix}/`)) return plain;
-  const inRun = downloadUri.slice(prefix.length).replace(/^\/+/, '').replace(/\/+$/, '');
-  return { ...plain, artifactUri: prefix, path: joinPath(inRun, path), runId };
 }

@@ -1,7 +1,5 @@
 /** How the bytes of a target travel: presigned, else direct, else proxied. Chosen once, with the reason. */
-import { realpath } from 'node:fs/promises';
-import { isAbsolute, relative } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { redactUri } from '../../model/artifact-uri.js';
 import { asWaybillError } from '../../model/errors.js';
 import type { ConnectionSettings } from '../store.js';
@@ -10,10 +8,11 @@ import { HOW_TO_HAVE_ACCESS, storageOf } from './direct.js';
 import { meansFeatureAbsent, mlflowError } from './errors.js';
 import { baseOf, formatLocation } from './location.js';
 import type { ArtifactLocation, Via } from './location.js';
+import { allowedPath, diskPath } from './local-roots.js';
 import { encodePath, joinPath, trimSlashes } from './names.js';
 import type { MlflowParts } from './parts.js';
 import { probePresigned } from './probe.js';
-import type { Target } from './resolve.js';
+import type { Target } from './target.js';
 import type { MlflowRest } from './rest.js';
 import { runRoute, serviceRoute } from './routes.js';
 import { PresignedAnswer, ServerInfoAnswer } from './schemas.js';
@@ -205,27 +204,4 @@ async function viaServerDisk(config: MlflowConfig, target: Target): Promise<Chos
       '--serve-artifacts and log the model again, or name the folder in allow_local_roots if it is on this machine',
     { operation: 'resolve', scope: 'source' },
   );
-}
-
-function diskPath(artifactUri: string): string {
-  if (!/^file:/i.test(artifactUri)) return artifactUri;
-  try {
-    return fileURLToPath(artifactUri.replace(/^file:\/*/i, 'file:///'));
-  } catch {
-    return '';
-  }
-}
-
-/** The real path, if it lies in one of the roots and exists (rule 4). */
-async function allowedPath(roots: readonly string[], path: string): Promise<string | undefined> {
-  if (roots.length === 0 || !isAbsolute(path)) return undefined;
-  const real = await realpath(path).catch(() => undefined);
-  if (real === undefined) return undefined;
-  for (const root of roots) {
-    const realRoot = await realpath(root).catch(() => undefined);
-    if (realRoot === undefined) continue;
-    const below = relative(realRoot, real);
-    if (below === '' || (!below.startsWith('..') && !isAbsolute(below))) return real;
-  }
-  return undefined;
 }
