@@ -125,11 +125,17 @@ export class RecordWriter {
 
   /**
    * Takes the next file, in ascending byte order of the path, stale ones among the others.
-   * @param line its manifest line, where that was made before
    */
-  add(entry: ManifestEntry, line?: string): RecordLines {
+  add(entry: ManifestEntry): RecordLines {
+    return this.addLine(entry, encodeManifestLine(entry));
+  }
+
+  /** As `add`, where the manifest line was made before. */
+  addLine(
+    entry: Pick<ManifestEntry, 'path' | 'sizeBytes' | 'sha256' | 'level' | 'isStale'>,
+    manifest: string,
+  ): RecordLines {
     this.#last = inOrder(this.#last, entry.path);
-    const manifest = line ?? encodeManifestLine(entry);
     this.#manifest.update(manifest);
     if (entry.isStale === true) {
       this.#staleFiles += 1;

@@ -4,8 +4,8 @@ import { encodeManifestLine, LateFolders, type ManifestEntry } from '../manifest
 import type { Failure } from '../model/pull.js';
 import type { CallContext } from './api.js';
 import { Capped } from './capped.js';
-import type { JournalEntry } from './journal.js';
-import { isOfPlan } from './line-fits.js';
+import type { FetchedFacts } from './fetched-facts.js';
+import { isOfPlan, type PublishedFile } from './line-fits.js';
 import { lastManifest, type LastManifest } from './last-manifest.js';
 import { RECORD_NAMES } from './layout.js';
 import { SortedLines } from './lines/sorted-lines.js';
@@ -147,27 +147,22 @@ function take(
     outcome.filesFetched += 1;
     outcome.bytesFetched += found?.bytesFetched ?? 0;
   }
-  return addLine(outcome, entry, found?.isUnchanged === true);
+  return addLine(outcome, path, found?.line ?? UNCHANGED);
 }
 
-function addLine(
-  outcome: Outcome,
-  entry: ManifestEntry,
-  isUnchanged: boolean,
-): Promise<void> | undefined {
+function addLine(outcome: Outcome, path: string, line: string): Promise<void> | undefined {
   outcome.allLines += 1;
-  if (isUnchanged) outcome.unchangedLines += 1;
-  outcome.late.pass(entry.path);
-  const line = isUnchanged ? UNCHANGED : encodeManifestLine(entry).trimEnd();
-  return outcome.lines.add(entry.path, line);
+  if (line === UNCHANGED) outcome.unchangedLines += 1;
+  outcome.late.pass(path);
+  return outcome.lines.add(path, line);
 }
 
 interface Settled {
-  readonly entry?: ManifestEntry;
+  readonly entry?: PublishedFile & Pick<ManifestEntry, 'level' | 'readBack'>;
+  /** Its manifest line; `UNCHANGED`: that of the last manifest. */
+  readonly line?: string;
   readonly bytesFetched?: number;
   readonly failure?: Failure;
-  /** The entry is that of the last manifest. */
-  readonly isUnchanged?: boolean;
   /** It was never fetched. */
   readonly isMissing?: true;
 }
@@ -180,7 +175,7 @@ async function settle(
 ): Promise<(Settled | undefined)[]> {
   const { journal } = pull;
   const wanted = entries.filter(({ action }) => action === 'fetch');
-  const lines = await journal.fetchedOf(wanted.map(({ path }) => path));
+  const lines = await journal.factsOf(wanted.map(({ path }) => path));
   const lineOf = new Map(wanted.map((entry, index) => [entry, lines[index]]));
   const settled: (Settled | undefined)[] = [];
   for (const entry of entries) {
@@ -208,19 +203,22 @@ async function ofKept(last: LastManifest, entry: PlanEntry): Promise<Settled | u
   if (entry.action === 'keep' && entry.kept !== undefined) {
     const isUnchanged = entry.kept === AS_RECORDED;
     const kept = entry.kept === AS_RECORDED ? await last.get(entry.path) : entry.kept;
-    if (kept !== undefined) return { entry: kept, bytesFetched: 0, isUnchanged };
+    if (kept !== undefined) {
+      const line = isUnchanged ? UNCHANGED : encodeManifestLine(kept).trimEnd();
+      return { entry: kept, line, bytesFetched: 0 };
+    }
     const message = `the record of ${entry.path} was removed while the pull ran`;
     return { failure: { path: entry.path, code: 'WB_LOCAL_DAMAGE', message } };
   }
   return undefined;
 }
 
-function ofLine(pull: PullContext, entry: PlanEntry, line: JournalEntry | undefined): Settled {
+function ofLine(pull: PullContext, entry: PlanEntry, line: FetchedFacts | undefined): Settled {
   if (line === undefined || !isOfPlan(line, { ...entry, planId: pull.planId })) {
     const message = 'it was never fetched';
     return { failure: { path: entry.path, code: 'WB_UNEXPECTED', message }, isMissing: true };
   }
-  return { entry: line.entry, bytesFetched: line.bytesFetched };
+  return line;
 }
 
 /** What is left of earlier pulls. */
@@ -267,7 +265,9 @@ export async function leftoversOf(
     const isThere = await lookAt(join(pull.layout.filesRoot, path)).catch(() => undefined);
     if (fileOf(isThere) === undefined) continue;
     const marked = markedLine(entry, isStale);
-    const spilled = addLine(outcome, marked, isRecorded && marked === entry);
+    const isUnchanged = isRecorded && marked === entry;
+    const line = isUnchanged ? UNCHANGED : encodeManifestLine(marked).trimEnd();
+    const spilled = addLine(outcome, path, line);
     if (spilled !== undefined) await spilled;
     if (isStale) stale.add(path);
   }

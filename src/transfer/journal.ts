@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { SpecialKind } from '../model/special.js';
 import type { ManifestEntry } from '../manifest/manifest.js';
 import { toDestinationError } from './destination-error.js';
+import { factsOf, type FetchedFacts } from './fetched-facts.js';
 import { fsyncDir, makeFolderInside } from './durable-file.js';
 import {
   fileLineOf,
@@ -125,24 +126,27 @@ export class Journal {
 
   /** The last line of a file in place; undefined where there is none. */
   async fetched(path: string): Promise<JournalEntry | undefined> {
-    const [line] = await this.fetchedOf([path]);
-    return line;
+    const slot = this.fetchedLines.find(path);
+    if (slot === undefined) return undefined;
+    const isTrusted = this.fetchedLines.isMarked(slot, MARKS.trusted);
+    const line = await this.lineAt(this.fetchedLines.placeAt(slot));
+    const isThat = line?.kind === 'fetched' && line.entry.path === path;
+    return isThat ? { ...line, isTrusted } : undefined;
   }
 
-  /** As `fetched`, of many files: one behind the other in the journal mostly, so that few have to be waited for. */
-  async fetchedOf(paths: readonly string[]): Promise<(JournalEntry | undefined)[]> {
-    const found: (JournalEntry | undefined)[] = [];
+  /** What `fetched` knows of many files: one behind the other in the journal mostly, so that few have to be waited for. */
+  async factsOf(paths: readonly string[]): Promise<(FetchedFacts | undefined)[]> {
+    const found: (FetchedFacts | undefined)[] = [];
     for (const path of paths) {
       const slot = this.fetchedLines.find(path);
       if (slot === undefined) {
         found.push(undefined);
         continue;
       }
-      const isTrusted = this.fetchedLines.isMarked(slot, MARKS.trusted);
       const place = this.fetchedLines.placeAt(slot);
-      const line = lineOf(this.files.lineNow(place) ?? (await this.files.lineAt(place)));
-      const isThat = line?.kind === 'fetched' && line.entry.path === path;
-      found.push(isThat ? { ...line, isTrusted } : undefined);
+      const text = checkedText(this.files.lineNow(place) ?? (await this.files.lineAt(place)));
+      const facts = text === undefined ? undefined : factsOf(text);
+      found.push(facts?.entry.path === path ? facts : undefined);
     }
     return found;
   }

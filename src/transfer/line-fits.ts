@@ -1,7 +1,6 @@
 /** Whether a line of a journal speaks of what was planned, and of what lies there. */
-import type { ManifestEntry } from '../manifest/manifest.js';
+import type { LocalStamp, ManifestEntry } from '../manifest/manifest.js';
 import { samePin, type Pin } from '../model/object-entry.js';
-import type { FetchedLine, PublishingLine } from './journal-lines.js';
 import type { Replaceable } from './take-name.js';
 
 /** What a plan expects of a journal line before it counts (rule 15). */
@@ -15,7 +14,10 @@ export interface PlannedVersion {
  * Whether a line is of the planned version: path, pin and size equal. A file without a pin counts only within the
  * plan that fetched it: nothing tells whether the source changed since.
  */
-export function isOfPlan(line: FetchedLine | PublishingLine, planned: PlannedVersion): boolean {
+export function isOfPlan(
+  line: { readonly planId: string; readonly entry: Pick<ManifestEntry, 'sizeBytes' | 'pin'> },
+  planned: PlannedVersion,
+): boolean {
   if (planned.sizeBytes !== undefined && planned.sizeBytes !== line.entry.sizeBytes) return false;
   if (line.planId === planned.planId) {
     return planned.pin === undefined || samePin(planned.pin, line.entry.pin);
@@ -23,11 +25,16 @@ export function isOfPlan(line: FetchedLine | PublishingLine, planned: PlannedVer
   return samePin(planned.pin, line.entry.pin);
 }
 
+/** What tells a published file from any other under its name. */
+export type PublishedFile = Pick<ManifestEntry, 'path' | 'sizeBytes'> & {
+  readonly local?: Pick<LocalStamp, 'mtimeNs' | 'inode'>;
+};
+
 /**
  * Whether a file is the one that a line speaks of, by inode, mtime and size. The ctime is left out: a rename changes it, and
  * the line is written before.
  */
-export function isPublishedFile(entry: ManifestEntry, found: Replaceable): boolean {
+export function isPublishedFile(entry: PublishedFile, found: Replaceable): boolean {
   return (
     entry.sizeBytes === found.sizeBytes &&
     entry.local?.inode === found.stamp.inode &&

@@ -1,6 +1,5 @@
 /** What the calls of one pull share inside a process: read once, kept until the pull ends. */
 import { join } from 'node:path';
-import type { ManifestEntry } from '../manifest/index.js';
 import { WaybillError } from '../model/errors.js';
 import { isFileAt } from '../model/host-files.js';
 import type { Store, StoreAddress } from '../stores/store.js';
@@ -8,7 +7,7 @@ import type { PullRef } from './api.js';
 import { Journal } from './journal.js';
 import type { LastManifest } from './last-manifest.js';
 import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
-import { isPublishedFile } from './line-fits.js';
+import { isPublishedFile, type PublishedFile } from './line-fits.js';
 import { LiveLimits, type LimitsAround } from './live-limits.js';
 import { lookTogether, MANY, type Look } from './looker.js';
 import { OldTruth } from './old-truth.js';
@@ -165,14 +164,14 @@ export class PullContext {
   }
 
   /** What lies under the name of a published file, if it is still the one that the journal names. */
-  async inPlace(entry: ManifestEntry): Promise<Replaceable | undefined> {
+  async inPlace(entry: PublishedFile): Promise<Replaceable | undefined> {
     const found = await this.look(join(this.layout.filesRoot, entry.path));
     if (found === undefined || found === 'other') return undefined;
     return isPublishedFile(entry, found) ? found : undefined;
   }
 
   /** Of many published files, whether each is still the one that the journal names. */
-  async areInPlace(entries: readonly ManifestEntry[]): Promise<boolean[]> {
+  async areInPlace(entries: readonly PublishedFile[]): Promise<boolean[]> {
     const { filesRoot } = this.layout;
     if (entries.length < MANY) return Promise.all(entries.map((entry) => this.isInPlace(entry)));
     const found = await this.pool.lookAtHost(entries.map(({ path }) => `${filesRoot}/${path}`));
@@ -186,7 +185,7 @@ export class PullContext {
     return answers;
   }
 
-  private async isInPlace(entry: ManifestEntry): Promise<boolean> {
+  private async isInPlace(entry: PublishedFile): Promise<boolean> {
     return (await this.inPlace(entry)) !== undefined;
   }
 

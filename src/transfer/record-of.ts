@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import {
+  encodeManifestLine,
   LateFolders,
   RecordWriter,
   type ManifestEntry,
@@ -11,6 +12,7 @@ import { asWaybillError, WaybillError } from '../model/errors.js';
 import type { CallContext } from './api.js';
 import { fsyncDir } from './durable-file.js';
 import { FileSpool } from './file-spool.js';
+import { listedEntryOf, type ListedEntry } from './fetched-facts.js';
 import { UNCHANGED, type Outcome } from './gather.js';
 import { RECORD_NAMES } from './layout.js';
 import { folderOf } from './plan/parents.js';
@@ -70,7 +72,7 @@ export async function writeLists(
       for (const [entry, line] of entries) {
         const flushed = folders.pass(entry);
         if (flushed !== undefined) await flushed;
-        const added = writer.add(entry, line);
+        const added = writer.addLine(entry, line);
         lines.sums += added.sums;
         lines.manifest += added.manifest;
       }
@@ -112,8 +114,8 @@ async function lateFoldersOf({ lines }: Outcome, { progress }: CallContext): Pro
   return late;
 }
 
-/** A file, with its manifest line where that is known. */
-type EntryAndLine = readonly [entry: ManifestEntry, line: string | undefined];
+/** A file, with its manifest line. */
+type EntryAndLine = readonly [entry: ListedEntry, line: string];
 
 /** Each file once, in the byte order of the paths, some at a time. */
 async function* entriesOf({ lines, last }: Outcome): AsyncGenerator<readonly EntryAndLine[]> {
@@ -124,8 +126,12 @@ async function* entriesOf({ lines, last }: Outcome): AsyncGenerator<readonly Ent
       // A listing may have named it twice.
       if (path === before) continue;
       before = path;
-      if (text !== UNCHANGED) entries.push([JSON.parse(text) as ManifestEntry, `${text}\n`]);
-      else entries.push([await recordedEntry(last, path), undefined]);
+      if (text !== UNCHANGED) {
+        entries.push([listedEntryOf(text), `${text}\n`]);
+        continue;
+      }
+      const entry = await recordedEntry(last, path);
+      entries.push([entry, encodeManifestLine(entry)]);
     }
     yield entries;
   }
@@ -149,7 +155,7 @@ class FolderFlush {
   constructor(private readonly root: string | undefined) {}
 
   /** Undefined where there is nothing to wait for: most files are in the folder of the one before. */
-  pass({ path, isStale }: ManifestEntry): Promise<void> | undefined {
+  pass({ path, isStale }: ListedEntry): Promise<void> | undefined {
     if (this.root === undefined || isStale === true) return undefined;
     const folder = folderOf(path);
     if (folder === this.folder) return undefined;

@@ -1,0 +1,81 @@
+/** What sealing needs of a line of the journal, read without parsing it: of a million files there are a million. */
+import { encodeManifestLine, type ManifestEntry } from '../manifest/index.js';
+import { LEVELS } from '../model/level.js';
+import { parseLine } from './journal-lines.js';
+import type { PublishedFile } from './line-fits.js';
+
+/** A file in place, as the record will name it. */
+export interface FetchedFacts {
+  readonly planId: string;
+  readonly entry: PublishedFile & Pick<ManifestEntry, 'sha256' | 'level' | 'pin' | 'readBack'>;
+  readonly bytesFetched: number;
+  /** Its line of the manifest, without a line feed. */
+  readonly line: string;
+}
+
+const TEXT = '"([^"\\\\]*)"';
+const NUMBER = '(-?\\d+)';
+
+/** A fetched line as this release writes it: its entry has the order of a manifest line, and is one. */
+const USUAL = new RegExp(
+  `^\\{"kind":"fetched","planId":${TEXT},"entry":(\\{"path":${TEXT},"sizeBytes":(\\d+),` +
+    `"sha256":"([0-9a-f]{64})","level":"(${LEVELS.join('|')})"` +
+    `(?:,"pin":\\{"strength":"(strong|weak)","value":${TEXT}\\})?` +
+    `(?:,"modifiedAt":${TEXT})?(?:,"isExecutable":(?:true|false))?` +
+    `,"comparedDigests":\\[\\],"attempts":\\d+,` +
+    `"local":\\{"mtimeNs":"${NUMBER}","ctimeNs":"${NUMBER}","inode":"${NUMBER}"\\}\\}),"bytesFetched":(\\d+)\\}$`,
+);
+
+/** The facts of a fetched line whose sum is right; undefined for any other line. */
+export function factsOf(text: string): FetchedFacts | undefined {
+  const usual = USUAL.exec(text);
+  if (usual === null) return factsOfParsed(text);
+  const [, planId = '', line = '', path = '', size, sha256 = '', level, strength, value] = usual;
+  const [, mtimeNs = '', , inode = '', bytesFetched] = usual.slice(9);
+  const pin =
+    value === undefined
+      ? {}
+      : {
+          pin: { strength: strength === 'strong' ? ('strong' as const) : ('weak' as const), value },
+        };
+  return {
+    planId,
+    line,
+    bytesFetched: Number(bytesFetched),
+    entry: {
+      path,
+      sizeBytes: Number(size),
+      sha256,
+      level: level as ManifestEntry['level'],
+      local: { mtimeNs, inode },
+      ...pin,
+    },
+  };
+}
+
+function factsOfParsed(text: string): FetchedFacts | undefined {
+  const line = parseLine(text);
+  if (line?.kind !== 'fetched') return undefined;
+  const { planId, entry, bytesFetched } = line;
+  return { planId, entry, bytesFetched, line: encodeManifestLine(entry).trimEnd() };
+}
+
+/** What a list is made of beside the line itself. */
+export type ListedEntry = Pick<
+  ManifestEntry,
+  'path' | 'sizeBytes' | 'sha256' | 'level' | 'isStale'
+>;
+
+const LISTED = new RegExp(
+  `^\\{"path":${TEXT},"sizeBytes":(\\d+),"sha256":"([0-9a-f]{64})","level":"(${LEVELS.join('|')})",`,
+);
+
+/** The facts of a manifest line that this process has made. */
+export function listedEntryOf(line: string): ListedEntry {
+  const [, path, size, sha256, level] = LISTED.exec(line) ?? [];
+  // The marks of a stale file stand at the end.
+  if (path === undefined || sha256 === undefined || line.endsWith(':true}')) {
+    return JSON.parse(line) as ManifestEntry;
+  }
+  return { path, sizeBytes: Number(size), sha256, level: level as ManifestEntry['level'] };
+}
