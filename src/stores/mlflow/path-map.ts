@@ -74,3 +74,16 @@ export async function findMapped(
     { operation: 'resolve', scope: 'source' },
   );
 }
+
+/** Whether the map has this path of an artifact root. Undefined: the root is not there; `unmapped`: the map says nothing of it. */
+export async function hasMapped(
+  settings: ConnectionSettings,
+  artifactUri: string,
+  path: string,
+): Promise<boolean | undefined | 'unmapped'> {
+  const root = mapPath(readPathMap(settings), artifactUri, '');
+  if (root === undefined) return 'unmapped';
+  const { to } = root.entry;
+  if ((await allowedPath([to], root.path)) === undefined) return undefined;
+  return (await allowedPath([to], join(root.path, path))) !== undefined;
+}

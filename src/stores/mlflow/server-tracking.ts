@@ -7,6 +7,7 @@ import {
   findVersion,
 } from './lookup.js';
 import { splitLast } from './names.js';
+import { hasMapped } from './path-map.js';
 import type { MlflowRest, Question } from './rest.js';
 import { modelRoute, runRoute } from './routes.js';
 import type { ArtifactRoute } from './routes.js';
@@ -22,6 +23,10 @@ export function serverTracking(rest: MlflowRest): Tracking {
     downloadUri: (version, signal) => findDownloadUri(rest, version, signal),
     // From the listing of its parent, as a listing of its own does not tell.
     has: async (files, path, signal) => {
+      const { settings } = rest.config;
+      const isProxied = settings['WAYBILL_MLFLOW_TRANSPORT'] === 'proxied';
+      const mapped = isProxied ? 'unmapped' : await hasMapped(settings, files.artifactUri, path);
+      if (mapped !== 'unmapped') return mapped;
       const { parent, name } = splitLast(path);
       const question = asking(`file or folder ${path}`, signal);
       return (await routeOf(rest, files).list(parent, question)).some((line) => line.name === name);

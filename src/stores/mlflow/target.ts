@@ -1,6 +1,8 @@
 /** What a reference means: which run or model, and where its files lie. */
 import { mlflowError } from './errors.js';
+import { diskPath, isDiskRoot } from './local-roots.js';
 import { joinPath } from './names.js';
+import { howToMap } from './not-here.js';
 import { parseReference } from './references.js';
 import type { ModelReference, RunReference } from './references.js';
 import type { FilesOf, Tracking } from './tracking.js';
@@ -126,9 +128,9 @@ async function whatIsThere(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   const names = (await tracking.topLevel(run, signal)) ?? [];
-  return names.length === 0
-    ? 'it has no files at all'
-    : `it has ${names.slice(0, MAX_NAMED).join(', ')}`;
+  if (names.length > 0) return `it has ${names.slice(0, MAX_NAMED).join(', ')}`;
+  if (!isDiskRoot(run.artifactUri)) return 'it has no files at all';
+  return `it has no files at all here: they lie at ${diskPath(run.artifactUri)}, if anything was logged. ${howToMap(diskPath(run.artifactUri))}`;
 }
 
 async function targetOfModel(

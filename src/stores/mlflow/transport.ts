@@ -10,11 +10,13 @@ import { baseOf, formatLocation } from './location.js';
 import type { ArtifactLocation, Via } from './location.js';
 import { allowedPath, diskPath } from './local-roots.js';
 import { encodePath, joinPath, trimSlashes } from './names.js';
+import { notHere } from './not-here.js';
 import type { MlflowParts } from './parts.js';
+import { findMapped } from './path-map.js';
 import { probePresigned } from './probe.js';
 import type { Target } from './target.js';
 import type { MlflowRest } from './rest.js';
-import { runRoute, serviceRoute } from './routes.js';
+import { modelRoute, runRoute, serviceRoute } from './routes.js';
 import { PresignedAnswer, ServerInfoAnswer } from './schemas.js';
 
 /** A transport, chosen. */
@@ -35,11 +37,18 @@ export async function chooseTransport(
   signal: Signal,
 ): Promise<Chosen> {
   const { config } = parts.rest;
+  const mapped = isProxyAskedFor(config)
+    ? undefined
+    : await findMapped(config.settings, target.artifactUri, target.path);
+  if (mapped !== undefined) {
+    const uri = pathToFileURL(mapped.path).href;
+    return { uri, settings: {}, transport: `direct (${mapped.why})`, warnings: [] };
+  }
   const service = serviceOf(target.artifactUri, config.trackingUri);
   if (service)
     return viaService(parts, { ...service, path: joinPath(service.path, target.path) }, signal);
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(target.artifactUri)?.[1]?.toLowerCase() ?? 'file';
-  if (scheme === 'file') return viaServerDisk(config, target);
+  if (scheme === 'file') return viaServerDisk(parts.rest, target, signal);
   return viaStorage(parts, target, scheme, signal);
 }
 
@@ -93,8 +102,13 @@ async function viaService(
     : chosen('proxied', obstacle);
 }
 
-function presignedIsOff({ settings }: MlflowConfig): string | undefined {
-  if (settings['WAYBILL_MLFLOW_TRANSPORT'] === 'proxied') return 'asked for';
+function isProxyAskedFor({ settings }: MlflowConfig): boolean {
+  return settings['WAYBILL_MLFLOW_TRANSPORT'] === 'proxied';
+}
+
+function presignedIsOff(config: MlflowConfig): string | undefined {
+  if (isProxyAskedFor(config)) return 'asked for';
+  const { settings } = config;
   const isOff = /^(false|0)$/i.test(settings['MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD'] ?? '');
   return isOff ? 'MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD is false' : undefined;
 }
@@ -178,7 +192,8 @@ function served(rest: MlflowRest, place: Omit<ArtifactLocation, 'base'>, why: st
 }
 
 /** Files on the server's own disk: read here only where that is allowed, else through the server. */
-async function viaServerDisk(config: MlflowConfig, target: Target): Promise<Chosen> {
+async function viaServerDisk(rest: MlflowRest, target: Target, signal: Signal): Promise<Chosen> {
+  const { config } = rest;
   const { runId, modelId, path, artifactUri } = target;
   const here = await allowedPath(config.allowLocalRoots, joinPath(diskPath(artifactUri), path));
   if (here !== undefined) {
@@ -191,6 +206,7 @@ async function viaServerDisk(config: MlflowConfig, target: Target): Promise<Chos
   }
   const place = runId !== undefined ? { runId } : modelId !== undefined ? { modelId } : undefined;
   if (place) {
+    await refuseAnotherDisk(rest, target, signal);
     const location = { ...place, path, via: 'proxied' as const, isOnServerDisk: true };
     return {
       ...formatLocation({ ...location, base: config.trackingUri }),
@@ -204,4 +220,23 @@ async function viaServerDisk(config: MlflowConfig, target: Target): Promise<Chos
       '--serve-artifacts and log the model again, or name the folder in allow_local_roots if it is on this machine',
     { operation: 'resolve', scope: 'source' },
   );
+}
+
+/** A server lists nothing of a path that is on the disk of whoever logged it: an empty tree would be a lie. */
+async function refuseAnotherDisk(
+  rest: MlflowRest,
+  { runId, modelId, artifactUri }: Target,
+  signal: Signal,
+): Promise<void> {
+  const route =
+    modelId === undefined ? runRoute(rest, runId ?? '', '') : modelRoute(rest, modelId, '');
+  const owner = runId !== undefined ? `run ${runId}` : `model ${modelId ?? ''}`;
+  const lines = await route.list('', {
+    operation: 'resolve',
+    what: `files of ${owner}`,
+    ...(signal ? { signal } : {}),
+  });
+  if (lines.length > 0) return;
+  const root = diskPath(artifactUri);
+  throw notHere({ owner, wanted: root, root, server: rest.config.trackingUri });
 }

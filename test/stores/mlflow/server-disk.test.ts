@@ -91,3 +91,45 @@ describe("a run on the server's own disk", () => {
     expect(error.message).toContain('--serve-artifacts');
   });
 });
+
+describe('a run whose files are on the disk of whoever logged it', () => {
+  const ALICE = '/home/waybill-alice/mlruns';
+  let there: MlflowRun;
+
+  beforeAll(async () => {
+    there = await mlflow.createRun(await mlflow.createExperiment('alice', `file://${ALICE}/7`));
+  });
+
+  it('says whose path it is and what to do, for the run and for a part of it', async () => {
+    for (const uri of [`runs:/${there.runId}`, `runs:/${there.runId}/model`]) {
+      const { message } = await failureOf('WB_NOT_FOUND', resolve(mlflow.uri, uri));
+      expect(message).toContain(`${ALICE}/7/${there.runId}/artifacts`);
+      expect(message).toContain(`WAYBILL_PATH_MAP=${ALICE}=/`);
+    }
+  });
+
+  it('is read where path_map says that its disk is mounted', async () => {
+    const mount = await mkdtemp(join(tmpdir(), 'waybill-mount-'));
+    const files = join(mount, '7', there.runId, 'artifacts/model');
+    await mkdir(files, { recursive: true });
+    await writeFile(join(files, 'weights.bin'), 'of alice');
+    const uri = `runs:/${there.runId}/model`;
+    const at = (map: string, more = {}) =>
+      resolve(mlflow.uri, uri, { settings: { WAYBILL_PATH_MAP: map, ...more } });
+    expect(await at(`${ALICE}=${mount}`)).toMatchObject({
+      uri: pathToFileURL(files).href,
+      transport: `direct (path_map: ${ALICE} is ${mount} here)`,
+    });
+    // The longest that fits counts, and a map of something else changes nothing.
+    expect((await at(`/home=/nowhere,${ALICE}=${mount}`)).uri).toBe(pathToFileURL(files).href);
+    const { message } = await failureOf('WB_NOT_FOUND', at('/home=/nowhere'));
+    expect(message).toContain('is it mounted');
+    await failureOf('WB_NOT_FOUND', at('/home/waybill=/nowhere'));
+    await failureOf(
+      'WB_NOT_FOUND',
+      at(`${ALICE}=${mount}`, { WAYBILL_MLFLOW_TRANSPORT: 'proxied' }),
+    );
+    const other = { settings: { WAYBILL_PATH_MAP: `${ALICE}=${mount}` } };
+    await failureOf('WB_NOT_FOUND', resolve(mlflow.uri, `runs:/${there.runId}/nope`, other));
+  });
+});
