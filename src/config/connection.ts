@@ -22,7 +22,7 @@ export interface Connection {
   readonly secrets: Readonly<Record<string, string>>;
 }
 
-/** Variables that name a file or a folder. */
+/** Variables that name a file, a folder or a socket. */
 export const PATH_VARIABLE =
   /(_FILE|_DIR|_PATH|_BUNDLE|^NODE_EXTRA_CA_CERTS|^GOOGLE_APPLICATION_CREDENTIALS|^CLOUDSDK_CONFIG)$/;
 

@@ -44,7 +44,9 @@ export function splitSecrets(uri: string): SplitUri {
   if (at >= 0 && !/^(abfss?|wasbs?|az):/i.test(scheme)) {
     host = authority.slice(at + 1);
     const [user = '', ...rest] = authority.slice(0, at).split(':');
-    if (user !== '') secrets['username'] = user;
+    // In sftp:// the user is a part of the place, as in a home folder, and no secret.
+    if (/^sftp:/i.test(scheme)) host = user === '' ? host : `${user}@${host}`;
+    else if (user !== '') secrets['username'] = user;
     if (rest.length > 0) secrets['password'] = rest.join(':');
   }
   const parameters = query === '' ? [] : query.slice(1).split('&');

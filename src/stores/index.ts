@@ -5,6 +5,7 @@ import { http } from './http/index.js';
 import { local } from './local/index.js';
 import { mlflowFactory } from './mlflow/index.js';
 import { s3 } from './s3/index.js';
+import { sftp } from './sftp/index.js';
 import type { StoreFactory } from './store.js';
 
 export const STORE_FACTORIES: readonly StoreFactory[] = [
@@ -12,6 +13,7 @@ export const STORE_FACTORIES: readonly StoreFactory[] = [
   s3,
   azureBlob,
   gcs,
+  sftp,
   http,
   local,
 ];

@@ -20,6 +20,7 @@ import { modelSigningPython } from './model-signing.js';
 import { ensureNginx } from './nginx.js';
 import { ensureNtfs } from './ntfs.js';
 import { ensurePromtool } from './promtool.js';
+import { ensureSshd } from './sshd.js';
 import { ensureStrace } from './strace.js';
 import { ensureToxiproxy, toxiproxyPath } from './toxiproxy.js';
 import { ensureFish, ensureZsh } from './shells.js';
@@ -119,6 +120,12 @@ const LANES: readonly (readonly Tool[])[] = [
       isThere: async () =>
         (await isThere('/usr/sbin/apache2')) || inCache('debian-apache/complete'),
       ensure: ensureApache,
+    },
+    {
+      name: 'OpenSSH',
+      cost: 'Debian packages, 2 MB, seconds',
+      isThere: () => inCache('debian-openssh/complete'),
+      ensure: ensureSshd,
     },
     {
       name: 'tinyproxy',
