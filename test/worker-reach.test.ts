@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConfig } from '../src/config.js';
+import type { PullRequest } from '../src/model/pull.js';
+import type { Reach } from '../src/transfer/reach.js';
 import { clusterReach } from '../src/worker-reach.js';
 
 let home: string;
@@ -32,4 +34,26 @@ describe('rule 4: a worker of a site', () => {
       code: 'WB_PERMISSION_DENIED',
     });
   });
+});
+
+describe('rule 4: a worker that serves anybody', () => {
+  const asked = (settings: Readonly<Record<string, string>>): PullRequest =>
+    ({ source: { uri: 'gs://models/churn', settings } }) as unknown as PullRequest;
+  const reach = (): Reach =>
+    clusterReach(readConfig({ env: { XDG_CONFIG_HOME: home }, cwd: home }));
+
+  it('asks Google as nobody, so that nothing of its machine is found', async () => {
+    const { settings, secrets } = await reach().connect(asked({}), undefined);
+    expect(settings).toMatchObject({ GS_NO_SIGN_REQUEST: 'true' });
+    expect(secrets).toEqual({});
+  });
+
+  it.each(['GOOGLE_APPLICATION_CREDENTIALS', 'CLOUDSDK_CONFIG'])(
+    'does not take %s from a caller: it would name a file of the worker',
+    async (name) => {
+      await expect(reach().connect(asked({ [name]: '/key.json' }), undefined)).rejects.toThrow(
+        name,
+      );
+    },
+  );
 });

@@ -5,6 +5,7 @@ import picomatch from 'picomatch';
 import { errnoOf } from '../model/errno.js';
 import { WaybillError } from '../model/errors.js';
 import { nearestOf } from './nearest.js';
+import { variableName } from './variable-name.js';
 import type { ConnectionTable } from './toml-file.js';
 
 /** The names that a store knows, as its factory lists them. */
@@ -41,7 +42,7 @@ function readSecretFile(table: ConnectionTable, key: string, path: string): stri
 
 /** The variable that a key means: `aws_region` is AWS_REGION, `ca_file` WAYBILL_CA_FILE; undefined: none of those known. */
 function variableOf(key: string, known: readonly string[]): string | undefined {
-  const name = key.toUpperCase().replaceAll('-', '_');
+  const name = variableName(key);
   return [name, `WAYBILL_${name}`].find((variable) => known.includes(variable));
 }
 

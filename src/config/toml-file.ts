@@ -6,6 +6,7 @@ import { errnoOf } from '../model/errno.js';
 import { asWaybillError, WaybillError } from '../model/errors.js';
 import { nearestOf } from './nearest.js';
 import { SETTINGS, type Setting } from './settings.js';
+import { variableName } from './variable-name.js';
 
 /** One `[connections.NAME]` table, not yet checked against its store. */
 export interface ConnectionTable {
@@ -131,6 +132,9 @@ function readText(path: string): string | undefined {
   }
 }
 
+/** Keys that name where credentials lie; such a file may also say where they are sent, or what is run to get them. */
+const NAMES_CREDENTIALS = /_(ENV|FILE)$|^GOOGLE_APPLICATION_CREDENTIALS$|^CLOUDSDK_CONFIG$/;
+
 function checkProjectFile(path: string, file: TomlFile): void {
   for (const { name, isForUserFileOnly } of SETTINGS) {
     if (isForUserFileOnly && file.values.has(name)) {
@@ -145,7 +149,7 @@ function checkProjectFile(path: string, file: TomlFile): void {
     );
   }
   for (const { name, rest } of file.connections) {
-    const named = Object.keys(rest).find((key) => /_(env|file)$/.test(key));
+    const named = Object.keys(rest).find((key) => NAMES_CREDENTIALS.test(variableName(key)));
     if (named !== undefined) {
       throw invalid(
         path,

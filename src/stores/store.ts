@@ -249,6 +249,8 @@ export interface StoreFactory {
     readonly settings: readonly string[];
     /** Settings by which the store asks as nobody. */
     readonly none: ConnectionSettings;
+    /** It is shown by a token, which serves whoever gets it: nobody but the user says where it goes. */
+    readonly isToken?: true;
   };
   /**
    * Where settings can name a place of this machine in the place of a server: `absolute` makes it independent of the working

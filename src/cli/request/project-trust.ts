@@ -3,10 +3,11 @@
  * are, and not where the credentials of the shell go (rule 2).
  */
 import { WaybillError } from '../../model/errors.js';
+import type { StoreFactory } from '../../stores/store.js';
 
 /** Settings that say where requests go, or who may read them on the way. */
 const WHERE =
-  /(_URI|_URL|_URL_S3|_PROXY|_INSECURE_TLS|_IGNORE_TLS|_CA_FILE|_CERT_FILE|_CERT_PATH|_BUNDLE)$/i;
+  /(_URI|_URL|_URL_S3|_ENDPOINT|_OVERRIDES_STORAGE|_AUTHORITY_HOST|_PROXY|_INSECURE_TLS|_IGNORE_TLS|_CA_FILE|_CERT_FILE|_CERT_PATH|_BUNDLE)$/i;
 
 type Values = Readonly<Record<string, string>>;
 
@@ -20,6 +21,13 @@ export interface ProjectWord {
   readonly before: Values;
   /** Names of the secrets that would go along: none of them comes from the file. */
   readonly secrets: readonly string[];
+}
+
+/** What a store shows without being given a secret: the login that is found on this machine; empty: nothing that could be misused. */
+export function loginsOf({ name, identity }: StoreFactory, settings: Values): string[] {
+  if (identity?.isToken !== true) return [];
+  const isNobody = Object.entries(identity.none).every(([key, text]) => settings[key] === text);
+  return isNobody ? [] : [`the login for ${name} on this machine`];
 }
 
 /** Throws WB_CONFIG_INVALID where the file would choose where they go. */

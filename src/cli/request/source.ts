@@ -9,7 +9,7 @@ import type { ConnectionTable } from '../../config/toml-file.js';
 import { NETWORK_VARIABLES, splitNetworkVariables } from '../../stores/lib/network-variables.js';
 import type { StoreRegistry } from '../../stores/registry.js';
 import type { StoreAddress, StoreFactory } from '../../stores/store.js';
-import { refuseProjectWord } from './project-trust.js';
+import { loginsOf, refuseProjectWord } from './project-trust.js';
 
 /** What `collectSource` depends on. */
 export interface SourceInput {
@@ -138,7 +138,9 @@ export function collectSource(input: SourceInput): CollectedSource {
       settings,
       Object.keys(settings).filter((key) => before[key] !== settings[key]),
     );
-    refuseProjectWord({ file: table.file, said, before, secrets: own });
+    const named = registry.factories.filter(({ name }) => name === table.type);
+    const logins = named.flatMap((store) => loginsOf(store, settings));
+    refuseProjectWord({ file: table.file, said, before, secrets: [...own, ...logins] });
   }
   if (input.trackingUriFile !== undefined) {
     const said = pickOf(settings, ['MLFLOW_TRACKING_URI']);

@@ -51,7 +51,7 @@ export const azureBlob: StoreFactory = {
     secrets: [...SECRET_VARIABLES, ...NETWORK_VARIABLES.secrets],
     url: 'AZURE_STORAGE_SERVICE_ENDPOINT',
   },
-  identity: { settings: IDENTITY_VARIABLES, none: { AZURE_STORAGE_ANON: 'true' } },
+  identity: { settings: IDENTITY_VARIABLES, none: { AZURE_STORAGE_ANON: 'true' }, isToken: true },
   open,
   localName,
 };

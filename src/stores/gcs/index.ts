@@ -45,6 +45,7 @@ export const gcs: StoreFactory = {
   identity: {
     settings: ['GOOGLE_APPLICATION_CREDENTIALS'],
     none: { GS_NO_SIGN_REQUEST: 'true' },
+    isToken: true,
   },
   open,
   localName,
