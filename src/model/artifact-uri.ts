@@ -7,6 +7,9 @@ const SCHEME = /^([a-zA-Z][a-zA-Z0-9+.-]*):/;
 const SECRET_PARAMETER =
   /^(x-amz-.*|x-goog-.*|awsaccesskeyid|signature|sig|se|sp|sv|sr|st|skoid|sktid|skt|ske|sks|skv|token|access_token|api_key|apikey|key|password|secret|auth|policy|key-pair-id)$/i;
 
+/** What else a shared access signature of Azure signs: no secret, but without the signature of no meaning. */
+const SIGNED_PARAMETER = /^(ss|srt|spr|sip|si|sdd|ses|saoid|suoid|scid|rsc[cdelt])=/i;
+
 /** The scheme in lower case; a path without scheme is `file`. An empty source is WB_USAGE. */
 export function schemeOf(uri: string): string {
   if (uri === '') throw new WaybillError('WB_USAGE', 'the source is empty');
@@ -55,7 +58,10 @@ export function splitSecrets(uri: string): SplitUri {
   let kept = query;
   if (parameters.some(isSecret)) {
     secrets['query'] = query.slice(1);
-    const left = parameters.filter((parameter) => !isSecret(parameter));
+    const isSigned = parameters.some((parameter) => /^sig=/i.test(parameter));
+    const left = parameters.filter(
+      (parameter) => !isSecret(parameter) && !(isSigned && SIGNED_PARAMETER.test(parameter)),
+    );
     kept = left.length === 0 ? '' : `?${left.join('&')}`;
   }
   return { uri: scheme + host + path + kept + fragment, secrets };

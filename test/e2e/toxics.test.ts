@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startAzurite } from '../helpers/azurite.js';
 import { startMinio } from '../helpers/minio.js';
 import { startMlflow } from '../helpers/mlflow.js';
 import { startNginx } from '../helpers/nginx.js';
@@ -55,7 +56,7 @@ const sources = new Map<string, Source>();
 const runs = new Map<string, Promise<WaybillRun>>();
 const stops: (() => Promise<void>)[] = [];
 
-const MATRIX = ['nginx', 'MinIO', 'MLflow'].flatMap((server) =>
+const MATRIX = ['nginx', 'MinIO', 'MLflow', 'Azurite'].flatMap((server) =>
   Object.keys(TOXICS).map((toxic) => ({ server, toxic, name: `${server}-${toxic}` })),
 );
 
@@ -66,12 +67,13 @@ beforeAll(async () => {
   await writeTree(tree, FILES);
   toxiproxy = await startToxiproxy();
   stops.push(() => toxiproxy.stop());
-  const [nginx, minio, mlflow] = await Promise.all([
+  const [nginx, minio, mlflow, azurite] = await Promise.all([
     startNginx({ root: tree, location: 'autoindex_exact_size on;' }),
     startMinio(),
     startMlflow(),
+    startAzurite(),
   ]);
-  stops.push(nginx.stop, minio.stop, mlflow.stop);
+  stops.push(nginx.stop, minio.stop, mlflow.stop, azurite.stop);
   sources.set('nginx', {
     name: 'nginx',
     port: nginx.port,
@@ -85,6 +87,19 @@ beforeAll(async () => {
     through: (port) => ({
       source: 's3://models/churn',
       env: { ...minio.env, AWS_ENDPOINT_URL: `http://127.0.0.1:${port}` },
+    }),
+  });
+  await azurite.createContainer('models');
+  await azurite.putTree('models', 'churn', tree);
+  sources.set('Azurite', {
+    name: 'Azurite',
+    port: azurite.port,
+    through: (port) => ({
+      source: 'az://models/churn',
+      env: {
+        ...azurite.env,
+        AZURE_STORAGE_SERVICE_ENDPOINT: `http://127.0.0.1:${port}/${azurite.account}`,
+      },
     }),
   });
   const run = await mlflow.createRun(await mlflow.createExperiment('toxics'));

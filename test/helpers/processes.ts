@@ -18,7 +18,7 @@ export function scratchFolder(name: string): string {
 export function scrubbedEnv(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) =>
-      !/^(AWS|MLFLOW|TEMPORAL|WAYBILL|MINIO|MLRUN|GOOGLE|GCP|GS|CLOUDSDK|STORAGE_EMULATOR)_/u.test(
+      !/^(AWS|AZURE|MLFLOW|TEMPORAL|WAYBILL|MINIO|MLRUN|GOOGLE|GCP|GS|CLOUDSDK|STORAGE_EMULATOR)_/u.test(
         name,
       ),
   );
