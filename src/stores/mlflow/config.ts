@@ -3,7 +3,7 @@ import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
 import { diskPlaceOf } from './places.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
-import { GCS_SECRETS, GCS_SETTINGS } from './direct.js';
+import { AZURE_SECRETS, AZURE_SETTINGS, GCS_SECRETS, GCS_SETTINGS } from './direct.js';
 
 /** Settings of MLflow's own environment, and of the storage behind it for the direct transport. */
 export const SETTING_NAMES = [
@@ -28,6 +28,7 @@ export const SETTING_NAMES = [
   'AWS_SHARED_CREDENTIALS_FILE',
   'AWS_ROLE_ARN',
   'AWS_WEB_IDENTITY_TOKEN_FILE',
+  ...AZURE_SETTINGS,
   ...GCS_SETTINGS,
 ] as const;
 
@@ -39,6 +40,7 @@ export const SECRET_NAMES = [
   'AWS_ACCESS_KEY_ID',
   'AWS_SECRET_ACCESS_KEY',
   'AWS_SESSION_TOKEN',
+  ...AZURE_SECRETS,
   ...GCS_SECRETS,
 ] as const;
 

@@ -11,12 +11,13 @@ interface Storage {
 
 const STORAGES: readonly Storage[] = [
   { name: 'S3', schemes: /^s3[an]?$/, hasAccess: hasS3Access },
+  { name: 'Azure', schemes: /^(wasbs?|abfss?)$/, hasAccess: hasAzureAccess },
   { name: 'Google Cloud Storage', schemes: /^gs$/, hasAccess: hasGcsAccess },
 ];
 
 /** What to set, for messages. */
 export const HOW_TO_HAVE_ACCESS =
-  'for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for Google Cloud Storage: GOOGLE_APPLICATION_CREDENTIALS';
+  'for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for Azure: AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCESS_KEY; for Google Cloud Storage: GOOGLE_APPLICATION_CREDENTIALS';
 
 /** The name of the store of this scheme, if the caller has access to it; undefined: its files come through MLflow. */
 export function storageOf(scheme: string, config: MlflowConfig): string | undefined {
@@ -29,6 +30,12 @@ function hasS3Access({ settings, secrets }: MlflowConfig): boolean {
   const names = ['AWS_PROFILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_WEB_IDENTITY_TOKEN_FILE'];
   if (names.some((name) => settings[name])) return true;
   return settings['MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION'] === 'unsigned';
+}
+
+function hasAzureAccess({ settings, secrets }: MlflowConfig): boolean {
+  if (/^(true|1|yes|on)$/i.test(settings['AZURE_STORAGE_ANON'] ?? '')) return true;
+  const names = ['AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_FEDERATED_TOKEN_FILE'];
+  return names.some((name) => settings[name]) || AZURE_SECRETS.some((name) => secrets[name]);
 }
 
 function hasGcsAccess({ settings, secrets }: MlflowConfig): boolean {
@@ -50,4 +57,25 @@ export const GCS_SECRETS = [
   'GOOGLE_OAUTH_ACCESS_TOKEN',
   'GOOGLE_CREDENTIALS',
   'GCP_CREDENTIALS',
+] as const;
+
+/** Settings that the direct way to Azure needs. */
+export const AZURE_SETTINGS = [
+  'AZURE_STORAGE_ACCOUNT',
+  'AZURE_STORAGE_SERVICE_ENDPOINT',
+  'AZURE_STORAGE_ANON',
+  'AZURE_TENANT_ID',
+  'AZURE_CLIENT_ID',
+  'AZURE_CLIENT_CERTIFICATE_PATH',
+  'AZURE_FEDERATED_TOKEN_FILE',
+] as const;
+
+/** Secrets of the same. */
+export const AZURE_SECRETS = [
+  'AZURE_STORAGE_CONNECTION_STRING',
+  'AZURE_STORAGE_ACCESS_KEY',
+  'AZURE_STORAGE_KEY',
+  'AZURE_STORAGE_ACCOUNT_KEY',
+  'AZURE_STORAGE_SAS_TOKEN',
+  'AZURE_CLIENT_SECRET',
 ] as const;

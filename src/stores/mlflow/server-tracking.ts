@@ -1,4 +1,7 @@
 /** A server's answers to what resolving asks. */
+import { schemeOf } from '../../model/artifact-uri.js';
+import { asWaybillError } from '../../model/errors.js';
+import { storageOf } from './direct.js';
 import {
   findDownloadUri,
   findLoggedModel,
@@ -29,7 +32,15 @@ export function serverTracking(rest: MlflowRest): Tracking {
       if (mapped !== 'unmapped') return mapped;
       const { parent, name } = splitLast(path);
       const question = asking(`file or folder ${path}`, signal);
-      return (await routeOf(rest, files).list(parent, question)).some((line) => line.name === name);
+      try {
+        const lines = await routeOf(rest, files).list(parent, question);
+        return lines.some((line) => line.name === name);
+      } catch (error) {
+        // A server that only keeps the books fails at every listing: who has access to the storage asks there.
+        const isUnreadable = asWaybillError(error).code === 'WB_UNAVAILABLE';
+        if (isUnreadable && storageOf(schemeOf(files.artifactUri), rest.config)) return undefined;
+        throw error;
+      }
     },
     topLevel: async (files, signal) => {
       const question = asking(`files of run ${files.runId ?? ''}`, signal);
