@@ -1,5 +1,5 @@
 /**
- * What each store can do, shown against a real server: `npm run stores [-- STORE...] [--write] [--rounds N] [--large-mib N]`.
+ * What each store can do, shown against a real server: `npm run trials [-- STORE...] [--write] [--rounds N] [--large-mib N]`.
  * Prints the rows of docs/stores.md; --write puts them there. Exit 1 where a cell is not what was promised.
  */
 import { readFileSync, writeFileSync } from 'node:fs';

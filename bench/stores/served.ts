@@ -1,4 +1,4 @@
-/** What the table of stores (`npm run stores`) asks of a store: a real server with files in it. */
+/** What the table of stores (`npm run trials`) asks of a store: a real server with files in it. */
 import type { World } from '../lib/world.js';
 
 /** A server that runs, with an empty root. */

@@ -1,6 +1,6 @@
 /** The table in docs/stores.md. */
 
-const START = '<!-- npm run stores -- --write -->';
+const START = '<!-- npm run trials -- --write -->';
 const END = '<!-- end -->';
 
 /** The document with these rows in its table: those of a store that is there already are replaced, others added. */
