@@ -32,6 +32,8 @@ export interface ObjectEntry {
   readonly pin?: Pin;
   /** Checksums that lie with the source. A SHA-256 lifts the file to level `published`, any other to `provider`. */
   readonly digests?: Digests;
+  /** They were computed for this answer: they prove the way, and reach `provider` whatever their name. */
+  readonly areDigestsFresh?: true;
 }
 
 /**

@@ -38,6 +38,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of a look at one object. */
+export interface StatOptions extends CallOptions {
+  /** Its bytes are wanted next: a digest that the service has to compute first is worth the wait. */
+  readonly wantsDigests?: boolean;
+}
+
 /** Options of a listing. */
 export interface ListOptions extends CallOptions {
   readonly recursive: boolean;
@@ -111,6 +117,8 @@ export interface OpenObject {
   readonly modifiedAt?: string;
   /** Digests of the whole object that this answer carried. */
   readonly digests?: Digests;
+  /** They were computed for this answer: they prove the way from the service's disk, and not what was published. */
+  readonly areDigestsFresh?: true;
   /**
    * How the body's end is told (rule 11): `length` (announced and enforced), `framing` (a last chunk or
    * END_STREAM), `close` (the connection's end alone, which a cut looks like too).
@@ -137,7 +145,7 @@ export interface Store {
    * Describes one object. '' describes the root: `file` where the source is a single file. A prefix that has
    * objects below it is a directory. Missing: WB_NOT_FOUND.
    */
-  stat(path: string, options?: CallOptions): Promise<ObjectEntry>;
+  stat(path: string, options?: StatOptions): Promise<ObjectEntry>;
   /**
    * Lists below a prefix ('' for all): files, folders where the service has real ones, and special things (FIFOs, ...)
    * where the listing shows that they are such, unopened; never the prefix itself. A missing or empty prefix yields WB_NOT_FOUND where the service cannot tell the two apart, else

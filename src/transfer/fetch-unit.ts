@@ -224,13 +224,17 @@ async function describe(
   if (store.capabilities.ranges === 'no') return undefined;
   let observed = answered;
   if (observed === undefined) {
-    const entry = await store.stat(plan.sourcePath ?? plan.path, { signal: context.signal });
+    const entry = await store.stat(plan.sourcePath ?? plan.path, {
+      signal: context.signal,
+      wantsDigests: true,
+    });
     observed = {
       ending: 'length',
       ...(entry.pin === undefined ? {} : { pin: entry.pin }),
       ...(entry.sizeBytes === undefined ? {} : { sizeBytes: entry.sizeBytes }),
       ...(entry.modifiedAt === undefined ? {} : { modifiedAt: entry.modifiedAt }),
       ...(entry.digests === undefined ? {} : { digests: entry.digests }),
+      ...(entry.areDigestsFresh === undefined ? {} : { areDigestsFresh: true as const }),
     };
   }
   const pin = plan.pin ?? observed.pin;

@@ -56,7 +56,8 @@ export function prove(plan: PlanEntry, arrived: Arrived, request: Requirement): 
   let level: Level = knownSize === undefined ? 'none' : 'size';
   let expectedFrom: string | undefined;
   if (compared.length > 0) {
-    level = compared.includes('sha256') ? 'published' : 'provider';
+    const isPublished = compared.includes('sha256') && observed.areDigestsFresh !== true;
+    level = isPublished ? 'published' : 'provider';
     expectedFrom = `${compared.join(', ')} of the store`;
   }
   if (plan.expected !== undefined) {

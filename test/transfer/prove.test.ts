@@ -42,6 +42,13 @@ const WAYS: readonly [Level, string, Plan, Seen, string?][] = [
     { observed: { digests: { md5: MD5 } } },
     'md5 of the store',
   ],
+  [
+    'provider',
+    'a SHA-256 that the store computed for the answer',
+    {},
+    { observed: { digests: { sha256: SHA }, areDigestsFresh: true } },
+    'sha256 of the store',
+  ],
   ['published', 'a SHA-256 of the store', { digests: { sha256: SHA } }, {}, 'sha256 of the store'],
   ['published', 'a seal', expected('seal at the source'), {}, 'seal at the source'],
   [

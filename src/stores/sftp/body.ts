@@ -35,7 +35,8 @@ export class SftpBody extends Readable implements ByteBody {
   private takenBytes = 0;
   private aheadBytes = 0;
   private isWanted = false;
-  private isHeld = false;
+  /** Turns that have to come first. */
+  private turns = 0;
   private isEnding = false;
   private isComplete = false;
   private taker: ((chunk: Buffer) => void) | undefined;
@@ -84,7 +85,7 @@ export class SftpBody extends Readable implements ByteBody {
 
   private ask(): void {
     const most = Math.min(AHEAD_BYTES, this.pace?.quantumBytes() ?? AHEAD_BYTES);
-    while (this.isWanted && !this.isHeld && !this.destroyed) {
+    while (this.isWanted && this.turns === 0 && !this.destroyed) {
       const lengthBytes = Math.min(READ_BYTES, most, this.endBytes - this.askedBytes);
       if (lengthBytes <= 0 || (this.aheadBytes > 0 && this.aheadBytes + lengthBytes > most)) break;
       const slot: Slot = { lengthBytes, chunks: undefined };
@@ -138,9 +139,9 @@ export class SftpBody extends Readable implements ByteBody {
     else if (!this.push(chunk)) this.isWanted = false;
     const turn = this.pace?.afterBytes(chunk.length);
     if (turn === undefined) return;
-    this.isHeld = true;
+    this.turns += 1;
     void turn.then(() => {
-      this.isHeld = false;
+      this.turns -= 1;
       this.ask();
     });
   }

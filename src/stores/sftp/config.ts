@@ -6,6 +6,7 @@ import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../sto
 import { readTimeouts, type Timeouts } from '../lib/timeouts.js';
 import { parseSftpUri, type SftpAddress } from './address.js';
 import { connectError } from './errors.js';
+import type { ChecksumRule } from './shell.js';
 import { readHostConfig } from './ssh-config.js';
 
 /** Settings that travel with the request. */
@@ -14,6 +15,7 @@ export const SETTING_VARIABLES = [
   'WAYBILL_SFTP_KEY_FILE',
   'WAYBILL_SFTP_CONFIG_FILE',
   'WAYBILL_SFTP_KNOWN_HOSTS_FILE',
+  'WAYBILL_SFTP_CHECKSUM',
   'WAYBILL_SFTP_IDENTITY',
   'WAYBILL_CONNECT_TIMEOUT',
   'WAYBILL_STALL_TIMEOUT',
@@ -33,6 +35,8 @@ export interface SftpConfig {
   readonly shown: string;
   readonly settings: ConnectionSettings;
   readonly secrets: ConnectionSecrets;
+  /** When the server is asked for a SHA-256. */
+  readonly checksum: ChecksumRule;
   /** Nothing of this machine says who is asking. */
   readonly isAnonymous: boolean;
   readonly timeouts: Timeouts;
@@ -66,6 +70,10 @@ export function readSftpConfig({ uri, settings, secrets }: StoreAddress): SftpCo
     );
   }
   if (secrets['query'] !== undefined) throw invalid('an SFTP address has no query: write ? as %3F');
+  const checksum = settings['WAYBILL_SFTP_CHECKSUM'] ?? 'auto';
+  if (checksum !== 'auto' && checksum !== 'always' && checksum !== 'never') {
+    throw invalid(`WAYBILL_SFTP_CHECKSUM must be auto, always or never, not ${checksum}`);
+  }
   const identity = settings['WAYBILL_SFTP_IDENTITY'] ?? 'own';
   if (identity !== 'own' && identity !== 'none') {
     throw invalid(`WAYBILL_SFTP_IDENTITY must be own or none, not ${identity}`);
@@ -77,6 +85,7 @@ export function readSftpConfig({ uri, settings, secrets }: StoreAddress): SftpCo
     shown: `sftp://${user === undefined ? '' : `${user}@`}${name}${port === undefined ? '' : `:${port}`}`,
     settings,
     secrets,
+    checksum,
     isAnonymous: identity === 'none',
     timeouts: readTimeouts(settings),
   };

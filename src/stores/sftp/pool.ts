@@ -71,6 +71,8 @@ export class ConnectionPool {
     const { signal } = this.ending;
     signal.throwIfAborted();
     const client = await connectSsh(this.config, signal);
+    // Each question to its shell listens for its end.
+    client.setMaxListeners(0);
     client.on('error', () => client.destroy());
     try {
       const channel = await openChannel(client, this.config, signal);

@@ -6,6 +6,7 @@ import type {
   ListOptions,
   OpenObject,
   ReadOptions,
+  StatOptions,
   Store,
   StoreCapabilities,
   StorePace,
@@ -15,6 +16,7 @@ import type { SftpConfig } from './config.js';
 import { entryOf, kindOf, modifiedAtOf, pinOf } from './entry.js';
 import { errorOfSession, sftpError, type SftpPlace } from './errors.js';
 import { ConnectionPool, orAbort, type Lease } from './pool.js';
+import { ServerShell } from './shell.js';
 import { resolveInside, resolveRoot, type Located } from './resolve.js';
 import { walkFolder } from './walk.js';
 
@@ -24,7 +26,7 @@ export const SFTP_CAPABILITIES: StoreCapabilities = {
   ranges: 'yes',
   pin: 'weak',
   knowsSizes: true,
-  nativeDigests: [],
+  nativeDigests: ['sha256'],
   listsInOrder: true,
   maxConnections: 16,
 };
@@ -35,6 +37,7 @@ export class SftpStore implements Store {
   readonly root: string;
   readonly capabilities = SFTP_CAPABILITIES;
   private readonly pool: ConnectionPool;
+  private readonly shell: ServerShell;
   private readonly bodies = new Set<SftpBody>();
   private realRoot: string | undefined;
 
@@ -45,17 +48,18 @@ export class SftpStore implements Store {
     const { path } = config.address;
     this.root = `${config.shown}${path.startsWith('/') ? path : `/~/${path}`.replace(/\/\.$/, '')}`;
     this.pool = new ConnectionPool(config);
+    this.shell = new ServerShell(config.checksum);
   }
 
-  stat(path: string, options: CallOptions = {}): Promise<ObjectEntry> {
+  stat(path: string, options: StatOptions = {}): Promise<ObjectEntry> {
     const trimmed = trim(path);
     const place = this.placeOf('stat', trimmed);
-    return this.withLease(place, options, async ({ session }) => {
-      const realRoot = await this.rootOf(session, place);
-      const { attributes } = await resolveInside(session, realRoot, trimmed, place);
+    return this.withLease(place, options, async (lease) => {
+      const { attributes, realPath } = await this.find(lease, trimmed, place);
       const entry = entryOf(trimmed, attributes);
       if (entry.kind === 'special') throw special(place);
-      return entry;
+      if (entry.kind !== 'file' || options.wantsDigests !== true) return entry;
+      return { ...entry, ...(await this.digestsOf(lease, realPath, entry.sizeBytes)) };
     });
   }
 
@@ -116,6 +120,9 @@ export class SftpStore implements Store {
         );
       }
       const endBytes = Math.min(sizeBytes, offsetBytes + (lengthBytes ?? sizeBytes));
+      const isWhole = offsetBytes === 0 && endBytes === sizeBytes;
+      const digests = isWhole ? this.digestsOf(lease, realPath, sizeBytes) : {};
+      const fresh = await orAbort(Promise.resolve(digests), signal);
       const body = new SftpBody(
         { lease, handle, pin, place },
         offsetBytes,
@@ -134,8 +141,9 @@ export class SftpStore implements Store {
         sizeBytes,
         ...(pin === undefined ? {} : { pin }),
         ...(modifiedAt === undefined ? {} : { modifiedAt }),
+        ...fresh,
         ending: 'length',
-        answeredAt: new Date(Date.now() - CLOCK_DOUBT_MS).toISOString(),
+        answeredAt: new Date(this.shell.nowMs() ?? Date.now() - CLOCK_DOUBT_MS).toISOString(),
       };
     } catch (error) {
       signal?.throwIfAborted();
@@ -196,6 +204,16 @@ export class SftpStore implements Store {
   ): Promise<Located & { readonly realRoot: string }> {
     const realRoot = await this.rootOf(session, place);
     return { realRoot, ...(await resolveInside(session, realRoot, path, place)) };
+  }
+
+  private async digestsOf(
+    lease: Lease,
+    realPath: string,
+    sizeBytes: number | undefined,
+  ): Promise<Pick<ObjectEntry, 'digests' | 'areDigestsFresh'>> {
+    if (sizeBytes === undefined || !this.shell.isWanted(sizeBytes)) return {};
+    const sha256 = await this.shell.sha256(lease, realPath, sizeBytes);
+    return sha256 === undefined ? {} : { digests: { sha256 }, areDigestsFresh: true };
   }
 
   /** A FIFO would block, and a device may act, when it is merely opened. */

@@ -21,6 +21,7 @@ export function observedOf(opened: Omit<OpenObject, 'body' | 'offsetBytes'>): Ob
     ...(opened.sizeBytes === undefined ? {} : { sizeBytes: opened.sizeBytes }),
     ...(opened.modifiedAt === undefined ? {} : { modifiedAt: opened.modifiedAt }),
     ...(opened.digests === undefined ? {} : { digests: opened.digests }),
+    ...(opened.areDigestsFresh === undefined ? {} : { areDigestsFresh: true as const }),
     ...(opened.answeredAt === undefined ? {} : { answeredAt: opened.answeredAt }),
   };
 }

@@ -13,6 +13,7 @@ export interface Observed {
   readonly sizeBytes?: number;
   readonly modifiedAt?: string;
   readonly digests?: Digests;
+  readonly areDigestsFresh?: true;
   readonly ending: 'length' | 'framing' | 'close';
   /** The service's clock when it answered. */
   readonly answeredAt?: string;
