@@ -15,7 +15,7 @@ import {
  * A collection of a few megabytes is over before helpers have woken up, and they wake up on the cores of the fetching threads.
  */
 export const WORKER_FLAGS = [
-  '--max-semi-space-size=2',
+  '--max-semi-space-size=4',
   '--initial-old-space-size=16',
   '--heap-growing-percent=50',
   '--single-threaded-gc',

@@ -113,12 +113,13 @@ export class PageWriter {
   private async gather(context: CallContext, interrupted: Promise<never>): Promise<Gathered> {
     this.page ??= { entries: [], failures: [], failedFiles: 0 };
     const { page } = this;
+    const orInterrupted = racing(interrupted);
     let isLast = false;
     const limit = this.nextPage === 0 ? FIRST_PAGE_ENTRIES : PAGE_ENTRIES;
     while (page.entries.length < limit) {
       context.signal.throwIfAborted();
       this.step ??= this.input.planned.next();
-      const step = await Promise.race([this.step, interrupted]);
+      const step = await orInterrupted(this.step);
       this.step = undefined;
       if (step.done === true) {
         isLast = true;
@@ -177,6 +178,23 @@ export class PageWriter {
       { operation: 'plan' },
     );
   }
+}
+
+/** Races promises, one after another, with one that all of them are against: `Promise.race` would leave something at it each time. */
+function racing(against: Promise<never>): <T>(promise: Promise<T>) => Promise<T> {
+  let lose: ((error: unknown) => void) | undefined;
+  let hasLost = false;
+  against.catch((error: unknown) => {
+    hasLost = true;
+    lose?.(error);
+  });
+  return (promise) =>
+    hasLost
+      ? Promise.race([promise, against])
+      : new Promise((resolve, reject) => {
+          lose = reject;
+          promise.then(resolve, reject);
+        });
 }
 
 /** What is in the way of a plan: how much, and the first names. */
