@@ -70,11 +70,13 @@ export interface StartMlflowOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Further arguments of `mlflow server`, such as `--no-serve-artifacts`. */
   readonly extraArgs?: readonly string[];
+  /** `/ml/flow`: all that the server has is below this path. */
+  readonly staticPrefix?: string;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface MlflowServer extends ServerProcess {
-  /** The tracking URI: `http://127.0.0.1:PORT`. */
+  /** The tracking URI: `http://127.0.0.1:PORT`, with the static prefix. */
   readonly uri: string;
   readonly dir: string;
 }
@@ -84,11 +86,11 @@ export interface MlflowServer extends ServerProcess {
  * @throws WaybillError WB_UNAVAILABLE with the end of its log
  */
 export async function startMlflowServer(options: StartMlflowOptions): Promise<MlflowServer> {
-  const { venv, dir, artifacts, port } = options;
+  const { venv, dir, artifacts, port, staticPrefix } = options;
   await mkdir(dir, { recursive: true });
   const database = join(dir, 'mlflow.db');
   await copyFile(join(venv.dir, TEMPLATE), database, 1).catch(() => undefined);
-  const uri = `http://127.0.0.1:${port}`;
+  const uri = `http://127.0.0.1:${port}${staticPrefix ?? ''}`;
   const network = ['--host', '127.0.0.1', '--port', String(port), '--workers', '1'];
   const server = await startServerProcess({
     name: 'MLflow',
@@ -97,6 +99,7 @@ export async function startMlflowServer(options: StartMlflowOptions): Promise<Ml
       ...['-m', 'mlflow', 'server', ...network],
       ...['--backend-store-uri', `sqlite:///${database}`],
       ...['--artifacts-destination', destinationOf(artifacts, dir)],
+      ...(staticPrefix === undefined ? [] : ['--static-prefix', staticPrefix]),
       ...(options.extraArgs ?? []),
     ],
     cwd: dir,

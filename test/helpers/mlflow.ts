@@ -30,6 +30,8 @@ export interface MlflowOptions {
   /** The bucket in it, created when it is not there; `mlflow` by default. Artifacts lie under `mlflow/`. */
   readonly bucket?: string;
   readonly extraArgs?: readonly string[];
+  /** `/ml/flow`: all that the server has is below this path. */
+  readonly staticPrefix?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** An earlier run's `dir` and `port`, to start the same server again. */
   readonly dir?: string;
@@ -58,6 +60,7 @@ export async function startMlflow(options: MlflowOptions = {}): Promise<Mlflow> 
     port: options.port ?? (await freePort()),
     baseEnv: scrubbedEnv(),
     ...(options.env === undefined ? {} : { env: options.env }),
+    ...(options.staticPrefix === undefined ? {} : { staticPrefix: options.staticPrefix }),
     ...(options.extraArgs === undefined ? {} : { extraArgs: options.extraArgs }),
   });
   const env = { MLFLOW_TRACKING_URI: server.uri };

@@ -12,6 +12,7 @@ export const SETTING_VARIABLES = [
   'AZURE_CLIENT_CERTIFICATE_PATH',
   'AZURE_FEDERATED_TOKEN_FILE',
   'AZURE_AUTHORITY_HOST',
+  'MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT',
 ] as const;
 
 /** Those that name an identity of the machine, or of its user. */

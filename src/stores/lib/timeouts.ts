@@ -15,14 +15,30 @@ export interface Timeouts {
 /** A proxied MLflow answers its first byte only after fetching the whole object: 2 minutes, its client's own limit. */
 const DEFAULTS: Timeouts = { connectMs: 10_000, headersMs: 120_000, stallMs: 60_000 };
 
-/** Reads WAYBILL_CONNECT_TIMEOUT and WAYBILL_STALL_TIMEOUT (`500ms`, `90s`, `2m`); the latter also bounds the headers. */
+/**
+ * Reads WAYBILL_CONNECT_TIMEOUT and WAYBILL_STALL_TIMEOUT (`500ms`, `90s`, `2m`); the latter also bounds the headers. Without
+ * it, what MLflow's users have set for its object stores does, in seconds.
+ */
 export function readTimeouts(settings: ConnectionSettings): Timeouts {
-  const stallMs = readDurationMs(settings, 'WAYBILL_STALL_TIMEOUT');
+  const stallMs = readDurationMs(settings, 'WAYBILL_STALL_TIMEOUT') ?? readMlflowMs(settings);
   return {
     connectMs: readDurationMs(settings, 'WAYBILL_CONNECT_TIMEOUT') ?? DEFAULTS.connectMs,
     headersMs: stallMs ?? DEFAULTS.headersMs,
     stallMs: stallMs ?? DEFAULTS.stallMs,
   };
+}
+
+/** Its -1, for ever, is left to Waybill's own limit of silence, which every byte renews. */
+function readMlflowMs(settings: ConnectionSettings): number | undefined {
+  const name = 'MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT';
+  const text = settings[name]?.trim() ?? '';
+  if (text === '') return undefined;
+  const seconds = Number(text);
+  if (Number.isNaN(seconds)) {
+    const message = `${name}: "${text}" is no number of seconds`;
+    throw new WaybillError('WB_CONFIG_INVALID', message, { operation: 'open' });
+  }
+  return seconds > 0 ? seconds * 1_000 : undefined;
 }
 
 function readDurationMs(settings: ConnectionSettings, name: string): number | undefined {

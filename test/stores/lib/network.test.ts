@@ -153,6 +153,23 @@ describe('addresses that are never asked', () => {
 });
 
 describe('timeouts', () => {
+  it.each([
+    ['600', {}, { headersMs: 600_000, stallMs: 600_000 }],
+    ['-1', {}, { headersMs: 120_000, stallMs: 60_000 }],
+    ['600', { WAYBILL_STALL_TIMEOUT: '5s' }, { headersMs: 5_000, stallMs: 5_000 }],
+  ])(
+    "take the seconds of MLflow's users, %s, unless Waybill's own are set",
+    (text, more, expected) => {
+      const settings = { MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT: text, ...more };
+      expect(readTimeouts(settings)).toMatchObject(expected);
+    },
+  );
+
+  it('that are no number are said', () => {
+    const settings = { MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT: 'soon' };
+    expect(() => readTimeouts(settings)).toThrow(/MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT: "soon"/);
+  });
+
   it('have units', () => {
     expect(
       readTimeouts({ WAYBILL_STALL_TIMEOUT: '1.5s', WAYBILL_CONNECT_TIMEOUT: '250ms' }),
