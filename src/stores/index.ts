@@ -1,5 +1,6 @@
 /** The stores that Waybill has, in the order of `waybill stores`. Each is one folder beside this file. */
 import { azureBlob } from './azure-blob/index.js';
+import { ftp } from './ftp/index.js';
 import { gcs } from './gcs/index.js';
 import { http } from './http/index.js';
 import { local } from './local/index.js';
@@ -15,5 +16,6 @@ export const STORE_FACTORIES: readonly StoreFactory[] = [
   gcs,
   sftp,
   http,
+  ftp,
   local,
 ];

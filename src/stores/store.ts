@@ -285,8 +285,9 @@ export interface StoreFactory {
   /**
    * Secrets that this service's own tools keep in the home folder. The command line of their owner reads them; a
    * worker that did would hand them to whatever server a request names.
+   * @param asked what is known of the source so far, the user in its address included
    */
-  readonly secretsAtHome?: (homeDir: string) => ConnectionSecrets;
+  readonly secretsAtHome?: (homeDir: string, asked: StoreAddress) => ConnectionSecrets;
   /** Lists what a server has, for URIs such as `models:/`; undefined: the URI asks for no catalogue. */
   readonly listCatalogue?: (
     address: StoreAddress,

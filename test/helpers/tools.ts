@@ -25,7 +25,9 @@ import { ensureStrace } from './strace.js';
 import { ensureToxiproxy, toxiproxyPath } from './toxiproxy.js';
 import { ensureFish, ensureZsh } from './shells.js';
 import { ensureTmux } from './terminal.js';
+import { ensureProftpd } from './proftpd.js';
 import { ensureTinyproxy } from './tinyproxy.js';
+import { ensureVsftpd } from './vsftpd.js';
 
 interface Tool {
   readonly name: string;
@@ -126,6 +128,19 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'Debian packages, 2 MB, seconds',
       isThere: () => inCache('debian-openssh/complete'),
       ensure: ensureSshd,
+    },
+    {
+      name: 'vsftpd',
+      cost: 'Debian packages, 200 KB, a second',
+      isThere: async () => (await isThere('/usr/sbin/vsftpd')) || inCache('debian-vsftpd/complete'),
+      ensure: ensureVsftpd,
+    },
+    {
+      name: 'ProFTPD',
+      cost: 'Debian packages, 4 MB, seconds',
+      isThere: async () =>
+        (await isThere('/usr/sbin/proftpd')) || inCache('debian-proftpd/complete'),
+      ensure: ensureProftpd,
     },
     {
       name: 'tinyproxy',

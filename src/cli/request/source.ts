@@ -128,7 +128,8 @@ export function collectSource(input: SourceInput): CollectedSource {
   const before = { ...settings };
   if (table) applyConnection(table, input, { settings, secrets });
   if (input.trackingUri !== undefined) settings['MLFLOW_TRACKING_URI'] = input.trackingUri;
-  for (const [name, value] of Object.entries(factory.secretsAtHome?.(homedir()) ?? {})) {
+  const asked = { uri: split.uri, settings, secrets: { ...secrets, ...split.secrets } };
+  for (const [name, value] of Object.entries(factory.secretsAtHome?.(homedir(), asked) ?? {})) {
     // As the service's own tools do: each value from the environment, else from the file.
     secrets[name] ??= value;
   }

@@ -1,0 +1,26 @@
+import { startProftpd } from '../../helpers/proftpd.js';
+import { startVsftpd } from '../../helpers/vsftpd.js';
+import { storeConformance } from '../conformance.js';
+import type { StoreTraits } from '../conformance/testbed.js';
+import { ADA, ftpTestbed } from './testbed.js';
+
+const traits: StoreTraits = {
+  capabilities: {
+    canList: true,
+    ranges: 'yes',
+    pin: 'weak',
+    knowsSizes: true,
+    nativeDigests: [],
+    listsInOrder: true,
+    describesCheaply: true,
+    maxConnections: 4,
+  },
+  wrongCredentials: ['WB_UNAUTHENTICATED'],
+  // A command ends at the first line break.
+  canHold: (name) => !name.includes('\n'),
+  hasEmptyFolders: true,
+};
+
+storeConformance({ name: 'ftp', traits, setup: () => ftpTestbed(startVsftpd, {}) });
+
+storeConformance({ name: 'ftp', traits, setup: () => ftpTestbed(startProftpd, ADA) });
