@@ -1,8 +1,10 @@
 /** What the headers of an answer, and the lines of a listing, say about a blob: its pin and its digest. */
-import type { Digests, ObjectEntry, Pin } from '../../model/object-entry.js';
+import type { Digests, Pin } from '../../model/object-entry.js';
 import { base64ToHex } from '../lib/digest-headers.js';
 import type { Headers } from '../lib/exchange.js';
 import { contentLengthOf, etagPin, isoDateOf, mtimePin } from '../lib/http-headers.js';
+import type { ObjectFacts } from '../lib/list-objects.js';
+import { objectFacts } from '../lib/object-store.js';
 
 /** The pin of an ETag, in the quotes that listings leave out, else of the time. */
 export function azurePinOf(
@@ -36,17 +38,12 @@ export function digestsOfMd5(base64: string | undefined): Digests {
 }
 
 /** What an answer to HEAD says beside the path. */
-export function factsOfHeaders(headers: Headers): Omit<ObjectEntry, 'path' | 'kind'> {
+export function factsOfHeaders(headers: Headers): ObjectFacts {
   const sizeBytes = contentLengthOf(headers);
   const modifiedAt = isoDateOf(headers['last-modified']);
   const pin = pinOfHeaders(headers, sizeBytes);
   const digests = digestsOfHeaders(headers, true);
-  return {
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
-    ...(modifiedAt === undefined ? {} : { modifiedAt }),
-    ...(pin === undefined ? {} : { pin }),
-    ...(Object.keys(digests).length === 0 ? {} : { digests }),
-  };
+  return objectFacts({ sizeBytes, modifiedAt, pin, digests });
 }
 
 /** A blob that stands for a folder: Hadoop's marker, and the folders of a hierarchical namespace. */

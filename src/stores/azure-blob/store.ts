@@ -1,9 +1,16 @@
 /** The Azure Blob store: a container, or what lies below a key of it. */
 import type { ObjectEntry } from '../../model/object-entry.js';
-import { WaybillError } from '../../model/errors.js';
+import type { WaybillError } from '../../model/errors.js';
 import { listObjects } from '../lib/list-objects.js';
-import type { Listed, ObjectListing, ObjectPage } from '../lib/list-objects.js';
-import { keyOf, prefixOf, withoutSlash } from '../lib/object-keys.js';
+import type { Listed, ObjectFacts, ObjectListing, ObjectPage } from '../lib/list-objects.js';
+import { keyOf, withoutSlash } from '../lib/object-keys.js';
+import {
+  fileKeyOf,
+  listingBelow,
+  nothingThere,
+  objectFacts,
+  unlessMissing,
+} from '../lib/object-store.js';
 import { openRanged } from '../lib/open-ranged.js';
 import type {
   CallOptions,
@@ -103,7 +110,7 @@ export class AzureBlobStore implements Store {
     const { signal } = options;
     const request: AzureRequest = {
       method: 'GET',
-      key: this.fileKey(path),
+      key: fileKeyOf('azure-blob', this.config, path),
       operation: 'openRead',
       path,
       ...(signal === undefined ? {} : { signal }),
@@ -147,18 +154,13 @@ export class AzureBlobStore implements Store {
       path,
       ...(signal === undefined ? {} : { signal }),
     };
-    try {
-      const answer = await this.connection.send(request);
-      answer.body.destroy();
-      const { headers } = answer;
-      if (!isAzureAnswer(headers)) throw notAzure(this.connection.asked(request, answer.url));
-      if (isFolderMarker(headers)) return { path, kind: 'directory' };
-      return { path, kind: 'file', ...factsOfHeaders(headers) };
-    } catch (error) {
-      const isMissing = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
-      if (isMissing && error.scope === 'file') return undefined;
-      throw error;
-    }
+    const answer = await unlessMissing(this.connection.send(request));
+    if (answer === undefined) return undefined;
+    answer.body.destroy();
+    const { headers } = answer;
+    if (!isAzureAnswer(headers)) throw notAzure(this.connection.asked(request, answer.url));
+    if (isFolderMarker(headers)) return { path, kind: 'directory' };
+    return { path, kind: 'file', ...factsOfHeaders(headers) };
   }
 
   /** An empty folder of Hadoop's, or of a hierarchical namespace: nothing is below it, but a blob stands for it. */
@@ -213,55 +215,18 @@ export class AzureBlobStore implements Store {
     return page;
   }
 
-  private listing(
-    path: string,
-    { signal, again }: Partial<ListOptions>,
-    operation: string,
-  ): ObjectListing {
-    const { rootKey } = this.config;
-    return {
-      store: 'azure-blob',
-      keyPrefix: prefixOf(rootKey, path),
-      rootPrefixLength: prefixOf(rootKey, '').length,
-      path,
-      operation,
-      ...(signal === undefined ? {} : { signal }),
-      ...(again === undefined ? {} : { again }),
-    };
+  private listing(path: string, options: Partial<ListOptions>, operation: string): ObjectListing {
+    return listingBelow('azure-blob', this.config.rootKey, path, operation, options);
   }
 
-  private missing({ keyPrefix, operation, path }: ObjectListing): WaybillError {
-    return new WaybillError(
-      'WB_NOT_FOUND',
-      `there is no blob ${this.config.shownContainer}/${keyPrefix.slice(0, -1)}, and none below it`,
-      {
-        operation,
-        store: 'azure-blob',
-        path,
-        ...(path === '' ? { scope: 'source' as const } : {}),
-      },
-    );
-  }
-
-  private fileKey(path: string): string {
-    const key = keyOf(this.config.rootKey, path);
-    if (key !== '' && !key.endsWith('/')) return key;
-    throw new WaybillError(
-      'WB_NOT_FOUND',
-      `${this.config.root} is a folder, which cannot be read`,
-      { operation: 'openRead', store: 'azure-blob', path },
-    );
+  private missing(listing: ObjectListing): WaybillError {
+    return nothingThere(this.config.shownContainer, listing);
   }
 }
 
-function factsOf(blob: ListedBlob): Omit<ObjectEntry, 'path' | 'kind'> {
+function factsOf(blob: ListedBlob): ObjectFacts {
   const { sizeBytes, modifiedAt, etag, contentMd5 } = blob;
   const pin = azurePinOf(etag, modifiedAt, sizeBytes);
   const digests = digestsOfMd5(contentMd5);
-  return {
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
-    ...(modifiedAt === undefined ? {} : { modifiedAt }),
-    ...(pin === undefined ? {} : { pin }),
-    ...(Object.keys(digests).length === 0 ? {} : { digests }),
-  };
+  return objectFacts({ sizeBytes, modifiedAt, pin, digests });
 }

@@ -5,6 +5,7 @@ import { base64ToHex } from '../lib/digest-headers.js';
 import type { Headers } from '../lib/exchange.js';
 import { isoDateOf } from '../lib/http-headers.js';
 import type { ObjectFacts } from '../lib/list-objects.js';
+import { objectFacts } from '../lib/object-store.js';
 
 /** Google writes its 64-bit numbers as text. */
 const int64 = z.string().regex(/^\d+$/);
@@ -68,12 +69,8 @@ export function factsOf({ size, generation, updated, md5Hash, crc32c }: GcsObjec
   const modifiedAt = isoDateOf(updated);
   const pin = generationPin(generation);
   const digests = digestsIn(crc32c, md5Hash);
-  return {
-    ...(size === undefined ? {} : { sizeBytes: Number(size) }),
-    ...(modifiedAt === undefined ? {} : { modifiedAt }),
-    ...(pin === undefined ? {} : { pin }),
-    ...(Object.keys(digests).length === 0 ? {} : { digests }),
-  };
+  const sizeBytes = size === undefined ? undefined : Number(size);
+  return objectFacts({ sizeBytes, modifiedAt, pin, digests });
 }
 
 /** Base64 of the bytes in network order. */

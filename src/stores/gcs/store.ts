@@ -2,7 +2,8 @@
 import { WaybillError } from '../../model/errors.js';
 import type { ObjectEntry, Pin } from '../../model/object-entry.js';
 import type { HttpAnswer } from '../lib/http-client.js';
-import { keyOf, prefixOf, withoutSlash } from '../lib/object-keys.js';
+import { keyOf, withoutSlash } from '../lib/object-keys.js';
+import { fileKeyOf, listingBelow, nothingThere, unlessMissing } from '../lib/object-store.js';
 import { openRanged } from '../lib/open-ranged.js';
 import type {
   CallOptions,
@@ -158,49 +159,28 @@ export class GcsStore implements Store {
       path,
       ...(signal === undefined ? {} : { signal }),
     };
-    try {
-      const found = GcsObject.safeParse(await this.connection.ask(request));
-      if (!found.success) throw this.connection.notGcs(request);
-      return { path, kind: 'file', ...factsOf(found.data) };
-    } catch (error) {
-      const isMissing = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
-      if (isMissing && error.scope === 'file') return undefined;
-      throw error;
-    }
+    const answer = await unlessMissing(this.connection.ask(request));
+    if (answer === undefined) return undefined;
+    const found = GcsObject.safeParse(answer);
+    if (!found.success) throw this.connection.notGcs(request);
+    return { path, kind: 'file', ...factsOf(found.data) };
   }
 
   private listing(path: string, options: ListOptions, operation: string): Listing {
     const { rootKey } = this.config;
-    return {
-      store: 'gcs',
-      keyPrefix: prefixOf(rootKey, path),
-      rootPrefixLength: prefixOf(rootKey, '').length,
-      recursive: options.recursive,
-      path,
-      operation,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-      ...(options.again === undefined ? {} : { again: options.again }),
-    };
+    const { recursive } = options;
+    return { ...listingBelow('gcs', rootKey, path, operation, options), recursive };
   }
 
-  private missing({ keyPrefix, operation, path }: Listing): WaybillError {
-    return new WaybillError(
-      'WB_NOT_FOUND',
-      `there is no object gs://${this.config.bucket}/${keyPrefix.slice(0, -1)}, and none below it`,
-      { operation, store: 'gcs', path, ...(path === '' ? { scope: 'source' as const } : {}) },
-    );
+  private missing(listing: Listing): WaybillError {
+    return nothingThere(`gs://${this.config.bucket}`, listing);
   }
 
   private fileKey(path: string): string {
-    const key = keyOf(this.config.rootKey, path);
-    // Google has no objects of the other two names, and a URL with one would be another URL.
-    if (key !== '' && !key.endsWith('/') && key !== '.' && key !== '..') return key;
-    throw new WaybillError(
-      'WB_NOT_FOUND',
-      key === '.' || key === '..'
-        ? `no object has the name "${key}"`
-        : `${this.config.root} is a folder, which cannot be read`,
-      { operation: 'openRead', store: 'gcs', path },
-    );
+    const key = fileKeyOf('gcs', this.config, path);
+    // Google has no objects of these names, and a URL with one would be another URL.
+    if (key !== '.' && key !== '..') return key;
+    const message = `no object has the name "${key}"`;
+    throw new WaybillError('WB_NOT_FOUND', message, { operation: 'openRead', store: 'gcs', path });
   }
 }

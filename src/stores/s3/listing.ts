@@ -2,6 +2,7 @@
 import type { HttpAnswer } from '../lib/http-client.js';
 import { brokenListing, listObjects } from '../lib/list-objects.js';
 import type { Listed, ObjectFacts, ObjectListing, ObjectPage } from '../lib/list-objects.js';
+import { objectFacts } from '../lib/object-store.js';
 import { s3PinOf } from './answers.js';
 import type { S3Connection, S3Request } from './connection.js';
 import { notS3 } from './errors.js';
@@ -75,10 +76,5 @@ function readPage(
 }
 
 function factsOf({ sizeBytes, modifiedAt, etag }: ListedObject): ObjectFacts {
-  const pin = s3PinOf(etag, modifiedAt, sizeBytes);
-  return {
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
-    ...(modifiedAt === undefined ? {} : { modifiedAt }),
-    ...(pin === undefined ? {} : { pin }),
-  };
+  return objectFacts({ sizeBytes, modifiedAt, pin: s3PinOf(etag, modifiedAt, sizeBytes) });
 }

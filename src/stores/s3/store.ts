@@ -1,9 +1,17 @@
 /** The S3 store: a bucket, or what lies below a key of it. */
 import type { ObjectEntry } from '../../model/object-entry.js';
-import { WaybillError } from '../../model/errors.js';
+import type { WaybillError } from '../../model/errors.js';
 import type { Headers } from '../lib/exchange.js';
 import { contentLengthOf, isoDateOf } from '../lib/http-headers.js';
-import { keyOf, prefixOf, withoutSlash } from '../lib/object-keys.js';
+import type { ObjectFacts } from '../lib/list-objects.js';
+import { keyOf, withoutSlash } from '../lib/object-keys.js';
+import {
+  fileKeyOf,
+  listingBelow,
+  nothingThere,
+  objectFacts,
+  unlessMissing,
+} from '../lib/object-store.js';
 import { openRanged } from '../lib/open-ranged.js';
 import type {
   CallOptions,
@@ -83,7 +91,7 @@ export class S3Store implements Store {
     const isPart = offsetBytes > 0 || lengthBytes !== undefined;
     const request: S3Request = {
       method: 'GET',
-      key: this.fileKey(path, 'openRead'),
+      key: fileKeyOf('s3', this.config, path),
       headers: isPart ? {} : WITH_CHECKSUMS,
       operation: 'openRead',
       path,
@@ -129,71 +137,30 @@ export class S3Store implements Store {
       path,
       ...(signal === undefined ? {} : { signal }),
     };
-    try {
-      const answer = await this.connection.send(request);
-      answer.body.destroy();
-      if (!isS3Answer(answer.headers)) throw notS3(this.connection.asked(request, answer.url));
-      return { path, kind: 'file', ...factsOf(answer.headers) };
-    } catch (error) {
-      if (
-        error instanceof WaybillError &&
-        error.code === 'WB_NOT_FOUND' &&
-        error.scope === 'file'
-      ) {
-        return undefined;
-      }
-      throw error;
-    }
+    const answer = await unlessMissing(this.connection.send(request));
+    if (answer === undefined) return undefined;
+    answer.body.destroy();
+    if (!isS3Answer(answer.headers)) throw notS3(this.connection.asked(request, answer.url));
+    return { path, kind: 'file', ...factsOf(answer.headers) };
   }
 
   private listing(path: string, options: ListOptions, operation: string): Listing {
     const { rootKey } = this.config;
-    return {
-      store: 's3',
-      keyPrefix: prefixOf(rootKey, path),
-      rootPrefixLength: prefixOf(rootKey, '').length,
-      recursive: options.recursive,
-      path,
-      operation,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-      ...(options.again === undefined ? {} : { again: options.again }),
-    };
+    const { recursive } = options;
+    return { ...listingBelow('s3', rootKey, path, operation, options), recursive };
   }
 
-  private missing({ keyPrefix, operation, path }: Listing): WaybillError {
-    return new WaybillError(
-      'WB_NOT_FOUND',
-      `there is no object s3://${this.config.bucket}/${keyPrefix.slice(0, -1)}, and none below it`,
-      { operation, store: 's3', path, ...(path === '' ? { scope: 'source' as const } : {}) },
-    );
-  }
-
-  private fileKey(path: string, operation: string): string {
-    const key = keyOf(this.config.rootKey, path);
-    if (key !== '' && !key.endsWith('/')) return key;
-    throw new WaybillError(
-      'WB_NOT_FOUND',
-      `${this.config.root} is a folder, which cannot be read`,
-      {
-        operation,
-        store: 's3',
-        path,
-      },
-    );
+  private missing(listing: Listing): WaybillError {
+    return nothingThere(`s3://${this.config.bucket}`, listing);
   }
 }
 
-function factsOf(headers: Headers): Omit<ObjectEntry, 'path' | 'kind'> {
+function factsOf(headers: Headers): ObjectFacts {
   const sizeBytes = contentLengthOf(headers);
   const modifiedAt = isoDateOf(headers['last-modified']);
   const pin = pinOfHeaders(headers, sizeBytes);
   const digests = digestsOfHeaders(headers, true);
-  return {
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
-    ...(modifiedAt === undefined ? {} : { modifiedAt }),
-    ...(pin === undefined ? {} : { pin }),
-    ...(Object.keys(digests).length === 0 ? {} : { digests }),
-  };
+  return objectFacts({ sizeBytes, modifiedAt, pin, digests });
 }
 
 /** A web page, such as MinIO's console, answers 200 to any path: it would be taken for a model. */
