@@ -167,7 +167,7 @@ function checkType(
   );
 }
 
-/** A secret for any web server that a request names would be everybody's: such a connection says where it goes. */
+/** A secret for any server that a request names would be everybody's: such a connection says where it goes. */
 function refuseUnlimited(
   table: ConnectionTable,
   store: StoreFactory,
@@ -175,10 +175,17 @@ function refuseUnlimited(
   hasSecrets: boolean,
 ): void {
   const isLimited = ['WAYBILL_ORIGINS', PREFIXES_SETTING].some((name) => settings[name]);
-  if (store.name !== 'http' || !hasSecrets || isLimited) return;
+  const { name, secretsGoAnywhere } = store;
+  const sendsSome =
+    secretsGoAnywhere === 'always' || (secretsGoAnywhere !== undefined && hasSecrets);
+  if (!sendsSome || isLimited) return;
+  const wanted =
+    name === 'http'
+      ? 'origins; write origins = ["https://host"]'
+      : `prefixes; write prefixes = ["${name}://host/folder"]`;
   throw new WaybillError(
     'WB_CONFIG_INVALID',
-    `${table.file}: connections.${table.name} has a secret and names no origins; write origins = ["https://host"]`,
+    `${table.file}: connections.${table.name} has secrets and names no ${wanted}`,
     { scope: 'request' },
   );
 }

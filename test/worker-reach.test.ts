@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readConfig } from '../src/config.js';
 import type { PullRequest } from '../src/model/pull.js';
 import type { Reach } from '../src/transfer/reach.js';
@@ -54,6 +54,38 @@ describe('rule 4: a worker that serves anybody', () => {
       await expect(reach().connect(asked({ [name]: '/key.json' }), undefined)).rejects.toThrow(
         name,
       );
+    },
+  );
+
+  it.each([
+    ['sftp', 'WAYBILL_SFTP_PASSWORD', 'sftp://models@h.example/ml'],
+    ['ftp', 'WAYBILL_FTP_PASSWORD', 'ftp://h.example/ml'],
+  ])(
+    'sends a password of a connection over %s only where the connection says',
+    async (type, variable, prefix) => {
+      const reachOf = (...lines: readonly string[]): Reach => {
+        const config = join(home, `${type}-${lines.length}`, 'waybill');
+        mkdirSync(config, { recursive: true });
+        const key = variable.replace('WAYBILL_', '').toLowerCase();
+        const table = ['[connections.nas]', `type = "${type}"`, `${key}_file = "nas.secret"`];
+        writeFileSync(join(config, 'nas.secret'), 'a secret', { mode: 0o600 });
+        writeFileSync(join(config, 'waybill.toml'), [...table, ...lines].join('\n'));
+        return clusterReach(readConfig({ env: { XDG_CONFIG_HOME: dirname(config) }, cwd: home }));
+      };
+      const source = { uri: `${prefix}/churn`, settings: {}, connection: 'nas' };
+      const request = { source } as unknown as PullRequest;
+      await expect(reachOf().connect(request, undefined)).rejects.toMatchObject({
+        code: 'WB_CONFIG_INVALID',
+        message: expect.stringContaining('names no prefixes') as unknown,
+      });
+      const limited = reachOf(`prefixes = ["${prefix}"]`);
+      const { settings, secrets } = await limited.connect(request, undefined);
+      expect(secrets).toMatchObject({ [variable]: 'a secret' });
+      await limited.checkSource(source.uri, source.uri, settings);
+      const outside = `${prefix}/../private`;
+      await expect(limited.checkSource(outside, outside, settings)).rejects.toMatchObject({
+        code: 'WB_PERMISSION_DENIED',
+      });
     },
   );
 });

@@ -74,14 +74,20 @@ export function redactUri(uri: string): string {
 
 /**
  * Whether a prefix covers a URI: the same place, or one below it at a `/`. The dots of an http address are resolved first, as
- * the request for it would; `s3a:` and `s3n:` are `s3:`, and `gcs:` is `gs:`.
+ * the request for it would; another URI with a segment `..`, however it is written, is covered by nothing: its server resolves it. `s3a:` and `s3n:` are `s3:`, and `gcs:` is `gs:`.
  */
 export function coversUri(prefix: string, uri: string): boolean {
   const covering = comparable(prefix).replace(/\/+$/, '');
   const covered = comparable(uri);
+  if (hasDotSegment(covered)) return false;
   // An alias of a model belongs to it: models:/churn@champion.
   const ends = /^models:/i.test(covering) ? ['/', '@'] : ['/'];
   return covered === covering || ends.some((end) => covered.startsWith(covering + end));
+}
+
+function hasDotSegment(text: string): boolean {
+  const readable = text.replace(/%2e/gi, '.').replace(/%2f/gi, '/');
+  return readable.split('/').some((segment) => segment === '.' || segment === '..');
 }
 
 function comparable(uri: string): string {

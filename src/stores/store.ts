@@ -268,6 +268,11 @@ export interface StoreFactory {
     readonly absolute: (settings: ConnectionSettings, cwd: string) => ConnectionSettings;
     readonly named: (settings: ConnectionSettings) => string | undefined;
   };
+  /**
+   * Secrets go to whatever host a URI names: a connection of a worker that has some says what it may read. `always`: it finds
+   * keys of the machine where the connection has none.
+   */
+  readonly secretsGoAnywhere?: 'configured' | 'always';
   /** Whether URIs of this store are references that `resolve` turns into storage URIs. */
   readonly isReference?: (uri: string) => boolean;
   /** Resolves a reference once (worker side). Throws WB_NOT_FOUND, WB_UNAUTHENTICATED, ... */

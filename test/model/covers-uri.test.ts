@@ -13,6 +13,10 @@ describe('rule 4: a prefix', () => {
     ['https://h', 'https://h.evil/x', false],
     ['https://h/a', 'https://h:443/a/b?x', true],
     ['gs://ml/churn', 'gcs://ml/churn/1', true],
+    ['ftp://h/ml', 'ftp://h/ml/churn..v2/model.bin', true],
+    ['ftp://h/ml', 'ftp://h/ml/../private/key', false],
+    ['sftp://h/ml', 'sftp://h/ml/%2e%2e/private/key', false],
+    ['ftp://h/ml', 'ftp://h/ml/churn%2F..%2F..%2Fprivate', false],
   ])('%s covers %s: %s', (prefix, uri, isCovered) => {
     expect(coversUri(prefix, uri)).toBe(isCovered);
   });

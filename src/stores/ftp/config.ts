@@ -95,6 +95,12 @@ function tlsOf(scheme: string, port: string | undefined, wanted: string | undefi
 
 /** Reads all; a wrong setting is WB_CONFIG_INVALID. */
 export function readFtpConfig({ uri, settings, secrets }: StoreAddress): FtpConfig {
+  if ((settings['WAYBILL_ORIGINS'] ?? '') !== '') {
+    throw refused(
+      'WB_CONFIG_INVALID',
+      'origins are of web servers: say what may be read over FTP as prefixes = ["ftp://host/folder"]',
+    );
+  }
   const place = parseFtpUri(uri, settings['WAYBILL_FTP_TLS']);
   if (isForbiddenAddress(place.host)) {
     throw new WaybillError(

@@ -43,6 +43,7 @@ export const ftp: StoreFactory = {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
     secrets: [USER_VARIABLE, PASSWORD_VARIABLE, ...NETWORK_VARIABLES.secrets],
   },
+  secretsGoAnywhere: 'configured',
   open,
   secretsAtHome: (homeDir, { uri, settings, secrets }) => {
     const place = settings['NETRC'] ?? '';

@@ -24,6 +24,7 @@ export const http: StoreFactory = {
     settings: [...NETWORK_VARIABLES.settings, 'WAYBILL_HTTP_TOKEN_HOST'],
     secrets: [...NETWORK_VARIABLES.secrets, 'WAYBILL_HTTP_TOKEN'],
   },
+  secretsGoAnywhere: 'configured',
   open: async (address) => {
     const parsed = parseAddress(address);
     const { openHttp } = await import('./open.js');

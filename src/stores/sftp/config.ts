@@ -19,6 +19,7 @@ export const SETTING_VARIABLES = [
   'WAYBILL_SFTP_IDENTITY',
   'WAYBILL_CONNECT_TIMEOUT',
   'WAYBILL_STALL_TIMEOUT',
+  'WAYBILL_PREFIXES',
 ] as const;
 
 /** Secrets, which never do. */

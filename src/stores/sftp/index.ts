@@ -25,6 +25,7 @@ export const sftp: StoreFactory = {
   },
   environment: { settings: SETTING_VARIABLES, secrets: SECRET_VARIABLES },
   identity: { settings: [], none: { WAYBILL_SFTP_IDENTITY: 'none' } },
+  secretsGoAnywhere: 'always',
   open,
   localName: localNameOfSftp,
 };
