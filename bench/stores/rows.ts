@@ -1,10 +1,15 @@
 /** The servers that the stores are tried with, in the order of `waybill stores`. */
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { percentEncodePath } from '../../src/stores/lib/byte-names.js';
 import { startAzurite } from '../../test/helpers/azurite.js';
 import { startFakeGcs } from '../../test/helpers/fake-gcs.js';
 import { startNginx } from '../../test/helpers/nginx.js';
+import { ensureRclone } from '../../test/helpers/peers.js';
+import { PASSWORD, startProftpd } from '../../test/helpers/proftpd.js';
+import { SSHD_USER, startSshd } from '../../test/helpers/sshd.js';
+import { startVsftpd, type FtpServer } from '../../test/helpers/vsftpd.js';
 import { rcloneS3 } from '../lib/peers.js';
 import { minioOf } from '../lib/s3-source.js';
 import type { Served, StoreRow } from './served.js';
@@ -77,6 +82,56 @@ const gcs: StoreRow = {
   },
 };
 
+const sftp: StoreRow = {
+  store: 'sftp',
+  server: 'OpenSSH',
+  serve: async (world) => {
+    const root = await world.folder('files');
+    chmodSync(dirname(root), 0o755);
+    const sshd = await startSshd();
+    world.onEnd(() => sshd.stop());
+    const { port, settings } = sshd;
+    const remote = `:sftp,host=127.0.0.1,port=${port},user=${SSHD_USER},key_file="${sshd.keyFile}"`;
+    return {
+      env: settings,
+      uri: (path) => `sftp://${SSHD_USER}@127.0.0.1:${port}${percentEncodePath(join(root, path))}`,
+      put: putBelow(root),
+      rclone: { remote: (path) => `${remote}:${join(root, path)}` },
+    };
+  },
+};
+
+/** A server of FTP over a folder. */
+function ftp(
+  server: string,
+  start: (options: { readonly root: string }) => Promise<FtpServer>,
+  login: readonly [string, string] | undefined,
+): StoreRow {
+  return {
+    store: 'ftp',
+    server,
+    serve: async (world) => {
+      const root = await world.folder('files');
+      chmodSync(dirname(root), 0o755);
+      chmodSync(root, 0o755);
+      const { port, stop } = await start({ root });
+      world.onEnd(stop);
+      const [user, password] = login ?? ['anonymous', 'anonymous@'];
+      const rclone = await ensureRclone(world.say);
+      const hidden = execFileSync(rclone, ['obscure', password], { encoding: 'utf8' }).trim();
+      const remote = `:ftp,host=127.0.0.1,port=${port},user=${user},pass="${hidden}"`;
+      return {
+        env: login === undefined ? {} : { WAYBILL_FTP_USER: user, WAYBILL_FTP_PASSWORD: password },
+        uri: (path) => `ftp://127.0.0.1:${port}/${percentEncodePath(path)}`,
+        put: putBelow(root),
+        // A command ends at a line end.
+        canHold: (name) => !/[\r\n]/u.test(name),
+        rclone: { remote: (path) => `${remote}:${path}` },
+      };
+    },
+  };
+}
+
 const http: StoreRow = {
   store: 'http',
   server: 'nginx, its index',
@@ -109,4 +164,13 @@ const local: StoreRow = {
   },
 };
 
-export const ROWS: readonly StoreRow[] = [s3, azure, gcs, http, local];
+export const ROWS: readonly StoreRow[] = [
+  s3,
+  azure,
+  gcs,
+  sftp,
+  ftp('vsftpd', startVsftpd, undefined),
+  ftp('ProFTPD', startProftpd, ['ada', PASSWORD]),
+  http,
+  local,
+];

@@ -12,8 +12,8 @@ import { AWKWARD_NAMES } from '../../test/stores/conformance/tree.js';
 import type { Served } from './served.js';
 
 const MiB = 1024 * 1024;
-/** Three parts of 16 MiB: one is on disk while another is on its way. */
-const MODEL_BYTES = 48 * MiB;
+/** Several parts of 16 MiB: some are on disk while another is on its way. */
+const MODEL_BYTES = 64 * MiB;
 /** One part after another: what is replaced half-way is asked for again. */
 const SLOWLY = ['--max-bandwidth', '8MiB/s', '--concurrency', '1'];
 const PATIENCE_MS = 120_000;
@@ -105,7 +105,7 @@ async function untilPartRecorded(to: string, running: RunningWaybill): Promise<b
   let isOver = false;
   void running.done.finally(() => (isOver = true));
   const endMs = performance.now() + PATIENCE_MS;
-  while (recordedBytes(to) < MODEL_BYTES / 3) {
+  while (recordedBytes(to) < MODEL_BYTES / 4) {
     if (isOver) return false;
     if (performance.now() > endMs) throw new Error(`nothing came:\n${running.stderr()}`);
     await sleep(20);

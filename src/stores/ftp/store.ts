@@ -1,4 +1,5 @@
 /** The FTP store: a folder of a server, or one file. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { posix } from 'node:path';
 import { WaybillError } from '../../model/errors.js';
 import { samePin, type ObjectEntry } from '../../model/object-entry.js';
@@ -43,6 +44,11 @@ export const FTP_CAPABILITIES: StoreCapabilities = {
  */
 const CLOCK_DOUBT_MS = 24 * 60 * 60 * 1_000;
 
+/** A file of this size or more is worth a moment's wait, so that what comes of it survives a kill. */
+const WAITED_FOR_BYTES = 64 * 1024 * 1024;
+/** Longer than the second that MDTM tells and the two that a weak pin has to be old (rule 12). */
+const SETTLES_IN_MS = 3_000;
+
 /** What SIZE and MDTM say of a file. */
 type Facts = Pick<ObjectEntry, 'sizeBytes' | 'modifiedAt' | 'pin'>;
 
@@ -54,6 +60,9 @@ export class FtpStore implements Store {
   private readonly pool: FtpPool;
   private readonly folders: FolderReader;
   private readonly pace: StorePace | undefined;
+
+  /** Large young files: when this pin was first there, by the monotonic clock. */
+  private readonly firstSeen = new Map<string, { readonly value: string; readonly atMs: number }>();
 
   constructor(
     private readonly config: FtpConfig,
@@ -130,6 +139,7 @@ export class FtpStore implements Store {
     if (pin !== undefined && !samePin(pin, facts.pin))
       throw this.changed(asked, 'since it was listed');
     this.checkOffset(asked, options.offsetBytes ?? 0, sizeBytes);
+    const answeredAt = await this.clockOf(session, asked, facts, signal);
     const data = await connection.openData();
     let offsetBytes = options.offsetBytes ?? 0;
     if (offsetBytes > 0) {
@@ -159,8 +169,35 @@ export class FtpStore implements Store {
       ...(lengthBytes === undefined ? {} : { lengthBytes }),
       ...facts,
       ending: lengthBytes === undefined ? 'close' : 'length',
-      answeredAt: new Date(Date.now() - CLOCK_DOUBT_MS).toISOString(),
+      answeredAt,
     };
+  }
+
+  /**
+   * The least that the server's clock can show. When a file was first seen, it showed at least the time of that file; since
+   * then it has gone on as ours has. A large young file is waited for, and looked at once more.
+   */
+  private async clockOf(
+    session: Session,
+    asked: Asked,
+    facts: Facts,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const least = Date.now() - CLOCK_DOUBT_MS;
+    const modifiedMs = Date.parse(facts.modifiedAt ?? '');
+    const isYoung = modifiedMs + SETTLES_IN_MS > least;
+    if (!isYoung || (facts.sizeBytes ?? 0) < WAITED_FOR_BYTES) return new Date(least).toISOString();
+    const value = facts.pin?.value ?? '';
+    const before = this.firstSeen.get(asked.path);
+    const first = before?.value === value ? before : { value, atMs: performance.now() };
+    this.firstSeen.set(asked.path, first);
+    const waitMs = first.atMs + SETTLES_IN_MS - performance.now();
+    if (waitMs > 0) await sleep(waitMs, undefined, signal === undefined ? {} : { signal });
+    const now = await look(session, this.wireOf(session, asked));
+    if (now instanceof Refusal || now.pin === undefined || now.pin.value !== value) {
+      throw this.changed(asked, 'while it was looked at');
+    }
+    return new Date(modifiedMs + SETTLES_IN_MS).toISOString();
   }
 
   private checkOffset(asked: Asked, offsetBytes: number, sizeBytes: number | undefined): void {

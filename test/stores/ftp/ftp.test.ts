@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   chmodSync,
   mkdirSync,
   readFileSync,
@@ -295,5 +296,43 @@ ${kind === 'implicit' ? 'TLSOptions UseImplicitSSL' : ''}`,
     const error = await withStore(openFtp(plain), (store) => failure(store.stat('hello.txt')));
     expect(error.code).toBe('WB_CONFIG_INVALID');
     expect(error.message).toContain('ftpes://');
+  });
+});
+
+describe('rule 12: the clock of a server that does not tell it', () => {
+  const MiB = 1024 * 1024;
+  const large = (): string => join(root, 'young.bin');
+
+  it('is known of a large young file after a second look, so that an interrupted one goes on; not of a small one', async () => {
+    writeFileSync(large(), Buffer.alloc(64 * MiB));
+    const server = await started(startVsftpd({ root }));
+    await withStore(openFtp(`ftp://127.0.0.1:${server.port}/`), async (store) => {
+      const ages: number[] = [];
+      for (const path of ['young.bin', 'hello.txt']) {
+        const now = new Date();
+        utimesSync(join(root, path), now, now);
+        const { body, answeredAt, modifiedAt } = await store.openRead(path, { lengthBytes: 5 });
+        body.destroy();
+        ages.push(Date.parse(answeredAt ?? '') - Date.parse(modifiedAt ?? ''));
+      }
+      expect(ages[0]).toBeGreaterThanOrEqual(2_000);
+      expect(ages[1]).toBeLessThan(2_000);
+    });
+  });
+
+  it('is not waited for in vain: a file that changes meanwhile is said to have changed, and an abort ends the wait', async () => {
+    writeFileSync(large(), Buffer.alloc(64 * MiB));
+    const server = await started(startVsftpd({ root }));
+    await withStore(openFtp(`ftp://127.0.0.1:${server.port}/`), async (store) => {
+      // It grows all the time: whenever the first look is, the second one sees another size.
+      const growing = setInterval(() => appendFileSync(large(), 'x'), 50);
+      const error = await failure(store.openRead('young.bin'));
+      clearInterval(growing);
+      expect(error.code).toBe('WB_SOURCE_CHANGED');
+      const controller = new AbortController();
+      const aborted = store.openRead('young.bin', { signal: controller.signal });
+      controller.abort(new Error('enough'));
+      await expect(aborted).rejects.toThrow('enough');
+    });
   });
 });
