@@ -108,20 +108,19 @@ export function readS3Config(address: StoreAddress): S3Config {
   const { bucket, key } = parseS3Uri(address.uri);
   const { settings } = address;
   const endpoint = pick(settings, [
-    'endpoint',
     'MLFLOW_S3_ENDPOINT_URL',
     'AWS_ENDPOINT_URL_S3',
     'AWS_ENDPOINT_URL',
   ]);
-  const region = pick(settings, ['region', 'AWS_REGION', 'AWS_DEFAULT_REGION']);
+  const region = pick(settings, ['AWS_REGION', 'AWS_DEFAULT_REGION']);
   if (endpoint) checkEndpoint(endpoint.value, endpoint.name);
   if (region && !isRegion(region.value)) {
     throw invalid(`${region.name} is not the name of a region: ${region.value}`);
   }
   const credentials = staticCredentials(address);
   const containerToken = address.secrets['AWS_CONTAINER_AUTHORIZATION_TOKEN'] ?? '';
-  const owner = pick(settings, ['expected_bucket_owner', 'MLFLOW_S3_EXPECTED_BUCKET_OWNER']);
-  const payer = pick(settings, ['request_payer', 'AWS_REQUEST_PAYER']);
+  const owner = pick(settings, ['MLFLOW_S3_EXPECTED_BUCKET_OWNER']);
+  const payer = pick(settings, ['AWS_REQUEST_PAYER']);
   const rootKey = key.endsWith('/') ? key.slice(0, -1) : key;
   return {
     bucket,
@@ -132,7 +131,7 @@ export function readS3Config(address: StoreAddress): S3Config {
     ...(region ? { region: region.value } : {}),
     addressing: addressingOf(settings),
     isAnonymous: isAnonymous(settings),
-    ignoresTls: isTrue(pick(settings, ['ignore_tls', 'MLFLOW_S3_IGNORE_TLS'])?.value),
+    ignoresTls: isTrue(pick(settings, ['MLFLOW_S3_IGNORE_TLS'])?.value),
     ...(owner ? { expectedBucketOwner: owner.value } : {}),
     ...(payer ? { requestPayer: payer.value } : {}),
     ...(credentials ? { credentials } : {}),
@@ -189,7 +188,7 @@ export function checkEndpoint(text: string, name: string): URL {
 }
 
 function addressingOf(settings: ConnectionSettings): S3Config['addressing'] {
-  const style = pick(settings, ['addressing_style', 'MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE']);
+  const style = pick(settings, ['MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE']);
   if (isTrue(settings['AWS_S3_FORCE_PATH_STYLE'])) return 'path';
   if (!style) return 'auto';
   const { value } = style;
@@ -199,7 +198,7 @@ function addressingOf(settings: ConnectionSettings): S3Config['addressing'] {
 
 function isAnonymous(settings: ConnectionSettings): boolean {
   return (
-    isTrue(pick(settings, ['anonymous', 'AWS_NO_SIGN_REQUEST'])?.value) ||
+    isTrue(pick(settings, ['AWS_NO_SIGN_REQUEST'])?.value) ||
     settings['MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION']?.toLowerCase() === 'unsigned'
   );
 }
@@ -226,7 +225,7 @@ function profileOf(settings: ConnectionSettings): ProfileSettings {
     const value = pick(settings, names)?.value;
     if (value !== undefined) found[key] = value;
   };
-  take('profile', 'profile', 'AWS_PROFILE', 'AWS_DEFAULT_PROFILE');
+  take('profile', 'AWS_PROFILE', 'AWS_DEFAULT_PROFILE');
   take('configFile', 'AWS_CONFIG_FILE');
   take('credentialsFile', 'AWS_SHARED_CREDENTIALS_FILE');
   take('roleArn', 'AWS_ROLE_ARN');

@@ -54,7 +54,7 @@ async function errorOf(promise: Promise<unknown>): Promise<WaybillError> {
 describe('a public bucket', () => {
   it.each([
     { AWS_NO_SIGN_REQUEST: '1' },
-    { anonymous: 'true' },
+    { AWS_NO_SIGN_REQUEST: 'yes' },
     { MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION: 'unsigned' },
   ])('is read without keys under %j', async (settings: ConnectionSettings) => {
     const store = await opened('s3://public', { settings, secrets: {} });

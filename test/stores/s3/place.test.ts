@@ -21,7 +21,7 @@ describe('the address of an object', () => {
   it.each([
     [{}, 's3://models/a b', 'https://models.s3.us-east-1.amazonaws.com/a%20b'],
     [{ AWS_REGION: 'eu-west-1' }, 's3a://m-1/k', 'https://m-1.s3.eu-west-1.amazonaws.com/k'],
-    [{ region: 'cn-north-1' }, 's3://m-1/k', 'https://m-1.s3.cn-north-1.amazonaws.com.cn/k'],
+    [{ AWS_REGION: 'cn-north-1' }, 's3://m-1/k', 'https://m-1.s3.cn-north-1.amazonaws.com.cn/k'],
     // A dot in a bucket's name is not covered by the wildcard certificate.
     [{}, 's3://my.models/k', 'https://s3.us-east-1.amazonaws.com/my.models/k'],
     [
@@ -30,7 +30,7 @@ describe('the address of an object', () => {
       'https://s3.us-east-1.amazonaws.com/m-1/k',
     ],
     [{ AWS_ENDPOINT_URL: 'http://minio:9000' }, 's3://m-1/k', 'http://minio:9000/m-1/k'],
-    [{ endpoint: 'https://h/s3/' }, 's3://m-1/k+1?#%', 'https://h/s3/m-1/k%2B1%3F%23%25'],
+    [{ AWS_ENDPOINT_URL: 'https://h/s3/' }, 's3://m-1/k+1?#%', 'https://h/s3/m-1/k%2B1%3F%23%25'],
     [
       { AWS_ENDPOINT_URL: 'http://minio', MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE: 'virtual' },
       's3://m-1/k',
@@ -63,7 +63,7 @@ describe('the address of an object', () => {
     ['s3://models', { AWS_REGION: 'evil.example/' }, 'WB_CONFIG_INVALID'],
     ['s3://models', { AWS_ENDPOINT_URL: 'minio:9000' }, 'WB_CONFIG_INVALID'],
     ['s3://models', { AWS_ENDPOINT_URL: 'https://u:p@minio' }, 'WB_CONFIG_INVALID'],
-    ['s3://models', { addressing_style: 'sideways' }, 'WB_CONFIG_INVALID'],
+    ['s3://models', { MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE: 'sideways' }, 'WB_CONFIG_INVALID'],
   ])('%s under %j is refused before anything is sent', (uri, settings, code) => {
     const read = (): unknown =>
       readS3Config({ uri, settings: settings as ConnectionSettings, secrets: {} });
