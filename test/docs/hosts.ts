@@ -13,6 +13,7 @@ export const HOSTS = {
   'mlstore.dfs.core.windows.net': '127.77.0.4',
   'storage.googleapis.com': '127.77.0.5',
   'oauth2.googleapis.com': '127.77.0.6',
+  'ftp.example': '127.77.0.7',
 } as const;
 
 /** Makes the names known to this process and its children; it must be in a mount namespace of its own. */
@@ -23,6 +24,11 @@ export function nameHosts(dir: string): void {
     appendFileSync(file, `\n${address} ${name}\n`);
   }
   execFileSync('mount', ['--bind', file, '/etc/hosts']);
+}
+
+/** Shows a folder as `/srv`, where the pages have what a host serves to those who sign in. */
+export function showAsSrv(folder: string): void {
+  execFileSync('mount', ['--bind', folder, '/srv']);
 }
 
 /** PEM files. */

@@ -1,6 +1,6 @@
 /**
  * The world that the documentation speaks of, made of real servers: an MLflow with a registered model, a MinIO and an Azurite
- * with a data set, a fake-gcs-server with a model, a web server with files; and a reader's machine on which `waybill`, `python` (with mlflow), `aws`-like
+ * with a data set, a fake-gcs-server with a model, a web server, an SSH server and an FTP server with files; and a reader's machine on which `waybill`, `python` (with mlflow), `aws`-like
  * settings and a sign-in to each of them are there, and nothing else.
  */
 import { createHash } from 'node:crypto';
@@ -15,8 +15,10 @@ import { cacheFolder } from '../helpers/cache.js';
 import { startMinio, type Minio } from '../helpers/minio.js';
 import { startMlflow, type Mlflow } from '../helpers/mlflow.js';
 import { startNginx } from '../helpers/nginx.js';
+import { startSshd } from '../helpers/sshd.js';
+import { startVsftpd } from '../helpers/vsftpd.js';
 import { startGoogle } from './google.js';
-import { HOSTS, makeCertificate, nameHosts, type Certificate } from './hosts.js';
+import { HOSTS, makeCertificate, nameHosts, showAsSrv, type Certificate } from './hosts.js';
 
 /** What every page starts from. */
 export interface World {
@@ -43,6 +45,12 @@ export async function makeWorld(dir: string): Promise<World> {
   const azurite = await startAzurite({ account: 'mlstore' });
   const served = join(dir, 'served');
   writeTree(served);
+  showAsSrv(served);
+  const sshd = await startSshd({
+    host: HOSTS['files.example'],
+    port: 2222,
+    names: ['[files.example]:2222'],
+  });
   const google = await startGoogle(dir, join(served, 'models/churn'));
   await Promise.all([
     fillMinio(minio, served),
@@ -71,6 +79,8 @@ export async function makeWorld(dir: string): Promise<World> {
       `proxy_pass ${google.storage.endpoint};`,
     ),
     await front('oauth2.googleapis.com', certificate, served, `proxy_pass ${google.tokens.url};`),
+    await startVsftpd({ root: '/srv', at: { host: HOSTS['ftp.example'], port: 21 } }),
+    sshd,
     google,
     azurite,
     mlflow,
@@ -93,6 +103,7 @@ export async function makeWorld(dir: string): Promise<World> {
       MLSTORE_KEY: azurite.key,
       MLSTORE_SAS: azurite.sas({ permissions: 'rl' }),
       MODELS_KEY: google.keyFile,
+      ...sshd.settings,
       RUN_ID: await makeRun(mlflow),
     },
     stop: async () => {

@@ -42,6 +42,10 @@ export interface SshdOptions {
   /** Nothing but SFTP, as a server that gives nobody a shell. */
   readonly isSftpOnly?: boolean;
   readonly port?: number;
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Other names for it in its file of known hosts: `[files.example]:2222`. */
+  readonly names?: readonly string[];
   /** Kinds of host keys beside Ed25519: `rsa`. */
   readonly otherHostKeys?: readonly string[];
 }
@@ -84,12 +88,13 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       NSS_WRAPPER_GROUP: join(dir, 'group'),
       NSS_WRAPPER_SHADOW: join(dir, 'shadow'),
     },
-    isReady: () => acceptsConnections(port),
+    isReady: () => acceptsConnections(port, options.host),
   });
   const hostKey = publicPart(await readFile(join(dir, 'host_key.pub'), 'utf8'));
   const knownHostsFile = join(dir, 'known_hosts');
   // Through a proxy on another port it is the same server.
-  await writeFile(knownHostsFile, `[127.0.0.1]:* ${hostKey}\n`);
+  const names = ['[127.0.0.1]:*', ...(options.names ?? [])];
+  await writeFile(knownHostsFile, `${names.join(',')} ${hostKey}\n`);
   await writeFile(join(dir, 'ssh_config'), '');
   return {
     ...started,
@@ -160,11 +165,11 @@ async function fill(
 }
 
 function configOf(
-  { config = '', isSftpOnly, otherHostKeys = [] }: SshdOptions,
+  { config = '', isSftpOnly, otherHostKeys = [], host = '127.0.0.1' }: SshdOptions,
   dir: string,
   port: number,
 ): string {
-  return `ListenAddress 127.0.0.1:${port}
+  return `ListenAddress ${host}:${port}
 HostKey ${dir}/host_key
 ${otherHostKeys.map((type) => `HostKey ${dir}/host_key_${type}\n`).join('')}AuthorizedKeysFile ${dir}/authorized_keys
 PidFile none

@@ -28,22 +28,27 @@ export interface FtpServerOptions {
   readonly config?: string;
 }
 
+export interface VsftpdOptions extends FtpServerOptions {
+  /** Where it listens; by default a free port of 127.0.0.1. */
+  readonly at?: { readonly host: string; readonly port: number };
+}
+
 /** A running server. */
 export interface FtpServer extends ServerProcess {
   readonly port: number;
 }
 
 /** Starts one on a free port. */
-export async function startVsftpd({ root, config = '' }: FtpServerOptions): Promise<FtpServer> {
+export async function startVsftpd({ root, config = '', at }: VsftpdOptions): Promise<FtpServer> {
   const program = await ensureVsftpd((line) => process.stderr.write(`${line}\n`));
   const dir = scratchFolder('vsftpd');
-  const port = await freePort();
+  const { host, port } = at ?? { host: '127.0.0.1', port: await freePort() };
   const file = join(dir, 'vsftpd.conf');
   mkdirSync(join(dir, 'empty'));
   writeFileSync(
     file,
     `listen=YES
-listen_address=127.0.0.1
+listen_address=${host}
 listen_port=${port}
 background=NO
 anonymous_enable=YES
@@ -63,7 +68,7 @@ ${config}
     args: [file],
     dir,
     env: program.env,
-    isReady: () => acceptsConnections(port),
+    isReady: () => acceptsConnections(port, host),
   });
   return { ...server, port };
 }
