@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { WaybillError, fromPlainError } from '../model/errors.js';
+import { THREAD_FLAGS } from './thread-flags.js';
 import type { UnitProgress } from './api.js';
 import { Cell } from './thread/cell.js';
 import type { HashWholeOutcome, HashWholeTask } from './thread/hash-whole.js';
@@ -48,6 +49,7 @@ export async function* hashFiles<T>(
   const threads = options.threads ?? Math.max(1, availableParallelism());
   const pool = new Piscina<HashWholeTask, HashWholeOutcome[]>({
     filename: new URL('./thread/hash-whole.js', import.meta.url).href,
+    execArgv: [...THREAD_FLAGS],
     minThreads: 0,
     maxThreads: threads,
   });

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import type { StoreAddress } from '../stores/store.js';
+import { THREAD_FLAGS } from './thread-flags.js';
 import type { LookOutcome, LookTask } from './thread/look-at.js';
 import type { ReadBackOutcome, ReadBackTask } from './thread/read-back.js';
 import { namesTaken, namesTaskOf } from './thread/take-names.js';
@@ -50,6 +51,7 @@ export class ThreadPool {
       minThreads: 0,
       maxThreads: threads,
       idleTimeout: IDLE_MS,
+      execArgv: [...THREAD_FLAGS],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     };
     this.fetchers = new Piscina({
