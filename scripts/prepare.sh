@@ -70,7 +70,7 @@ echo $$ >"$lock/pid"
 everything_is_current && exit 0
 
 if ! packages_are_current; then
-  say "installing npm packages into node_modules (about 70 MB to fetch, 350 MB on disk, half a minute, once)"
+  say "installing npm packages into node_modules (about 100 MB to fetch, 480 MB on disk, half a minute, once)"
   # What packages would run while they are installed only builds parts that Waybill does without.
   npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --loglevel=error >&2
   cp package-lock.json node_modules/.waybill-package-lock.json
