@@ -40,7 +40,7 @@ async function main(): Promise<number> {
     options: {
       write: { type: 'boolean', default: false },
       rounds: { type: 'string', default: '3' },
-      'large-mib': { type: 'string', default: '1024' },
+      'large-mib': { type: 'string', default: '256' },
     },
   });
   const controller = new AbortController();

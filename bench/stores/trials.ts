@@ -27,7 +27,7 @@ export async function awkwardTree(served: Served, bed: WaybillBed): Promise<stri
   const to = join(bed.dir, 'names');
   const { exitCode, stderr } = await pull(served, bed, 'names/', to);
   // The path guard refuses a few names, and says so (rule 21).
-  const refused = stderr.match(/^failed: .*the name .* is refused: /gmu)?.length ?? 0;
+  const refused = stderr.match(/^ {2}.*the name ".*" is refused: /gmu)?.length ?? 0;
   if (exitCode !== (refused === 0 ? 0 : 3)) return failed(exitCode, stderr);
   const right = names.filter((name) => read(join(to, name))?.toString() === `named ${name}`);
   if (right.length + refused < names.length) {
