@@ -3,11 +3,14 @@ import { WaybillError } from '../../model/errors.js';
 import type { Headers } from '../lib/exchange.js';
 import { createHttpClient } from '../lib/http-client.js';
 import type { HttpAnswer, HttpClient } from '../lib/http-client.js';
+import { learnOnce } from '../lib/learn-once.js';
+import type { Refusal } from '../lib/learn-once.js';
 import { encodeKey, encodeStrictly } from '../lib/object-keys.js';
+import type { FailedAnswer } from '../lib/service-errors.js';
 import type { CallOptions, StoreAddress } from '../store.js';
 import type { AzureConfig } from './config.js';
 import { azureCodeOf, errorOfAnswer } from './errors.js';
-import type { Asked, FailedAnswer } from './errors.js';
+import type { Asked } from './errors.js';
 import { signSharedKey } from './signing.js';
 import { TokenSource } from './tokens.js';
 
@@ -31,9 +34,6 @@ export interface AzureRequest extends CallOptions {
   /** Relative to the store's root. */
   readonly path: string;
 }
-
-/** Gives the error to throw for an answer that is no success. */
-export type Refusal = (answer: HttpAnswer, request: AzureRequest) => Promise<WaybillError>;
 
 /** The container's end of a store. */
 export class AzureConnection {
@@ -59,19 +59,12 @@ export class AzureConnection {
   }
 
   /** Runs a call, and runs it once more if the service's refusal taught something. */
-  async attempt<T>(call: (refusal: Refusal) => Promise<T>): Promise<T> {
-    let hasLearned = false;
-    const refusal: Refusal = async (answer, request) => {
+  attempt<T>(call: (refusal: Refusal<AzureRequest>) => Promise<T>): Promise<T> {
+    return learnOnce(call, async (answer, request) => {
       const failed = await this.explain(answer, request);
-      hasLearned = this.learn(failed);
-      return errorOfAnswer(failed, this.asked(request, answer.url));
-    };
-    try {
-      return await call(refusal);
-    } catch (error) {
-      if (!hasLearned) throw error;
-      return call(refusal);
-    }
+      const hasLearned = this.learn(failed);
+      return { error: errorOfAnswer(failed, this.asked(request, answer.url)), hasLearned };
+    });
   }
 
   /** Sends a request; whatever is no success is thrown. */

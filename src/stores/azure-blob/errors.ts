@@ -1,20 +1,11 @@
 /** The one place that knows the error codes of Azure's blob service. */
-import { WaybillError } from '../../model/errors.js';
-import type { ErrorCode, ErrorContext } from '../../model/errors.js';
+import type { WaybillError } from '../../model/errors.js';
 import { errorTextOf } from '../lib/error-text.js';
-import type { Headers } from '../lib/exchange.js';
 import { errorOfStatus } from '../lib/http-errors.js';
 import type { Circumstances } from '../lib/http-errors.js';
-import { retryAfterMsOf } from '../lib/http-headers.js';
+import { errorOfRow, SOURCE, notTheService } from '../lib/service-errors.js';
+import type { ErrorRow, FailedAnswer } from '../lib/service-errors.js';
 import type { Chosen, Credential } from './credentials.js';
-
-/** An answer that is no success, its body read. */
-export interface FailedAnswer {
-  readonly status: number;
-  readonly headers: Headers;
-  /** The beginning of the body; empty for HEAD. */
-  readonly body: string;
-}
 
 /** What was asked of which container, and with what. */
 export interface Asked extends Circumstances {
@@ -22,16 +13,11 @@ export interface Asked extends Circumstances {
   readonly chosen: Chosen;
 }
 
-type Row = readonly [code: ErrorCode, what: string, over?: ErrorContext];
-
-const SOURCE = { scope: 'source' } as const;
-const FINAL = { scope: 'source', retryable: false } as const;
-
 const ARCHIVED =
   'keeps it in the archive tier: bring it back first (az storage blob set-tier --tier Hot; it takes hours), then run the same command';
 
 /** https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes, and the common ones. */
-const ROWS: Readonly<Record<string, Row>> = {
+const ROWS: Readonly<Record<string, ErrorRow>> = {
   ContainerNotFound: [
     'WB_NOT_FOUND',
     'has no such container: check its name and the account',
@@ -126,26 +112,14 @@ export function errorOfAnswer(answer: FailedAnswer, asked: Asked): WaybillError 
     const text = code === undefined ? said : `${code}${said === '' ? '' : `: ${said}`}`;
     return errorOfStatus({ status: answer.status, headers: answer.headers, text }, asked);
   }
-  const [wbCode, what, over] = row;
-  const retryAfterMs = retryAfterMsOf(answer.headers);
   const stated = code ?? `HTTP ${answer.status}`;
   const reason = said === '' ? stated : `${stated}: ${said}`;
-  return new WaybillError(wbCode, `${asked.address} ${what} (${reason})`, {
-    operation: asked.operation,
-    store: asked.store,
-    ...(asked.path === undefined ? {} : { path: asked.path }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...over,
-  });
+  return errorOfRow(row, answer.headers, reason, asked);
 }
 
 /** The service answered, but not as Azure's blob service does. */
 export function notAzure(asked: Asked): WaybillError {
-  return new WaybillError(
-    'WB_CONFIG_INVALID',
-    `${asked.address} does not answer as a blob service does: check the endpoint`,
-    { operation: asked.operation, store: asked.store, ...FINAL },
-  );
+  return notTheService(asked, 'a blob service does: check the endpoint');
 }
 
 function saidBy({ body }: FailedAnswer): string {
@@ -157,7 +131,7 @@ function saidBy({ body }: FailedAnswer): string {
   return detail === '' ? message : `${message}${message === '' ? '' : ' '}${detail}`;
 }
 
-function rowOf(code: string, said: string, asked: Asked): Row | undefined {
+function rowOf(code: string, said: string, asked: Asked): ErrorRow | undefined {
   const { credential, passedOver } = asked.chosen;
   if (credential.kind === 'none' && code === 'ResourceNotFound') {
     // The answer to whoever has no right to know whether a container exists.

@@ -4,9 +4,9 @@
  */
 import { request as requestPlain } from 'node:http';
 import type { TokenCredentialOptions } from '@azure/identity';
-import { WaybillError } from '../../model/errors.js';
 import { isForbiddenAddress } from '../lib/forbidden-address.js';
 import type { HttpClient } from '../lib/http-client.js';
+import { KeptFailure } from '../lib/kept-failure.js';
 
 type LibraryClient = NonNullable<TokenCredentialOptions['httpClient']>;
 type LibraryRequest = Parameters<LibraryClient['sendRequest']>[0];
@@ -20,10 +20,10 @@ const MAX_ANSWER_BYTES = 1024 * 1024;
 const MACHINE_TIMEOUT_MS = 5_000;
 
 /** An `httpClient` of the library. */
-export class IdentityRequests implements LibraryClient {
-  private failure: WaybillError | undefined;
-
-  constructor(private readonly http: HttpClient) {}
+export class IdentityRequests extends KeptFailure implements LibraryClient {
+  constructor(private readonly http: HttpClient) {
+    super();
+  }
 
   async sendRequest(request: LibraryRequest): Promise<LibraryResponse> {
     const url = new URL(request.url);
@@ -39,21 +39,11 @@ export class IdentityRequests implements LibraryClient {
       operation: 'sign',
       redirects: 'never',
     } as const;
-    try {
+    return this.keeping(async () => {
       const answer = await this.http.request(asked);
       const bodyAsText = await this.http.readText(answer, asked, MAX_ANSWER_BYTES);
       return { request, status: answer.status, headers: headersOf(answer.headers), bodyAsText };
-    } catch (error) {
-      if (error instanceof WaybillError) this.failure = error;
-      throw error;
-    }
-  }
-
-  /** The last request that got no answer, once: the library tells of it in words of its own. */
-  takeFailure(): WaybillError | undefined {
-    const { failure } = this;
-    this.failure = undefined;
-    return failure;
+    });
   }
 }
 

@@ -2,14 +2,17 @@
 import type { WaybillError } from '../../model/errors.js';
 import type { Headers } from '../lib/exchange.js';
 import { createHttpClient } from '../lib/http-client.js';
-import type { HttpAnswer, HttpClient } from '../lib/http-client.js';
+import type { HttpClient } from '../lib/http-client.js';
+import { learnOnce } from '../lib/learn-once.js';
+import type { Refusal } from '../lib/learn-once.js';
 import { encodeStrictly } from '../lib/object-keys.js';
+import type { FailedAnswer } from '../lib/service-errors.js';
 import type { CallOptions, StoreAddress } from '../store.js';
 import type { GcsConfig } from './config.js';
 import { createCredentialSource } from './credentials.js';
 import type { Access, CredentialSource } from './credentials.js';
 import { errorOfAnswer, noBucket, notGcs, saysBucketIsMissing } from './errors.js';
-import type { Asked, FailedAnswer } from './errors.js';
+import type { Asked } from './errors.js';
 
 /** Connections that Google takes at once without complaint, over all threads of a process. */
 export const MAX_CONNECTIONS = 64;
@@ -28,9 +31,6 @@ export interface GcsRequest extends CallOptions {
   /** Relative to the store's root. */
   readonly path: string;
 }
-
-/** The error of an answer to a request that is no success. */
-export type Refusal = (answer: HttpAnswer, request: GcsRequest) => Promise<WaybillError>;
 
 /** The bucket's end of a store. */
 export class GcsConnection {
@@ -62,24 +62,16 @@ export class GcsConnection {
   }
 
   /** Runs a call, and runs it once more if the service did not accept a token that may have ended before its time. */
-  async attempt<T>(call: (refusal: Refusal) => Promise<T>): Promise<T> {
-    let hasForgotten = false;
-    const refusal: Refusal = async (answer, request) => {
+  attempt<T>(call: (refusal: Refusal<GcsRequest>) => Promise<T>): Promise<T> {
+    return learnOnce(call, async (answer, request) => {
       const { status, headers } = answer;
       const failed: FailedAnswer = { status, headers, body: await answer.readErrorText() };
       const asked = this.asked(request);
-      if (status === 401) hasForgotten = this.source.forget();
-      if (status === 404 && (await this.isBucketMissing(failed, request))) {
-        return noBucket(this.config.bucket, asked);
-      }
-      return errorOfAnswer(failed, asked);
-    };
-    try {
-      return await call(refusal);
-    } catch (error) {
-      if (!hasForgotten) throw error;
-      return call(refusal);
-    }
+      const hasLearned = status === 401 && this.source.forget();
+      const isBucket = status === 404 && (await this.isBucketMissing(failed, request));
+      const error = isBucket ? noBucket(this.config.bucket, asked) : errorOfAnswer(failed, asked);
+      return { error, hasLearned };
+    });
   }
 
   /** Asks for something in JSON; whatever is no success is thrown. */

@@ -1,21 +1,12 @@
 /** The one place that knows what Cloud Storage answers instead of an object. */
 import { z } from 'zod';
 import { WaybillError } from '../../model/errors.js';
-import type { ErrorCode, ErrorContext } from '../../model/errors.js';
 import { errorTextOf } from '../lib/error-text.js';
-import type { Headers } from '../lib/exchange.js';
 import { errorOfStatus } from '../lib/http-errors.js';
 import type { Circumstances } from '../lib/http-errors.js';
-import { retryAfterMsOf } from '../lib/http-headers.js';
+import { errorOfRow, SOURCE, notTheService } from '../lib/service-errors.js';
+import type { ErrorRow, FailedAnswer } from '../lib/service-errors.js';
 import type { Access } from './credentials.js';
-
-/** An answer that is no success, its body read. */
-export interface FailedAnswer {
-  readonly status: number;
-  readonly headers: Headers;
-  /** The beginning of the body. */
-  readonly body: string;
-}
 
 /** What was asked of which bucket, and as whom. */
 export interface Asked extends Circumstances {
@@ -24,20 +15,15 @@ export interface Asked extends Circumstances {
   readonly access?: Access;
 }
 
-type Row = readonly [code: ErrorCode, what: string, over?: ErrorContext];
-
-const SOURCE = { scope: 'source' } as const;
-const FINAL = { scope: 'source', retryable: false } as const;
-
-const SLOWER: Row = ['WB_RATE_LIMITED', 'asks for fewer requests'];
-const PAYER: Row = [
+const SLOWER: ErrorRow = ['WB_RATE_LIMITED', 'asks for fewer requests'];
+const PAYER: ErrorRow = [
   'WB_PERMISSION_DENIED',
   'wants whoever reads to pay: set GOOGLE_CLOUD_QUOTA_PROJECT to a project of yours',
   SOURCE,
 ];
 
 /** By Google's own word for it. https://cloud.google.com/storage/docs/json_api/v1/status-codes */
-const BY_REASON: Readonly<Record<string, Row>> = {
+const BY_REASON: Readonly<Record<string, ErrorRow>> = {
   rateLimitExceeded: SLOWER,
   userRateLimitExceeded: SLOWER,
   quotaExceeded: SLOWER,
@@ -64,7 +50,7 @@ const BY_REASON: Readonly<Record<string, Row>> = {
 };
 
 /** What the status means where no word is known. */
-const BY_STATUS: Readonly<Record<number, Row>> = {
+const BY_STATUS: Readonly<Record<number, ErrorRow>> = {
   412: ['WB_SOURCE_CHANGED', 'has another version of it by now'],
   416: ['WB_SIZE_MISMATCH', 'says that it is shorter than the range asked for'],
   429: SLOWER,
@@ -99,27 +85,16 @@ export function errorOfAnswer(answer: FailedAnswer, asked: Asked): WaybillError 
   if (row === undefined) {
     return errorOfStatus({ status: answer.status, headers: answer.headers, text }, asked);
   }
-  const [code, what, over] = row;
-  const retryAfterMs = retryAfterMsOf(answer.headers);
   const stated = [`HTTP ${answer.status}`, ...(reason === undefined ? [] : [reason])].join(' ');
-  return new WaybillError(
-    code,
-    `${asked.address} ${what} (${stated}${text === '' ? '' : `: ${text}`})`,
-    {
-      operation: asked.operation,
-      store: asked.store,
-      ...(asked.path === undefined ? {} : { path: asked.path }),
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-      ...over,
-    },
-  );
+  const said = text === '' ? stated : `${stated}: ${text}`;
+  return errorOfRow(row, answer.headers, said, asked);
 }
 
 function rowOf(
   { status, body }: FailedAnswer,
   reason: string | undefined,
   asked: Asked,
-): Row | undefined {
+): ErrorRow | undefined {
   if (/requester pays/i.test(body)) return PAYER;
   if (/customer-supplied encryption key|encrypted by a customer/i.test(body)) {
     return BY_REASON['resourceIsEncryptedWithCustomerEncryptionKey'];
@@ -132,7 +107,7 @@ function rowOf(
   return status === 403 ? refusedAccess(asked) : undefined;
 }
 
-function refusedSignIn({ access, isListing }: Asked): Row {
+function refusedSignIn({ access, isListing }: Asked): ErrorRow {
   if (access === undefined || access.isAnonymous) {
     return [
       'WB_UNAUTHENTICATED',
@@ -151,7 +126,7 @@ function refusedSignIn({ access, isListing }: Asked): Row {
 export const SIGN_IN =
   'run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to the file of a service account';
 
-function refusedAccess(asked: Asked): Row {
+function refusedAccess(asked: Asked): ErrorRow {
   // A private bucket answers some requests without a sign-in so.
   if (asked.access?.isAnonymous !== false) return refusedSignIn(asked);
   const { who } = asked.access;
@@ -185,9 +160,5 @@ export function noBucket(bucket: string, asked: Asked): WaybillError {
 /** The service answered, but not as Cloud Storage does. */
 export function notGcs(asked: Asked, variable: string | undefined): WaybillError {
   const check = variable === undefined ? 'is a proxy or a portal in the way?' : `check ${variable}`;
-  return new WaybillError(
-    'WB_CONFIG_INVALID',
-    `${asked.address} does not answer as Cloud Storage does: ${check}`,
-    { operation: asked.operation, store: asked.store, ...FINAL },
-  );
+  return notTheService(asked, `Cloud Storage does: ${check}`);
 }

@@ -3,8 +3,8 @@
  * client certificates as for the bucket, and no retry of the library's own (rule 6).
  */
 import type { gaxios } from 'google-auth-library';
-import { WaybillError } from '../../model/errors.js';
 import type { HttpClient } from '../lib/http-client.js';
+import { KeptFailure } from '../lib/kept-failure.js';
 
 /** Where the library asks for the token of a service account. */
 export const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
@@ -13,14 +13,14 @@ export const GOOGLE_TOKEN_URL = 'https://oauth2.googleapis.com/token';
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** An `adapter` of the library's clients. */
-export class GoogleRequests {
-  private failure: WaybillError | undefined;
-
+export class GoogleRequests extends KeptFailure {
   /** @param tokenUri where a service account's file says that tokens are asked for, if not at Google's usual address */
   constructor(
     private readonly http: HttpClient,
     readonly tokenUri: string | undefined,
-  ) {}
+  ) {
+    super();
+  }
 
   readonly adapter = async <T>(
     options: gaxios.GaxiosOptionsPrepared,
@@ -44,7 +44,7 @@ export class GoogleRequests {
       operation: 'sign',
       redirects: 'never',
     } as const;
-    try {
+    return this.keeping(async () => {
       const answer = await this.http.request(request);
       const { status } = answer;
       // A token server that is down, or asks for patience, is told as every other service is.
@@ -59,18 +59,8 @@ export class GoogleRequests {
       // The library drops the data of an error whose body was not read.
       const data = parsed(await response.text()) as T;
       return Object.assign(response, { config: options, data });
-    } catch (error) {
-      if (error instanceof WaybillError) this.failure = error;
-      throw error;
-    }
+    });
   };
-
-  /** The last request that got no answer of its own, once: the library tells of it in words of its own. */
-  takeFailure(): WaybillError | undefined {
-    const { failure } = this;
-    this.failure = undefined;
-    return failure;
-  }
 }
 
 /** Forms are sent as what they are. */

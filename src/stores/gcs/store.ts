@@ -2,6 +2,7 @@
 import { WaybillError } from '../../model/errors.js';
 import type { ObjectEntry, Pin } from '../../model/object-entry.js';
 import type { HttpAnswer } from '../lib/http-client.js';
+import type { Refusal } from '../lib/learn-once.js';
 import { keyOf, withoutSlash } from '../lib/object-keys.js';
 import { fileKeyOf, listingBelow, nothingThere, unlessMissing } from '../lib/object-store.js';
 import { openRanged } from '../lib/open-ranged.js';
@@ -25,7 +26,7 @@ import {
 } from './answers.js';
 import type { GcsConfig } from './config.js';
 import { GcsConnection, MAX_CONNECTIONS } from './connection.js';
-import type { GcsRequest, Refusal } from './connection.js';
+import type { GcsRequest } from './connection.js';
 import { hasNames, listNames } from './listing.js';
 import type { Listing } from './listing.js';
 
@@ -127,7 +128,7 @@ export class GcsStore implements Store {
   private async errorOf(
     answer: HttpAnswer,
     request: GcsRequest,
-    refusal: Refusal,
+    refusal: Refusal<GcsRequest>,
     pin: Pin | undefined,
   ): Promise<WaybillError> {
     const error = await refusal(answer, request);

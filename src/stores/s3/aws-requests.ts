@@ -3,8 +3,8 @@
  * authorities and client certificates as for the bucket.
  */
 import type { Readable } from 'node:stream';
-import { WaybillError } from '../../model/errors.js';
 import type { HttpClient } from '../lib/http-client.js';
+import { KeptFailure } from '../lib/kept-failure.js';
 
 /** A request of the SDK, as far as it is looked at. */
 export interface SdkRequest {
@@ -26,11 +26,12 @@ export interface SdkResponse {
 }
 
 /** A `requestHandler` of the SDK's clients. */
-export class AwsRequests {
+export class AwsRequests extends KeptFailure {
   readonly metadata = { handlerProtocol: 'http/1.1' };
-  private failure: WaybillError | undefined;
 
-  constructor(private readonly http: HttpClient) {}
+  constructor(private readonly http: HttpClient) {
+    super();
+  }
 
   async handle(
     request: SdkRequest,
@@ -38,7 +39,7 @@ export class AwsRequests {
   ): Promise<{ response: SdkResponse }> {
     const { method, headers, body } = request;
     const { abortSignal } = options;
-    try {
+    return this.keeping(async () => {
       const answer = await this.http.request({
         method,
         url: urlOf(request),
@@ -50,17 +51,7 @@ export class AwsRequests {
       });
       const { status: statusCode, body: readable } = answer;
       return { response: { statusCode, headers: { ...answer.headers }, body: readable } };
-    } catch (error) {
-      if (error instanceof WaybillError) this.failure = error;
-      throw error;
-    }
-  }
-
-  /** The last request that got no answer, once: the SDK tells of it in words of its own. */
-  takeFailure(): WaybillError | undefined {
-    const { failure } = this;
-    this.failure = undefined;
-    return failure;
+    });
   }
 
   /** The SDK asks; there is nothing of its own to set. */

@@ -1,15 +1,17 @@
 /** Signed requests to one bucket; learns the bucket's region and the service's clock from refusals, once per call. */
-import type { WaybillError } from '../../model/errors.js';
 import type { Headers } from '../lib/exchange.js';
 import { createHttpClient } from '../lib/http-client.js';
 import type { HttpAnswer, HttpClient } from '../lib/http-client.js';
+import { learnOnce } from '../lib/learn-once.js';
+import type { Refusal } from '../lib/learn-once.js';
+import type { FailedAnswer } from '../lib/service-errors.js';
 import type { CallOptions, StoreAddress } from '../store.js';
 import { isRegion } from './config.js';
 import type { S3Config, StaticCredentials } from './config.js';
 import { createCredentialSource } from './credentials.js';
 import type { CredentialSource } from './credentials.js';
 import { elementOf, errorOfAnswer, s3CodeOf } from './errors.js';
-import type { Asked, FailedAnswer } from './errors.js';
+import type { Asked } from './errors.js';
 import { findPlace, inRegion, urlOf } from './place.js';
 import type { Place } from './place.js';
 import { Signer } from './signing.js';
@@ -75,23 +77,12 @@ export class S3Connection {
    * Runs a call, and runs it once more if the service's refusal taught something: the bucket's region, the right time,
    * that temporary keys have ended. `refusal` gives the error to throw for an answer that is no success.
    */
-  async attempt<T>(
-    call: (
-      refusal: (answer: HttpAnswer, request: S3Request) => Promise<WaybillError>,
-    ) => Promise<T>,
-  ): Promise<T> {
-    let hasLearned = false;
-    const refusal = async (answer: HttpAnswer, request: S3Request): Promise<WaybillError> => {
+  attempt<T>(call: (refusal: Refusal<S3Request>) => Promise<T>): Promise<T> {
+    return learnOnce(call, async (answer, request) => {
       const failed = await this.explain(answer, request);
-      hasLearned = await this.learn(failed);
-      return errorOfAnswer(failed, this.asked(request, answer.url));
-    };
-    try {
-      return await call(refusal);
-    } catch (error) {
-      if (!hasLearned) throw error;
-      return call(refusal);
-    }
+      const hasLearned = await this.learn(failed);
+      return { error: errorOfAnswer(failed, this.asked(request, answer.url)), hasLearned };
+    });
   }
 
   /** Sends a request; whatever is no success is thrown. */

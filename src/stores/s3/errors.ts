@@ -1,19 +1,10 @@
 /** The one place that knows the error codes of S3 and its kin. */
-import { WaybillError } from '../../model/errors.js';
-import type { ErrorCode, ErrorContext } from '../../model/errors.js';
+import type { WaybillError } from '../../model/errors.js';
 import { errorTextOf } from '../lib/error-text.js';
-import type { Headers } from '../lib/exchange.js';
 import { errorOfStatus } from '../lib/http-errors.js';
 import type { Circumstances } from '../lib/http-errors.js';
-import { retryAfterMsOf } from '../lib/http-headers.js';
-
-/** An answer that is no success, its body read. */
-export interface FailedAnswer {
-  readonly status: number;
-  readonly headers: Headers;
-  /** The beginning of the body; empty for HEAD. */
-  readonly body: string;
-}
+import { errorOfRow, FINAL, SOURCE, notTheService } from '../lib/service-errors.js';
+import type { ErrorRow, FailedAnswer } from '../lib/service-errors.js';
 
 /** What was asked of which bucket. */
 export interface Asked extends Circumstances {
@@ -21,16 +12,11 @@ export interface Asked extends Circumstances {
   readonly isAnonymous: boolean;
 }
 
-type Row = readonly [code: ErrorCode, what: string, over?: ErrorContext];
-
-const SOURCE = { scope: 'source' } as const;
-const FINAL = { scope: 'source', retryable: false } as const;
-
 const SIGN_IN = 'check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the profile';
 const RENEW = 'the temporary credentials have ended: sign in again (aws sso login) or set new ones';
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList */
-const ROWS: Readonly<Record<string, Row>> = {
+const ROWS: Readonly<Record<string, ErrorRow>> = {
   NoSuchBucket: ['WB_NOT_FOUND', 'has no such bucket: check its name and the endpoint', SOURCE],
   NoSuchKey: ['WB_NOT_FOUND', 'does not have it'],
   NoSuchVersion: ['WB_NOT_FOUND', 'does not have this version of it'],
@@ -139,31 +125,19 @@ export function errorOfAnswer(answer: FailedAnswer, asked: Asked): WaybillError 
     const text = code === undefined ? said : `${code}${said === '' ? '' : `: ${said}`}`;
     return errorOfStatus({ status: answer.status, headers: answer.headers, text }, asked);
   }
-  const [wbCode, what, over] = refine(row, asked);
-  const retryAfterMs = retryAfterMsOf(answer.headers);
   const stated = elementOf(answer.body, 'Code') ?? `HTTP ${answer.status}`;
   const reason = said === '' ? stated : `${stated}: ${said}`;
-  return new WaybillError(wbCode, `${asked.address} ${what} (${reason})`, {
-    operation: asked.operation,
-    store: asked.store,
-    ...(asked.path === undefined ? {} : { path: asked.path }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...over,
-  });
+  return errorOfRow(refine(row, asked), answer.headers, reason, asked);
 }
 
-const KMS: Row = ['WB_PERMISSION_DENIED', 'cannot decrypt it: ask for the use of its KMS key'];
+const KMS: ErrorRow = ['WB_PERMISSION_DENIED', 'cannot decrypt it: ask for the use of its KMS key'];
 
 /** The service answered, but not as an S3 service does. */
 export function notS3(asked: Asked): WaybillError {
-  return new WaybillError(
-    'WB_CONFIG_INVALID',
-    `${asked.address} does not answer as an S3 service does: check the endpoint (a console's port?)`,
-    { operation: asked.operation, store: asked.store, ...FINAL },
-  );
+  return notTheService(asked, "an S3 service does: check the endpoint (a console's port?)");
 }
 
-function refine(row: Row, asked: Asked): Row {
+function refine(row: ErrorRow, asked: Asked): ErrorRow {
   if (row[1] !== 'denies access') return row;
   if (asked.isAnonymous) {
     return [

@@ -1,0 +1,46 @@
+/** What the error tables of the services (S3, Azure, GCS) share: how an answer fails, and how a row becomes an error. */
+import { WaybillError } from '../../model/errors.js';
+import type { ErrorCode, ErrorContext } from '../../model/errors.js';
+import type { Headers } from './exchange.js';
+import type { Circumstances } from './http-errors.js';
+import { retryAfterMsOf } from './http-headers.js';
+
+/** An answer that is no success, its body read. */
+export interface FailedAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The beginning of the body; empty for HEAD. */
+  readonly body: string;
+}
+
+/** What a service's word for a failure means. */
+export type ErrorRow = readonly [code: ErrorCode, what: string, over?: ErrorContext];
+
+/** Of the whole source, not of one file. */
+export const SOURCE = { scope: 'source' } as const;
+/** Of the whole source, and the same however often it is asked. */
+export const FINAL = { scope: 'source', retryable: false } as const;
+
+/** The error of a row. `reason`: what the service said, in its own words. */
+export function errorOfRow(
+  [code, what, over]: ErrorRow,
+  headers: Headers,
+  reason: string,
+  asked: Circumstances,
+): WaybillError {
+  const retryAfterMs = retryAfterMsOf(headers);
+  return new WaybillError(code, `${asked.address} ${what} (${reason})`, {
+    operation: asked.operation,
+    store: asked.store,
+    ...(asked.path === undefined ? {} : { path: asked.path }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...over,
+  });
+}
+
+/** Something else answered than the service. `how` says as what, and what to check. */
+export function notTheService(asked: Circumstances, how: string): WaybillError {
+  const message = `${asked.address} does not answer as ${how}`;
+  const { operation, store } = asked;
+  return new WaybillError('WB_CONFIG_INVALID', message, { operation, store, ...FINAL });
+}
