@@ -2,7 +2,9 @@
 import { spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { splitSecrets } from '../../../src/model/artifact-uri.js';
 import { WaybillError } from '../../../src/model/errors.js';
@@ -327,13 +329,28 @@ it('a password is asked for by the server in words (keyboard-interactive)', asyn
 it('a server that lets nobody else in for now asks for fewer connections', async () => {
   const busy = await startSshd({ config: 'MaxStartups 1\nLoginGraceTime 100' });
   stops.push(busy.stop);
-  const { connect } = await import('node:net');
-  // It takes the one place of those that have not signed in yet.
-  const idle = connect(busy.port, '127.0.0.1');
-  await new Promise((resolve) => idle.once('data', resolve));
+  const idle = await takeThePlace(busy.port);
   try {
     expect(await ask({}, busy)).toMatch(/^WB_(RATE_LIMITED|UNAVAILABLE): /u);
   } finally {
     idle.destroy();
   }
 });
+
+/**
+ * A connection that holds the one place of those who have not signed in yet. Whoever asked whether the server listens
+ * may hold it a moment longer: so long the server only says `Exceeded MaxStartups`.
+ */
+async function takeThePlace(port: number): Promise<Socket> {
+  for (let tries = 0; tries < 1_000; tries += 1) {
+    const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+    const said = await new Promise<string>((resolve) => {
+      socket.once('data', (bytes: Buffer) => resolve(bytes.toString('latin1')));
+      socket.once('close', () => resolve(''));
+    });
+    if (said.startsWith('SSH-')) return socket;
+    socket.destroy();
+    await sleep(20);
+  }
+  throw new Error('the place was waited for in vain');
+}
