@@ -60,6 +60,15 @@ const lineSchema = z.discriminatedUnion('kind', [
   durableSchema,
 ]);
 
+/** Who writes: enough to tell a dead writer from a living one. */
+export interface WriterIdentity {
+  readonly host: string;
+  readonly bootId: string;
+  readonly pid: number;
+  /** Clock ticks since boot when the process started. */
+  readonly startTicks: string;
+}
+
 /** A file that is in place. */
 export type FetchedLine = z.infer<typeof fetchedSchema>;
 /**
