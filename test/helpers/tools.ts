@@ -13,6 +13,7 @@ import { ensureFaketime } from './faketime.js';
 import { ensureFakeGcs, fakeGcsPath } from './fake-gcs.js';
 import { ensureFaultFs, faultFsPath } from './faultfs.js';
 import { ensureImagePackages } from '../image/base-image.js';
+import { ensureHadoop, hadoopFolder } from './hadoop-install.js';
 import { ensureMinio, minioPath } from './minio.js';
 import { CURRENT_NODE, ensureCurrentNode } from './current-node.js';
 import { ensureMicrosocks } from './microsocks.js';
@@ -197,6 +198,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'an npm package with 370 others, 40 MB to fetch, half a minute',
       isThere: () => inCache(AZURITE_FOLDER),
       ensure: ensureAzurite,
+    },
+    {
+      name: 'Hadoop',
+      cost: 'with Maven, 110 MB to fetch, seconds',
+      isThere: () => isThere(hadoopFolder()),
+      ensure: ensureHadoop,
     },
     {
       name: `MLflow ${MLFLOW_VERSION}`,

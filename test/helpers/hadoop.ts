@@ -1,0 +1,226 @@
+/**
+ * A real HDFS: name nodes and data nodes of Hadoop in one JVM, about 5 s to start. In a test:
+ *
+ *     const hadoop = await startHadoop();
+ *     await hadoop.putTree('/models/churn', folder);
+ *     ... webhdfs://127.0.0.1:${hadoop.port}/models/churn, or hdfs:///models/churn with hadoop.env ...
+ *     await hadoop.stop();
+ *
+ * Whoever asks is the super user where its name is that of whoever runs the tests, else everybody's rights hold.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureHadoop } from './hadoop-install.js';
+import { freePort } from './ports.js';
+import { scratchFolder, startProcess } from './processes.js';
+import type { ServerProcess } from './processes.js';
+
+type Conf = Readonly<Record<string, string>>;
+
+export interface HadoopOptions {
+  /** Configuration of the servers: `{ 'dfs.checksum.combine.mode': 'COMPOSITE_CRC' }`. */
+  readonly conf?: Conf;
+  /** Default 1. */
+  readonly dataNodes?: number;
+  /** A name service of this name with two name nodes, the first one active. */
+  readonly nameService?: string;
+  /** Who the servers are in Kerberos. */
+  readonly kerberos?: { readonly principal: string; readonly keytab: string };
+  /** More of the environment of the servers. */
+  readonly env?: Conf;
+  /** More arguments for Java. */
+  readonly javaArgs?: readonly string[];
+  /** More lines of the `core-site.xml` and of the `hdfs-site.xml` that a user has. */
+  readonly coreSite?: Conf;
+  readonly hdfsSite?: Conf;
+}
+
+/** The ports of a name node on 127.0.0.1; 0 where it does not listen. */
+export interface NameNode {
+  readonly rpc: number;
+  readonly http: number;
+  readonly https: number;
+}
+
+/** The ports of a data node on 127.0.0.1; 0 where it does not listen. */
+export interface DataNode {
+  readonly http: number;
+  readonly https: number;
+  readonly ipc: number;
+}
+
+/** How a file is cut up. Sizes in bytes. */
+export interface HdfsFileOptions {
+  /** Default 1 MiB. */
+  readonly block?: number;
+  /** How many bytes one checksum covers; default 512. */
+  readonly bytesPerChecksum?: number;
+  readonly checksum?: 'CRC32' | 'CRC32C';
+}
+
+export interface Hadoop extends ServerProcess {
+  /** Of WebHDFS at the first name node: HTTP, or HTTPS where it only has that. */
+  readonly port: number;
+  readonly rpcPort: number;
+  readonly nameNodes: readonly NameNode[];
+  readonly dataNodes: readonly DataNode[];
+  /** core-site.xml and hdfs-site.xml as a user of this cluster has them. */
+  readonly confDir: string;
+  /** What such a user has in the environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** `hdfs dfs WORDS`: `['-chmod', '600', '/models/a']`; as the super user, or as another. Answers what it said. */
+  dfs(words: readonly string[], user?: string): Promise<string>;
+  putFile(path: string, body: Buffer | string, options?: HdfsFileOptions): Promise<void>;
+  /** Every file and folder of `dir`, to a path that is not there yet. */
+  putTree(path: string, dir: string): Promise<void>;
+  setActive(nameNode: number): Promise<void>;
+  setStandby(nameNode: number): Promise<void>;
+  stopNameNode(nameNode: number): Promise<void>;
+  startNameNode(nameNode: number): Promise<void>;
+  stopDataNode(dataNode: number): Promise<void>;
+  /** Starts the one that was stopped last, at the ports it had. */
+  startDataNode(): Promise<void>;
+}
+
+/** Starts an empty cluster. */
+export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> {
+  const classPath = await ensureHadoop((line) => process.stderr.write(`${line}\n`));
+  const dir = scratchFolder('hadoop');
+  const control = `http://127.0.0.1:${await freePort()}`;
+  const file = join(dir, 'cluster.properties');
+  writeFileSync(file, propertiesOf(options, dir, new URL(control).port));
+  const tell = async (...words: readonly string[]): Promise<string> => {
+    const answer = await fetch(control, { method: 'POST', body: words.join('\0') });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`Hadoop: ${words.join(' ')}: ${text}`);
+    return text;
+  };
+  const server = await startProcess({
+    name: 'Hadoop',
+    command: 'java',
+    args: [
+      ...['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
+      ...['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', ...(options.javaArgs ?? [])],
+      ...['-cp', classPath, 'Cluster', file],
+    ],
+    dir,
+    ...(options.env === undefined ? {} : { env: options.env }),
+    readyTimeoutMs: 180_000,
+    isReady: async () => (await tell('status')) !== '',
+  });
+  const { nameNodes, dataNodes } = JSON.parse(await tell('status')) as Ports;
+  const [first] = nameNodes;
+  if (first === undefined) throw new Error('Hadoop has no name node');
+  const confDir = join(dir, 'conf');
+  writeUserConf(confDir, options, nameNodes);
+  return {
+    ...server,
+    port: first.http === 0 ? first.https : first.http,
+    rpcPort: first.rpc,
+    nameNodes,
+    dataNodes,
+    confDir,
+    env: { HADOOP_CONF_DIR: confDir },
+    stop: async () => {
+      await server.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+    ...commandsOf(tell),
+  };
+}
+
+interface Ports {
+  readonly nameNodes: readonly NameNode[];
+  readonly dataNodes: readonly DataNode[];
+}
+
+type Commands = Omit<
+  Hadoop,
+  keyof ServerProcess | keyof Ports | 'port' | 'rpcPort' | 'confDir' | 'env'
+>;
+
+function commandsOf(tell: (...words: readonly string[]) => Promise<string>): Commands {
+  const told = async (...words: readonly string[]): Promise<void> => void (await tell(...words));
+  const dfs: Hadoop['dfs'] = (words, user = '') => tell('fs', user, ...words);
+  return {
+    dfs,
+    putFile: async (path, body, { block, bytesPerChecksum, checksum } = {}) => {
+      const folder = await mkdtemp(join(tmpdir(), 'waybill-hadoop-put-'));
+      const local = join(folder, 'file');
+      await writeFile(local, body);
+      const sizes = [String(block ?? 1024 * 1024), String(bytesPerChecksum ?? 512)];
+      await told('create', path, ...sizes, checksum ?? 'CRC32C', local);
+      await rm(folder, { recursive: true });
+    },
+    putTree: async (path, dir) => {
+      const above = path.slice(0, path.lastIndexOf('/'));
+      await dfs(['-mkdir', '-p', above === '' ? '/' : above]);
+      await dfs(['-put', dir, path]);
+    },
+    setActive: (index) => told('active', String(index)),
+    setStandby: (index) => told('standby', String(index)),
+    stopNameNode: (index) => told('stop-namenode', String(index)),
+    startNameNode: (index) => told('start-namenode', String(index)),
+    stopDataNode: (index) => told('stop-datanode', String(index)),
+    startDataNode: () => told('start-datanode'),
+  };
+}
+
+function propertiesOf(options: HadoopOptions, dir: string, port: string): string {
+  const { conf = {}, dataNodes = 1, nameService, kerberos } = options;
+  const all: Conf = {
+    'dfs.namenode.fs-limits.min-block-size': '1024',
+    ...conf,
+    'waybill.dir': join(dir, 'data'),
+    'waybill.port': port,
+    'waybill.dataNodes': String(dataNodes),
+    ...(nameService === undefined ? {} : { 'waybill.ha': nameService }),
+    ...(kerberos && {
+      'waybill.principal': kerberos.principal,
+      'waybill.keytab': kerberos.keytab,
+    }),
+  };
+  const lines = Object.entries(all).map(([name, value]) => `${name}=${escaped(value)}\n`);
+  return lines.join('');
+}
+
+/** A value in a file of Java properties. */
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+}
+
+function writeUserConf(
+  folder: string,
+  { nameService, coreSite = {}, hdfsSite = {} }: HadoopOptions,
+  nameNodes: readonly NameNode[],
+): void {
+  mkdirSync(folder);
+  const service = nameService ?? `127.0.0.1:${nameNodes[0]?.rpc ?? 0}`;
+  const isHa = nameService !== undefined;
+  const places = nameNodes.flatMap(({ rpc, http, https }, index) => {
+    const suffix = isHa ? `.${nameService}.nn${index + 1}` : '';
+    return Object.entries({ rpc, http, https })
+      .filter(([, port]) => port !== 0)
+      .map(([kind, port]) => [`dfs.namenode.${kind}-address${suffix}`, `127.0.0.1:${port}`]);
+  });
+  const names = isHa
+    ? { 'dfs.nameservices': nameService, [`dfs.ha.namenodes.${nameService}`]: 'nn1,nn2' }
+    : {};
+  const core = { 'fs.defaultFS': `hdfs://${service}`, ...coreSite };
+  const hdfs = { ...names, ...(Object.fromEntries(places) as Conf), ...hdfsSite };
+  writeFileSync(join(folder, 'core-site.xml'), siteXml(core));
+  writeFileSync(join(folder, 'hdfs-site.xml'), siteXml(hdfs));
+}
+
+/** A configuration file of Hadoop. */
+export function siteXml(conf: Conf): string {
+  const text = (value: string): string =>
+    value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const properties = Object.entries(conf).map(
+    ([name, value]) =>
+      `  <property>\n    <name>${text(name)}</name>\n    <value>${text(value)}</value>\n  </property>\n`,
+  );
+  return `<?xml version="1.0"?>\n<configuration>\n${properties.join('')}</configuration>\n`;
+}
