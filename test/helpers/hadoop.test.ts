@@ -1,6 +1,12 @@
+import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { makeAuthority } from './certificates.js';
+import type { Authority } from './certificates.js';
 import { startHadoop } from './hadoop.js';
 import type { Hadoop } from './hadoop.js';
+import { scratchFolder } from './processes.js';
 
 const BODY = Buffer.from(Array.from({ length: 3 * 1024 * 1024 + 7 }, (_, at) => (at * 7919) % 251));
 
@@ -32,3 +38,38 @@ describe('a Hadoop cluster of the tests', () => {
     });
   });
 });
+
+describe('a name service of the tests', () => {
+  let folder: string;
+  let authority: Authority;
+  let hadoop: Hadoop;
+  beforeAll(async () => {
+    folder = scratchFolder('hadoop-tls');
+    authority = makeAuthority(folder);
+    hadoop = await startHadoop({ nameService: 'models', tls: authority.issue('server') });
+    await hadoop.putFile('/a', 'abc');
+  });
+  afterAll(async () => {
+    await hadoop.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('answers over TLS, at the name node that is active now', async () => {
+    const ask = (node: number): Promise<string> =>
+      curl(
+        authority,
+        `https://127.0.0.1:${hadoop.nameNodes[node]?.https ?? 0}/webhdfs/v1/a?op=OPEN`,
+      );
+    expect(await ask(0)).toBe('abc');
+    expect(await ask(1)).toContain('StandbyException');
+    await hadoop.setStandby(0);
+    await hadoop.setActive(1);
+    expect(await ask(0)).toContain('StandbyException');
+    expect(await ask(1)).toBe('abc');
+  });
+});
+
+async function curl({ certFile }: Authority, url: string): Promise<string> {
+  const args = ['--silent', '--location', '--cacert', certFile, url];
+  return (await promisify(execFile)('curl', args)).stdout;
+}

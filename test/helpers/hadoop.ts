@@ -8,16 +8,17 @@
  *
  * Whoever asks is the super user where its name is that of whoever runs the tests, else everybody's rights hold.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Issued } from './certificates.js';
+import { writeServerTls, writeUserConf } from './hadoop-conf.js';
+import type { Conf, NameNode, UserConf } from './hadoop-conf.js';
 import { ensureHadoop } from './hadoop-install.js';
 import { freePort } from './ports.js';
 import { scratchFolder, startProcess } from './processes.js';
 import type { ServerProcess } from './processes.js';
-
-type Conf = Readonly<Record<string, string>>;
 
 export interface HadoopOptions {
   /** Configuration of the servers: `{ 'dfs.checksum.combine.mode': 'COMPOSITE_CRC' }`. */
@@ -32,16 +33,8 @@ export interface HadoopOptions {
   readonly env?: Conf;
   /** More arguments for Java. */
   readonly javaArgs?: readonly string[];
-  /** More lines of the `core-site.xml` and of the `hdfs-site.xml` that a user has. */
-  readonly coreSite?: Conf;
-  readonly hdfsSite?: Conf;
-}
-
-/** The ports of a name node on 127.0.0.1; 0 where it does not listen. */
-export interface NameNode {
-  readonly rpc: number;
-  readonly http: number;
-  readonly https: number;
+  /** WebHDFS speaks TLS only, here and at the data nodes. */
+  readonly tls?: Issued;
 }
 
 /** The ports of a data node on 127.0.0.1; 0 where it does not listen. */
@@ -69,7 +62,9 @@ export interface Hadoop extends ServerProcess {
   /** core-site.xml and hdfs-site.xml as a user of this cluster has them. */
   readonly confDir: string;
   /** What such a user has in the environment. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Conf;
+  /** Another such folder, with more in it: a `viewfs` mount table, say. */
+  userConf(more: UserConf): string;
   /** `hdfs dfs WORDS`: `['-chmod', '600', '/models/a']`; as the super user, or as another. Answers what it said. */
   dfs(words: readonly string[], user?: string): Promise<string>;
   putFile(path: string, body: Buffer | string, options?: HdfsFileOptions): Promise<void>;
@@ -90,7 +85,11 @@ export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> 
   const dir = scratchFolder('hadoop');
   const control = `http://127.0.0.1:${await freePort()}`;
   const file = join(dir, 'cluster.properties');
-  writeFileSync(file, propertiesOf(options, dir, new URL(control).port));
+  const servers = join(dir, 'servers');
+  mkdirSync(servers);
+  const secure = options.tls === undefined ? {} : writeServerTls(servers, options.tls);
+  const ours = { port: new URL(control).port, dir: join(dir, 'data') };
+  writeFileSync(file, propertiesOf(options, secure, ours));
   const tell = async (...words: readonly string[]): Promise<string> => {
     const answer = await fetch(control, { method: 'POST', body: words.join('\0') });
     const text = await answer.text();
@@ -103,7 +102,7 @@ export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> 
     args: [
       ...['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
       ...['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', ...(options.javaArgs ?? [])],
-      ...['-cp', classPath, 'Cluster', file],
+      ...['-cp', `${servers}:${classPath}`, 'Cluster', file],
     ],
     dir,
     ...(options.env === undefined ? {} : { env: options.env }),
@@ -113,8 +112,9 @@ export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> 
   const { nameNodes, dataNodes } = JSON.parse(await tell('status')) as Ports;
   const [first] = nameNodes;
   if (first === undefined) throw new Error('Hadoop has no name node');
-  const confDir = join(dir, 'conf');
-  writeUserConf(confDir, options, nameNodes);
+  const userConf = (more: UserConf = {}): string =>
+    writeUserConf(mkdtempSync(join(dir, 'conf-')), options.nameService, nameNodes, more);
+  const confDir = userConf();
   return {
     ...server,
     port: first.http === 0 ? first.https : first.http,
@@ -123,6 +123,7 @@ export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> 
     dataNodes,
     confDir,
     env: { HADOOP_CONF_DIR: confDir },
+    userConf,
     stop: async () => {
       await server.stop();
       await rm(dir, { recursive: true, force: true });
@@ -138,7 +139,7 @@ interface Ports {
 
 type Commands = Omit<
   Hadoop,
-  keyof ServerProcess | keyof Ports | 'port' | 'rpcPort' | 'confDir' | 'env'
+  keyof ServerProcess | keyof Ports | 'port' | 'rpcPort' | 'confDir' | 'env' | 'userConf'
 >;
 
 function commandsOf(tell: (...words: readonly string[]) => Promise<string>): Commands {
@@ -168,13 +169,18 @@ function commandsOf(tell: (...words: readonly string[]) => Promise<string>): Com
   };
 }
 
-function propertiesOf(options: HadoopOptions, dir: string, port: string): string {
+function propertiesOf(
+  options: HadoopOptions,
+  secure: Conf,
+  ours: { readonly port: string; readonly dir: string },
+): string {
   const { conf = {}, dataNodes = 1, nameService, kerberos } = options;
   const all: Conf = {
     'dfs.namenode.fs-limits.min-block-size': '1024',
+    ...secure,
     ...conf,
-    'waybill.dir': join(dir, 'data'),
-    'waybill.port': port,
+    'waybill.dir': ours.dir,
+    'waybill.port': ours.port,
     'waybill.dataNodes': String(dataNodes),
     ...(nameService === undefined ? {} : { 'waybill.ha': nameService }),
     ...(kerberos && {
@@ -189,38 +195,4 @@ function propertiesOf(options: HadoopOptions, dir: string, port: string): string
 /** A value in a file of Java properties. */
 function escaped(value: string): string {
   return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
-}
-
-function writeUserConf(
-  folder: string,
-  { nameService, coreSite = {}, hdfsSite = {} }: HadoopOptions,
-  nameNodes: readonly NameNode[],
-): void {
-  mkdirSync(folder);
-  const service = nameService ?? `127.0.0.1:${nameNodes[0]?.rpc ?? 0}`;
-  const isHa = nameService !== undefined;
-  const places = nameNodes.flatMap(({ rpc, http, https }, index) => {
-    const suffix = isHa ? `.${nameService}.nn${index + 1}` : '';
-    return Object.entries({ rpc, http, https })
-      .filter(([, port]) => port !== 0)
-      .map(([kind, port]) => [`dfs.namenode.${kind}-address${suffix}`, `127.0.0.1:${port}`]);
-  });
-  const names = isHa
-    ? { 'dfs.nameservices': nameService, [`dfs.ha.namenodes.${nameService}`]: 'nn1,nn2' }
-    : {};
-  const core = { 'fs.defaultFS': `hdfs://${service}`, ...coreSite };
-  const hdfs = { ...names, ...(Object.fromEntries(places) as Conf), ...hdfsSite };
-  writeFileSync(join(folder, 'core-site.xml'), siteXml(core));
-  writeFileSync(join(folder, 'hdfs-site.xml'), siteXml(hdfs));
-}
-
-/** A configuration file of Hadoop. */
-export function siteXml(conf: Conf): string {
-  const text = (value: string): string =>
-    value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  const properties = Object.entries(conf).map(
-    ([name, value]) =>
-      `  <property>\n    <name>${text(name)}</name>\n    <value>${text(value)}</value>\n  </property>\n`,
-  );
-  return `<?xml version="1.0"?>\n<configuration>\n${properties.join('')}</configuration>\n`;
 }

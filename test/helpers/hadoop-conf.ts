@@ -1,0 +1,90 @@
+/** The configuration files of Hadoop: those of a user, and those that make servers speak TLS. */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Issued } from './certificates.js';
+
+/** Names and values of Hadoop's configuration. */
+export type Conf = Readonly<Record<string, string>>;
+
+/** The ports of a name node on 127.0.0.1; 0 where it does not listen. */
+export interface NameNode {
+  readonly rpc: number;
+  readonly http: number;
+  readonly https: number;
+}
+
+/** More than the addresses of the cluster in the files that a user has. */
+export interface UserConf {
+  readonly coreSite?: Conf;
+  readonly hdfsSite?: Conf;
+}
+
+/**
+ * core-site.xml and hdfs-site.xml as a user of a cluster has them.
+ * @returns the folder
+ */
+export function writeUserConf(
+  folder: string,
+  nameService: string | undefined,
+  nameNodes: readonly NameNode[],
+  { coreSite = {}, hdfsSite = {} }: UserConf,
+): string {
+  const service = nameService ?? `127.0.0.1:${nameNodes[0]?.rpc ?? 0}`;
+  const isHa = nameService !== undefined;
+  const places = nameNodes.flatMap(({ rpc, http, https }, index) => {
+    const suffix = isHa ? `.${nameService}.nn${index + 1}` : '';
+    return Object.entries({ rpc, http, https })
+      .filter(([, port]) => port !== 0)
+      .map(([kind, port]) => [`dfs.namenode.${kind}-address${suffix}`, `127.0.0.1:${port}`]);
+  });
+  const names = isHa
+    ? { 'dfs.nameservices': nameService, [`dfs.ha.namenodes.${nameService}`]: 'nn1,nn2' }
+    : {};
+  const core = { 'fs.defaultFS': `hdfs://${service}`, ...coreSite };
+  const hdfs = { ...names, ...(Object.fromEntries(places) as Conf), ...hdfsSite };
+  writeFileSync(join(folder, 'core-site.xml'), siteXml(core));
+  writeFileSync(join(folder, 'hdfs-site.xml'), siteXml(hdfs));
+  return folder;
+}
+
+const STORE_PASSWORD = 'waybill';
+
+/**
+ * What servers need to speak TLS, and nothing else, at WebHDFS: a key store and an `ssl-server.xml` in a folder that has to be
+ * in their class path.
+ * @returns their configuration
+ */
+export function writeServerTls(folder: string, { certFile, keyFile }: Issued): Conf {
+  const store = join(folder, 'keys.p12');
+  const pass = ['-passout', `pass:${STORE_PASSWORD}`];
+  execFileSync(
+    'openssl',
+    ['pkcs12', '-export', '-in', certFile, '-inkey', keyFile, ...pass, '-out', store],
+    { stdio: 'pipe' },
+  );
+  const server = {
+    'ssl.server.keystore.location': store,
+    'ssl.server.keystore.type': 'pkcs12',
+    'ssl.server.keystore.password': STORE_PASSWORD,
+    'ssl.server.keystore.keypassword': STORE_PASSWORD,
+  };
+  writeFileSync(join(folder, 'ssl-server.xml'), siteXml(server));
+  const anyPort = '127.0.0.1:0';
+  return {
+    'dfs.http.policy': 'HTTPS_ONLY',
+    'dfs.namenode.https-address': anyPort,
+    'dfs.datanode.https.address': anyPort,
+  };
+}
+
+/** A configuration file of Hadoop. */
+export function siteXml(conf: Conf): string {
+  const text = (value: string): string =>
+    value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const properties = Object.entries(conf).map(
+    ([name, value]) =>
+      `  <property>\n    <name>${text(name)}</name>\n    <value>${text(value)}</value>\n  </property>\n`,
+  );
+  return `<?xml version="1.0"?>\n<configuration>\n${properties.join('')}</configuration>\n`;
+}
