@@ -10,7 +10,7 @@ export interface WalkItem<T> {
 
 /**
  * Sorts the names of one folder for a walk. A name that may be a folder comes twice, the second time for its content;
- * without `recursive` only once.
+ * without `recursive` only once. What was named twice is walked once: a file system may tell a slow reader a name again.
  */
 export function walkOrder<T extends { readonly name: string }>(
   found: readonly T[],
@@ -22,5 +22,9 @@ export function walkOrder<T extends { readonly name: string }>(
     if (!recursive || !mayBeFolder(of)) return [own];
     return [own, { ...own, key: `${of.name}/`, isContent: true }];
   });
-  return items.sort((a, b) => compareByBytes(a.key, b.key));
+  items.sort((a, b) => compareByBytes(a.key, b.key));
+  return items.filter((item, index) => {
+    const before = items[index - 1];
+    return before?.key !== item.key || mayBeFolder(before.of) !== mayBeFolder(item.of);
+  });
 }
