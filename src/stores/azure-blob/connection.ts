@@ -143,7 +143,7 @@ export class AzureConnection {
   /** An answer to HEAD has a code but no body: where it is about who asks, the same question as a GET says why. */
   private async explain(answer: HttpAnswer, request: AzureRequest): Promise<FailedAnswer> {
     const { status, headers } = answer;
-    if (request.method === 'GET') return { status, headers, body: await answer.readErrorText() };
+    if (request.method === 'GET') return { status, headers, ...(await answer.readFailure()) };
     answer.body.destroy();
     if (status !== 401 && status !== 403) return { status, headers, body: '' };
     const asGet = await this.sendOnce({
@@ -155,7 +155,7 @@ export class AzureConnection {
       asGet.body.destroy();
       return { status, headers, body: '' };
     }
-    return { status, headers: asGet.headers, body: await asGet.readErrorText() };
+    return { status, headers: asGet.headers, ...(await asGet.readFailure()) };
   }
 
   private learn(answer: FailedAnswer): boolean {

@@ -3,7 +3,7 @@ import type { WaybillError } from '../../model/errors.js';
 import { errorTextOf } from '../lib/error-text.js';
 import { errorOfStatus } from '../lib/http-errors.js';
 import type { Circumstances } from '../lib/http-errors.js';
-import { errorOfRow, SOURCE, notTheService } from '../lib/service-errors.js';
+import { cutRefusal, errorOfRow, SOURCE, notTheService } from '../lib/service-errors.js';
 import type { ErrorRow, FailedAnswer } from '../lib/service-errors.js';
 import type { Chosen, Credential } from './credentials.js';
 
@@ -108,6 +108,8 @@ export function errorOfAnswer(answer: FailedAnswer, asked: Asked): WaybillError 
   const said = saidBy(answer);
   const row = code === undefined ? undefined : rowOf(code, said, asked);
   if (row === undefined) {
+    const cut = code === undefined ? cutRefusal(answer, asked) : undefined;
+    if (cut !== undefined) return cut;
     if (code === undefined && answer.status === 404 && answer.body !== '') return notAzure(asked);
     const text = code === undefined ? said : `${code}${said === '' ? '' : `: ${said}`}`;
     return errorOfStatus({ status: answer.status, headers: answer.headers, text }, asked);

@@ -65,7 +65,7 @@ export class GcsConnection {
   attempt<T>(call: (refusal: Refusal<GcsRequest>) => Promise<T>): Promise<T> {
     return learnOnce(call, async (answer, request) => {
       const { status, headers } = answer;
-      const failed: FailedAnswer = { status, headers, body: await answer.readErrorText() };
+      const failed: FailedAnswer = { status, headers, ...(await answer.readFailure()) };
       const asked = this.asked(request);
       const hasLearned = status === 401 && this.source.forget();
       const isBucket = status === 404 && (await this.isBucketMissing(failed, request));

@@ -4,7 +4,7 @@ import { WaybillError } from '../../model/errors.js';
 import { errorTextOf } from '../lib/error-text.js';
 import { errorOfStatus } from '../lib/http-errors.js';
 import type { Circumstances } from '../lib/http-errors.js';
-import { errorOfRow, SOURCE, notTheService } from '../lib/service-errors.js';
+import { cutRefusal, errorOfRow, SOURCE, notTheService } from '../lib/service-errors.js';
 import type { ErrorRow, FailedAnswer } from '../lib/service-errors.js';
 import type { Access } from './credentials.js';
 
@@ -81,6 +81,9 @@ export function saysBucketIsMissing({ body }: FailedAnswer): boolean | undefined
 export function errorOfAnswer(answer: FailedAnswer, asked: Asked): WaybillError {
   const text = errorTextOf(answer.body);
   const reason = reasonOf(answer);
+  // What a 403 means is in its words alone.
+  const cut = answer.status === 403 && reason === undefined ? cutRefusal(answer, asked) : undefined;
+  if (cut !== undefined) return cut;
   const row = rowOf(answer, reason, asked);
   if (row === undefined) {
     return errorOfStatus({ status: answer.status, headers: answer.headers, text }, asked);

@@ -11,12 +11,16 @@ const MAX_SHOWN_CHARACTERS = 200;
 
 /**
  * Reads the beginning of an error's body. A body that fails or takes long gives what came until then. It may hold secrets: stores
- * read it through `HttpAnswer.readErrorText`.
+ * read it through `HttpAnswer.readErrorText` or `readFailure`.
  */
-export async function readErrorBody(body: Readable): Promise<string> {
+export async function readErrorBody(body: Readable): Promise<{ text: string; isCut: boolean }> {
+  let isCut = false;
   const chunks: Buffer[] = [];
   let bytes = 0;
-  const timer = setTimeout(() => body.destroy(), MAX_WAIT_MS);
+  const timer = setTimeout(() => {
+    isCut = true;
+    body.destroy();
+  }, MAX_WAIT_MS);
   try {
     for await (const chunk of body as AsyncIterable<Buffer>) {
       chunks.push(chunk);
@@ -24,12 +28,13 @@ export async function readErrorBody(body: Readable): Promise<string> {
       if (bytes >= MAX_READ_BYTES) break;
     }
   } catch {
-    // The status is the message; its text is only a comment on it.
+    isCut = true;
   } finally {
     clearTimeout(timer);
     body.destroy();
   }
-  return Buffer.concat(chunks).subarray(0, MAX_READ_BYTES).toString('utf8');
+  const text = Buffer.concat(chunks).subarray(0, MAX_READ_BYTES).toString('utf8');
+  return { text, isCut };
 }
 
 /**

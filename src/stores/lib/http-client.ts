@@ -87,6 +87,8 @@ export interface HttpAnswer {
    * which a server's words get into a message (rule 3).
    */
   readonly readErrorText: () => Promise<string>;
+  /** The same, and whether it broke off before its end. */
+  readonly readFailure: () => Promise<{ readonly body: string; readonly isCut: boolean }>;
 }
 
 /** Made per thread and per store; holds connections. */
@@ -142,8 +144,10 @@ class UndiciClient implements HttpClient {
       const answer = await this.send(request, url, headers);
       const next = request.redirects === 'never' ? undefined : answer.headers['location'];
       if (next === undefined || ![301, 302, 303, 307, 308].includes(answer.status)) {
-        const readErrorText = async (): Promise<string> =>
-          hideSecrets(await readErrorBody(answer.body), this.options.secrets, sent);
+        const readFailure = async (): Promise<{ body: string; isCut: boolean }> => {
+          const { text, isCut } = await readErrorBody(answer.body);
+          return { body: hideSecrets(text, this.options.secrets, sent), isCut };
+        };
         return {
           status: answer.status,
           headers: answer.headers,
@@ -153,7 +157,8 @@ class UndiciClient implements HttpClient {
           ...(answer.bytes === undefined ? {} : { bytes: answer.bytes }),
           url,
           droppedCredentials,
-          readErrorText,
+          readErrorText: async () => (await readFailure()).body,
+          readFailure,
         };
       }
       answer.body.destroy();

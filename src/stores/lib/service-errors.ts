@@ -11,6 +11,8 @@ export interface FailedAnswer {
   readonly headers: Headers;
   /** The beginning of the body; empty for HEAD. */
   readonly body: string;
+  /** The body broke off, and the service's word may have been in what did not come. */
+  readonly isCut?: boolean;
 }
 
 /** What a service's word for a failure means. */
@@ -35,6 +37,22 @@ export function errorOfRow(
     ...(asked.path === undefined ? {} : { path: asked.path }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...over,
+  });
+}
+
+/** The error of a refusal whose reason got lost on the way: the next answer brings it. */
+export function cutRefusal(
+  { status, isCut }: FailedAnswer,
+  asked: Circumstances,
+): WaybillError | undefined {
+  if (isCut !== true || status < 400 || status >= 500) return undefined;
+  const message = `${asked.address} broke off while it said why it refuses (HTTP ${status})`;
+  const { operation, store, path } = asked;
+  return new WaybillError('WB_UNAVAILABLE', message, {
+    operation,
+    store,
+    ...(path === undefined ? {} : { path }),
+    scope: 'file',
   });
 }
 

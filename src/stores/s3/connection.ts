@@ -145,7 +145,7 @@ export class S3Connection {
   /** An answer to HEAD has no body to say why: the same question as a GET of one byte has. */
   private async explain(answer: HttpAnswer, request: S3Request): Promise<FailedAnswer> {
     const { status, headers } = answer;
-    if (request.method === 'GET') return { status, headers, body: await answer.readErrorText() };
+    if (request.method === 'GET') return { status, headers, ...(await answer.readFailure()) };
     answer.body.destroy();
     if (SELF_EXPLAINING.has(status)) return { status, headers, body: '' };
     const asGet = await this.sendOnce({
@@ -157,7 +157,7 @@ export class S3Connection {
       asGet.body.destroy();
       return { status, headers, body: '' };
     }
-    return { status: asGet.status, headers: asGet.headers, body: await asGet.readErrorText() };
+    return { status: asGet.status, headers: asGet.headers, ...(await asGet.readFailure()) };
   }
 
   private async learn(answer: FailedAnswer): Promise<boolean> {

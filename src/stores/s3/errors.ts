@@ -3,7 +3,7 @@ import type { WaybillError } from '../../model/errors.js';
 import { errorTextOf } from '../lib/error-text.js';
 import { errorOfStatus } from '../lib/http-errors.js';
 import type { Circumstances } from '../lib/http-errors.js';
-import { errorOfRow, FINAL, SOURCE, notTheService } from '../lib/service-errors.js';
+import { cutRefusal, errorOfRow, FINAL, SOURCE, notTheService } from '../lib/service-errors.js';
 import type { ErrorRow, FailedAnswer } from '../lib/service-errors.js';
 
 /** What was asked of which bucket. */
@@ -121,6 +121,8 @@ export function errorOfAnswer(answer: FailedAnswer, asked: Asked): WaybillError 
   const row =
     code === undefined ? undefined : (ROWS[code] ?? (code.startsWith('KMS.') ? KMS : undefined));
   if (row === undefined) {
+    const cut = code === undefined ? cutRefusal(answer, asked) : undefined;
+    if (cut !== undefined) return cut;
     if (answer.status === 404 && code === undefined && answer.body !== '') return notS3(asked);
     const text = code === undefined ? said : `${code}${said === '' ? '' : `: ${said}`}`;
     return errorOfStatus({ status: answer.status, headers: answer.headers, text }, asked);
