@@ -1,6 +1,7 @@
 /**
  * The contract of a store as one suite, run over every store against its real service. Cases are picked by what
- * the store declares; what only one service does is tested in the store's own folder.
+ * the store declares; what only one service does is tested in the store's own folder. A service behind a network is
+ * asked once more through Toxiproxy (`conformance/toxics.ts`), without anything to call.
  *
  * In `test/stores/<name>/conformance.test.ts`:
  *
@@ -15,6 +16,7 @@ import { listCases, nameCases, pagingCases, statCases } from './conformance/list
 import { pinCases, rangeCases, readCases } from './conformance/reading.js';
 import { servedPin, servesRanges } from './conformance/testbed.js';
 import type { ConformanceSpec, Testbed } from './conformance/testbed.js';
+import { toxicCases } from './conformance/toxics.js';
 import { AWKWARD_NAMES, treeSeeds } from './conformance/tree.js';
 
 /** Seeding 1,000 objects and starting a server take a while on a busy machine. */
@@ -71,7 +73,9 @@ export function storeConformance(spec: ConformanceSpec): void {
     if (servedPin(traits) !== 'none') pinCases(bench, traits);
     abortCases(bench);
     if (traits.wrongCredentials !== undefined) credentialCases(bench, traits);
-    if (traits.hasNetwork !== false) networkCases(bench, traits);
+    const hasNetwork = traits.hasNetwork !== false;
+    if (hasNetwork) networkCases(bench, traits);
+    if (traits.goesThroughToxics ?? hasNetwork) toxicCases(bench, traits, manyFiles);
   });
 }
 

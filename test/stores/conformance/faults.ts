@@ -1,10 +1,10 @@
 /** Cases of the suite: faults of the network, of credentials, and aborts. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { closedPort, startFaultProxy } from '../../helpers/fault-proxy.js';
-import type { FaultProxy } from '../../helpers/fault-proxy.js';
+import type { Fault } from '../../helpers/fault-proxy.js';
 import { eventually, failureOf, listAll, readAll, withStore } from './expectations.js';
 import type { Bench } from './expectations.js';
-import type { StoreTraits } from './testbed.js';
+import type { OpenOptions, StoreTraits, Testbed } from './testbed.js';
 
 /** Every store. */
 export function abortCases(bench: Bench): void {
@@ -57,14 +57,12 @@ export function credentialCases(bench: Bench, traits: StoreTraits): void {
 
 /** Stores behind a network. */
 export function networkCases(bench: Bench, traits: StoreTraits): void {
-  let proxy: FaultProxy;
+  let proxy: FaultProxies;
   const AFTER_BYTES = 200_000;
 
   describe('a network that fails', () => {
     beforeEach(async () => {
-      const { address } = bench();
-      if (address === undefined) throw new Error('the testbed has no address');
-      proxy = await startFaultProxy(address);
+      proxy = await startFaultProxies(bench());
     });
     afterEach(() => proxy.stop());
 
@@ -78,7 +76,7 @@ export function networkCases(bench: Bench, traits: StoreTraits): void {
             const read = readAll(store, 'reads/medium.bin');
             await failureOf(bench, ['WB_SIZE_MISMATCH', 'WB_UNAVAILABLE'], read);
           },
-          { via: proxy },
+          proxy.open,
         );
       },
     );
@@ -93,7 +91,7 @@ export function networkCases(bench: Bench, traits: StoreTraits): void {
           if (!traits.capabilities.canList) return;
           await failureOf(bench, ['WB_UNAVAILABLE'], listAll(store, 'basic', true));
         },
-        { via: proxy },
+        proxy.open,
       );
     });
 
@@ -129,8 +127,32 @@ export function networkCases(bench: Bench, traits: StoreTraits): void {
           expect(await ended).toBe(reason);
           await eventually('the socket is closed', () => proxy.openConnections() < before);
         },
-        { via: proxy },
+        proxy.open,
       );
     });
   });
+}
+
+interface FaultProxies {
+  /** How a store is opened behind them. */
+  readonly open: OpenOptions;
+  setFault(fault: Fault): void;
+  openConnections(): number;
+  stop(): Promise<void>;
+}
+
+/** A proxy before every address of the service. */
+async function startFaultProxies({ address, alsoAt = [] }: Testbed): Promise<FaultProxies> {
+  if (address === undefined) throw new Error('the testbed has no address');
+  const [via, ...viaAlso] = await Promise.all([address, ...alsoAt].map(startFaultProxy));
+  if (via === undefined) throw new Error('no proxy was started');
+  const all = [via, ...viaAlso];
+  return {
+    open: { via, viaAlso },
+    setFault: (fault) => all.forEach((one) => one.setFault(fault)),
+    openConnections: () => all.reduce((sum, one) => sum + one.openConnections(), 0),
+    stop: async () => {
+      await Promise.all(all.map((one) => one.stop()));
+    },
+  };
 }

@@ -18,6 +18,8 @@ export interface OpenOptions {
   readonly at?: string;
   /** Connect to this address instead of the service's own: a proxy that makes faults, or a port without a server. */
   readonly via?: Address;
+  /** Beside `via`: in the places of `alsoAt`. */
+  readonly viaAlso?: readonly Address[];
   /** Use credentials that the service refuses. */
   readonly wrongCredentials?: boolean;
 }
@@ -26,6 +28,8 @@ export interface OpenOptions {
 export interface Testbed {
   /** The service's own address; absent where no network is involved. */
   readonly address?: Address;
+  /** Where else it listens, as for data: faults are made there too. */
+  readonly alsoAt?: readonly Address[];
   /** Strings that no error message may hold. */
   readonly secrets?: readonly string[];
   /** Opens a store. The suite closes it. */
@@ -52,6 +56,10 @@ export interface StoreTraits {
   readonly manyFiles?: number;
   /** Whether the service is reached over TCP, so that a proxy can make faults. Default true. */
   readonly hasNetwork?: boolean;
+  /** Whether the suite also runs through Toxiproxy. Default: where there is a network; false for a second server of the same kind. */
+  readonly goesThroughToxics?: boolean;
+  /** Bytes may come over connections before which `via` does not stand: a fault there need not break a read. */
+  readonly hasBodiesElsewhere?: true;
   /** Longest name of one segment, in bytes. Default 255. */
   readonly longestNameBytes?: number;
 }

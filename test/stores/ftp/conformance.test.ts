@@ -21,6 +21,10 @@ const traits: StoreTraits = {
   hasEmptyFolders: true,
 };
 
-storeConformance({ name: 'ftp', traits, setup: () => ftpTestbed(startVsftpd, {}) });
+const vsftpdPorts = (first: number, last: number): string =>
+  `pasv_min_port=${first}\npasv_max_port=${last}`;
+const proftpdPorts = (first: number, last: number): string => `PassivePorts ${first} ${last}`;
 
-storeConformance({ name: 'ftp', traits, setup: () => ftpTestbed(startProftpd, ADA) });
+storeConformance({ name: 'ftp', traits, setup: () => ftpTestbed(startVsftpd, vsftpdPorts, {}) });
+
+storeConformance({ name: 'ftp', traits, setup: () => ftpTestbed(startProftpd, proftpdPorts, ADA) });

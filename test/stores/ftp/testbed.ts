@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { ftp } from '../../../src/stores/ftp/index.js';
 import type { ConnectionSettings, Store } from '../../../src/stores/store.js';
+import { freePorts } from '../../helpers/ports.js';
 import { scratchFolder } from '../../helpers/processes.js';
 import { PASSWORD } from '../../helpers/proftpd.js';
 import type { FtpServer, FtpServerOptions } from '../../helpers/vsftpd.js';
@@ -21,19 +22,25 @@ export function openFtp(
   return ftp.open({ uri, secrets, settings: { WAYBILL_STALL_TIMEOUT: '20s', ...settings } });
 }
 
-/** A new folder behind a server as the root of a testbed. */
+/** Ports for data, so many that those in use at once leave some. */
+const DATA_PORTS = 12;
+
+/** A new folder behind a server as the root of a testbed. `passive`: the line of configuration for a range of ports. */
 export async function ftpTestbed(
   start: (options: FtpServerOptions) => Promise<FtpServer>,
+  passive: (first: number, last: number) => string,
   secrets: Readonly<Record<string, string>>,
 ): Promise<Testbed> {
   const root = scratchFolder('ftp-conformance');
-  const server = await start({ root });
+  const data = await freePorts(DATA_PORTS);
+  const server = await start({ root, config: passive(data[0] ?? 0, data.at(-1) ?? 0) });
   const gate = await startGate(server.port);
   return {
     address: { host: '127.0.0.1', port: gate.port },
+    alsoAt: data.map((port) => ({ host: '127.0.0.1', port })),
     secrets: [PASSWORD, 'a guess of eve'],
-    open: ({ at = '', via, wrongCredentials = false } = {}) => {
-      if (via !== undefined) gate.announce(via.port);
+    open: ({ at = '', via, viaAlso = [], wrongCredentials = false } = {}) => {
+      gate.announce(new Map(viaAlso.map(({ port }, index) => [data[index] ?? 0, port])));
       const wrong = { username: 'eve', password: 'a%20guess%20of%20eve' };
       const uri = `ftp://127.0.0.1:${via?.port ?? server.port}/${at}`;
       return openFtp(uri, wrongCredentials ? wrong : secrets);

@@ -33,7 +33,7 @@ storeConformance({
     const passwords = join(scratchFolder('htpasswd'), 'passwords');
     const hash = createHash('sha1').update('s3cret of %41da').digest('base64');
     writeFileSync(passwords, `ada:{SHA}${hash}\n`, { mode: 0o644 });
-    const server = `auth_basic "models"; auth_basic_user_file ${passwords};`;
+    const server = `absolute_redirect off; auth_basic "models"; auth_basic_user_file ${passwords};`;
     const secrets = { username: 'ada', password: 's3cret%20of%20%2541da' };
     return webTestbed(({ root }) => startNginx({ root, server }), secrets);
   },
@@ -48,7 +48,10 @@ storeConformance({
     hasEmptyFolders: true,
     manyFiles: 50,
   },
-  setup: () => webTestbed(({ root }) => startNginx({ root, location: 'autoindex_format json;' })),
+  setup: () =>
+    webTestbed(({ root }) =>
+      startNginx({ root, server: 'absolute_redirect off;', location: 'autoindex_format json;' }),
+    ),
 });
 
 for (const indexOptions of ['FancyIndexing HTMLTable', 'FancyIndexing', 'None']) {
@@ -59,6 +62,7 @@ for (const indexOptions of ['FancyIndexing HTMLTable', 'FancyIndexing', 'None'])
       serves: { ranges: 'yes', pin: 'strong' },
       hasEmptyFolders: true,
       manyFiles: 50,
+      goesThroughToxics: indexOptions === 'None',
     },
     setup: () => webTestbed(({ root }) => startApache({ root, indexOptions })),
   });

@@ -22,7 +22,13 @@ export async function startPythonServer({ root }: { root: string }): Promise<Web
   const server = await startProcess({
     name: 'Python',
     command: 'python3',
-    args: ['-m', 'http.server', String(port), '--bind', '127.0.0.1', '--directory', root],
+    // Of its own it lets five wait for it, and who comes next comes again after a second.
+    args: [
+      '-c',
+      'import runpy, socketserver; socketserver.TCPServer.request_queue_size = 128; ' +
+        "runpy.run_module('http.server', run_name='__main__')",
+      ...[String(port), '--bind', '127.0.0.1', '--directory', root],
+    ],
     dir,
     isReady: () => acceptsConnections(port),
   });

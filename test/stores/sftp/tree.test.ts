@@ -10,7 +10,6 @@ import { checksumOf } from '../../helpers/checksums.js';
 import { startFaultProxy } from '../../helpers/fault-proxy.js';
 import { scratchFolder } from '../../helpers/processes.js';
 import { startSshd, type Sshd } from '../../helpers/sshd.js';
-import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '../../helpers/toxiproxy.js';
 import { expectSameBytes, readAll } from '../conformance/expectations.js';
 import { bytesOf } from '../conformance/tree.js';
 import { openSftp, seedFolder, type OpenSftpOptions } from './testbed.js';
@@ -19,12 +18,11 @@ const LONG_MS = 120_000;
 const LARGE = bytesOf(11, 3 * 1024 * 1024 + 5);
 
 let sshd: Sshd;
-let toxiproxy: Toxiproxy;
 let base: string;
 let root: string;
 
 beforeAll(async () => {
-  [sshd, toxiproxy] = await Promise.all([startSshd(), startToxiproxy()]);
+  sshd = await startSshd();
   base = scratchFolder('sftp-tree');
   root = join(base, 'root');
   await mkdir(join(base, 'outside'), { recursive: true });
@@ -37,7 +35,6 @@ beforeAll(async () => {
 }, LONG_MS);
 
 afterAll(async () => {
-  await toxiproxy.stop();
   await sshd.stop();
   await rm(base, { recursive: true, force: true });
 }, LONG_MS);
@@ -244,33 +241,6 @@ it('reads on one connection where the server allows no more', async () => {
     await store.close();
     await narrow.stop();
   }
-});
-
-describe('through a network that misbehaves (Toxiproxy)', () => {
-  const TOXICS: Readonly<Record<string, (proxy: ToxicProxy) => Promise<void>>> = {
-    latency: (proxy) => proxy.add('latency', { latency: 60, jitter: 50 }),
-    bandwidth: (proxy) => proxy.add('bandwidth', { rate: 4_000 }),
-    slow_close: (proxy) => proxy.add('slow_close', { delay: 300 }),
-    slicer: (proxy) =>
-      proxy.add('slicer', { average_size: 3_000, size_variation: 2_900, delay: 50 }),
-    limit_data: (proxy) => proxy.add('limit_data', { bytes: 1_500_000 }),
-    reset_peer: (proxy) => proxy.add('reset_peer', { timeout: 150 }),
-  };
-
-  it.each(Object.keys(TOXICS))(
-    '%s: all of the bytes, or an error that can be tried again',
-    async (toxic) => {
-      const proxy = await toxiproxy.before(sshd.port);
-      await TOXICS[toxic]?.(proxy);
-      const read = withStore((store) => readAll(store, 'large.bin'), { port: proxy.port });
-      const bytes = await read.catch((error: unknown) => error);
-      if (bytes instanceof Buffer) expectSameBytes(bytes, LARGE);
-      else {
-        expect(bytes).toMatchObject({ code: 'WB_UNAVAILABLE', retryable: true });
-        expect(['limit_data', 'reset_peer']).toContain(toxic);
-      }
-    },
-  );
 });
 
 it('the library of SSH is loaded for SSH alone', () => {
