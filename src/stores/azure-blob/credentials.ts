@@ -2,7 +2,8 @@
 import { WaybillError } from '../../model/errors.js';
 import type { ConnectionSecrets, ConnectionSettings } from '../store.js';
 import type { ConnectionString } from './connection-string.js';
-import { KEY_VARIABLES, pick } from './variables.js';
+import { AZURE_KEYS } from '../lib/secret-variables.js';
+import { pick } from './variables.js';
 
 /** What a request is made with. `from` names where it stands, for messages. */
 export type Credential =
@@ -45,7 +46,7 @@ export function chooseCredential(input: CredentialInput): Chosen {
     else passedOver.push(`${name} holds neither AccountKey nor SharedAccessSignature`);
   }
   const set = pick(settings, ['AZURE_STORAGE_ACCOUNT', 'AZURE_STORAGE_ACCOUNT_NAME']);
-  const key = pick(secrets, KEY_VARIABLES);
+  const key = pick(secrets, AZURE_KEYS);
   const sas = pick(secrets, ['AZURE_STORAGE_SAS_TOKEN']);
   if (set !== undefined && set.value.toLowerCase() !== account) {
     for (const one of [key, sas]) {

@@ -1,9 +1,10 @@
 /** How the Azure Blob store enters the registry. */
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
+import { AZURE_SECRETS } from '../lib/secret-variables.js';
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
 import { parseAzureUri } from './address.js';
 import { readAzureConfig } from './config.js';
-import { IDENTITY_VARIABLES, SECRET_VARIABLES, SETTING_VARIABLES } from './variables.js';
+import { IDENTITY_VARIABLES, SETTING_VARIABLES } from './variables.js';
 
 async function open(address: StoreAddress): Promise<Store> {
   const config = readAzureConfig(address);
@@ -48,7 +49,7 @@ export const azureBlob: StoreFactory = {
   },
   environment: {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
-    secrets: [...SECRET_VARIABLES, ...NETWORK_VARIABLES.secrets],
+    secrets: [...AZURE_SECRETS, ...NETWORK_VARIABLES.secrets],
     url: 'AZURE_STORAGE_SERVICE_ENDPOINT',
   },
   identity: { settings: IDENTITY_VARIABLES, none: { AZURE_STORAGE_ANON: 'true' }, isToken: true },

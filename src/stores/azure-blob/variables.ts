@@ -23,22 +23,6 @@ export const IDENTITY_VARIABLES = [
   'AZURE_FEDERATED_TOKEN_FILE',
 ] as const satisfies readonly (typeof SETTING_VARIABLES)[number][];
 
-/** Account keys: of MLflow, of the az command line, of fsspec and rclone. */
-export const KEY_VARIABLES = [
-  'AZURE_STORAGE_ACCESS_KEY',
-  'AZURE_STORAGE_KEY',
-  'AZURE_STORAGE_ACCOUNT_KEY',
-] as const;
-
-/** Secrets, which never travel with the request. */
-export const SECRET_VARIABLES = [
-  'AZURE_STORAGE_CONNECTION_STRING',
-  ...KEY_VARIABLES,
-  'AZURE_STORAGE_SAS_TOKEN',
-  'AZURE_CLIENT_SECRET',
-  'AZURE_CLIENT_CERTIFICATE_PASSWORD',
-] as const;
-
 /** The first that is set and not blank. */
 export function pick(
   values: Readonly<Record<string, string>>,

@@ -1,5 +1,6 @@
 /** The GCS store's address and settings, read and checked. */
 import { WaybillError } from '../../model/errors.js';
+import { GCS_KEY_FILES, GCS_TOKENS } from '../lib/secret-variables.js';
 import type { ConnectionSettings, StoreAddress } from '../store.js';
 
 /** Where the requests go. */
@@ -45,8 +46,6 @@ export interface GcsConfig {
   readonly root: string;
   readonly place: GcsPlace;
   readonly identity: GcsIdentity;
-  /** How long a connection may be silent, as MLflow's variables say it; absent: Waybill's own. */
-  readonly silenceMs?: number;
 }
 
 /** Settings that travel with the request, by the names that people have in their environment. */
@@ -61,12 +60,6 @@ export const SETTING_VARIABLES = [
   'MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT',
   'MLFLOW_GCS_DEFAULT_TIMEOUT',
 ] as const;
-
-const TOKEN_VARIABLES = ['CLOUDSDK_AUTH_ACCESS_TOKEN', 'GOOGLE_OAUTH_ACCESS_TOKEN'] as const;
-const JSON_VARIABLES = ['GOOGLE_CREDENTIALS', 'GCP_CREDENTIALS'] as const;
-
-/** Secrets, which never travel with the request. */
-export const SECRET_VARIABLES = [...TOKEN_VARIABLES, ...JSON_VARIABLES] as const;
 
 const GOOGLE = 'https://storage.googleapis.com';
 
@@ -84,7 +77,6 @@ export function readGcsConfig({ uri, settings, secrets }: StoreAddress): GcsConf
     );
   }
   const rootKey = key.endsWith('/') ? key.slice(0, -1) : key;
-  const silenceMs = silenceOf(settings);
   return {
     bucket,
     rootKey,
@@ -92,7 +84,6 @@ export function readGcsConfig({ uri, settings, secrets }: StoreAddress): GcsConf
     root: `gs://${bucket}${rootKey === '' ? '' : `/${rootKey}`}`,
     place: placeOf(settings),
     identity: identityOf(settings, secrets),
-    ...(silenceMs === undefined ? {} : { silenceMs }),
   };
 }
 
@@ -155,8 +146,8 @@ function identityOf(
   const off = ['GS_NO_SIGN_REQUEST', 'CLOUDSDK_AUTH_DISABLE_CREDENTIALS'].find((name) =>
     /^(true|1|yes|on)$/i.test(settings[name]?.trim() ?? ''),
   );
-  const token = pick(secrets, TOKEN_VARIABLES);
-  const json = pick(secrets, JSON_VARIABLES);
+  const token = pick(secrets, GCS_TOKENS);
+  const json = pick(secrets, GCS_KEY_FILES);
   const file = pick(settings, ['GOOGLE_APPLICATION_CREDENTIALS'])?.value;
   const gcloudFolder = pick(settings, ['CLOUDSDK_CONFIG'])?.value;
   const quotaProject = pick(settings, ['GOOGLE_CLOUD_QUOTA_PROJECT'])?.value;
@@ -168,17 +159,6 @@ function identityOf(
     ...(gcloudFolder === undefined ? {} : { gcloudFolder }),
     ...(quotaProject === undefined ? {} : { quotaProject }),
   };
-}
-
-/** MLflow counts seconds; its -1, for ever, is left to Waybill's own limit of silence, which is renewed by every byte. */
-function silenceOf(settings: ConnectionSettings): number | undefined {
-  if ((settings['WAYBILL_STALL_TIMEOUT'] ?? '') !== '') return undefined;
-  const names = ['MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT', 'MLFLOW_GCS_DEFAULT_TIMEOUT'];
-  const found = pick(settings, names);
-  if (found === undefined) return undefined;
-  const seconds = Number(found.value);
-  if (Number.isNaN(seconds)) throw invalid(`${found.variable} is no number of seconds`);
-  return seconds > 0 ? seconds * 1_000 : undefined;
 }
 
 function pick(

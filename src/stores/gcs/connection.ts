@@ -44,14 +44,7 @@ export class GcsConnection {
     private readonly config: GcsConfig,
     { settings, secrets, pace }: StoreAddress,
   ) {
-    const { silenceMs } = config;
-    const shared = {
-      store: 'gcs',
-      secrets,
-      ...(silenceMs === undefined
-        ? {}
-        : { timeouts: { headersMs: silenceMs, stallMs: silenceMs } }),
-    };
+    const shared = { store: 'gcs', secrets };
     this.http = createHttpClient({ ...shared, settings, maxConnections: MAX_CONNECTIONS, pace });
     this.tokenHttp = createHttpClient({
       ...shared,

@@ -1,7 +1,8 @@
 /** How the GCS store enters the registry. */
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
+import { GCS_SECRETS } from '../lib/secret-variables.js';
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
-import { parseGcsUri, readGcsConfig, SECRET_VARIABLES, SETTING_VARIABLES } from './config.js';
+import { parseGcsUri, readGcsConfig, SETTING_VARIABLES } from './config.js';
 
 async function open(address: StoreAddress): Promise<Store> {
   const config = readGcsConfig(address);
@@ -39,7 +40,7 @@ export const gcs: StoreFactory = {
   },
   environment: {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
-    secrets: [...SECRET_VARIABLES, ...NETWORK_VARIABLES.secrets],
+    secrets: [...GCS_SECRETS, ...NETWORK_VARIABLES.secrets],
     url: 'CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE',
   },
   identity: {

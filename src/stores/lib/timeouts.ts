@@ -28,11 +28,14 @@ export function readTimeouts(settings: ConnectionSettings): Timeouts {
   };
 }
 
+/** What MLflow's users have set: the second is what it had before 2.x for Google alone, and only that store takes it. */
+const MLFLOWS = ['MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT', 'MLFLOW_GCS_DEFAULT_TIMEOUT'];
+
 /** Its -1, for ever, is left to Waybill's own limit of silence, which every byte renews. */
 function readMlflowMs(settings: ConnectionSettings): number | undefined {
-  const name = 'MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT';
+  const name = MLFLOWS.find((one) => (settings[one]?.trim() ?? '') !== '');
+  if (name === undefined) return undefined;
   const text = settings[name]?.trim() ?? '';
-  if (text === '') return undefined;
   const seconds = Number(text);
   if (Number.isNaN(seconds)) {
     const message = `${name}: "${text}" is no number of seconds`;

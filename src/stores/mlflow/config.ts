@@ -1,9 +1,10 @@
 /** Which MLflow server, and who asks: settings and secrets of an address, read and checked. */
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
+import { AZURE_SECRETS, GCS_SECRETS, S3_SECRETS } from '../lib/secret-variables.js';
 import { diskPlaceOf } from './places.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
-import { AZURE_SECRETS, AZURE_SETTINGS, GCS_SECRETS, GCS_SETTINGS } from './direct.js';
+import { AZURE_SETTINGS, GCS_SETTINGS } from './direct.js';
 
 /** Settings of MLflow's own environment, and of the storage behind it for the direct transport. */
 export const SETTING_NAMES = [
@@ -37,9 +38,7 @@ export const SECRET_NAMES = [
   'MLFLOW_TRACKING_USERNAME',
   'MLFLOW_TRACKING_PASSWORD',
   'MLFLOW_TRACKING_TOKEN',
-  'AWS_ACCESS_KEY_ID',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_SESSION_TOKEN',
+  ...S3_SECRETS,
   ...AZURE_SECRETS,
   ...GCS_SECRETS,
 ] as const;

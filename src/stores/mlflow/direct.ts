@@ -1,4 +1,5 @@
 /** The object stores from which files can be fetched past MLflow, where the caller has access to them. */
+import { AZURE_SECRETS, GCS_SECRETS } from '../lib/secret-variables.js';
 import type { MlflowConfig } from './config.js';
 
 /** One kind of store. */
@@ -51,14 +52,6 @@ export const GCS_SETTINGS = [
   'MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT',
 ] as const;
 
-/** Secrets of the same. */
-export const GCS_SECRETS = [
-  'CLOUDSDK_AUTH_ACCESS_TOKEN',
-  'GOOGLE_OAUTH_ACCESS_TOKEN',
-  'GOOGLE_CREDENTIALS',
-  'GCP_CREDENTIALS',
-] as const;
-
 /** Settings that the direct way to Azure needs. */
 export const AZURE_SETTINGS = [
   'AZURE_STORAGE_ACCOUNT',
@@ -68,14 +61,4 @@ export const AZURE_SETTINGS = [
   'AZURE_CLIENT_ID',
   'AZURE_CLIENT_CERTIFICATE_PATH',
   'AZURE_FEDERATED_TOKEN_FILE',
-] as const;
-
-/** Secrets of the same. */
-export const AZURE_SECRETS = [
-  'AZURE_STORAGE_CONNECTION_STRING',
-  'AZURE_STORAGE_ACCESS_KEY',
-  'AZURE_STORAGE_KEY',
-  'AZURE_STORAGE_ACCOUNT_KEY',
-  'AZURE_STORAGE_SAS_TOKEN',
-  'AZURE_CLIENT_SECRET',
 ] as const;

@@ -83,14 +83,6 @@ export const IDENTITY_VARIABLES = [
   'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE',
 ] as const satisfies readonly (typeof SETTING_VARIABLES)[number][];
 
-/** Secrets, which never travel with the request. */
-export const SECRET_VARIABLES = [
-  'AWS_ACCESS_KEY_ID',
-  'AWS_SECRET_ACCESS_KEY',
-  'AWS_SESSION_TOKEN',
-  'AWS_CONTAINER_AUTHORIZATION_TOKEN',
-] as const;
-
 const S3_URI = /^s3[an]?:\/\/([^/]*)(?:\/([\s\S]*))?$/i;
 
 /** Longer than what AWS allows since 2018: old buckets in us-east-1, and other services, have such names. */

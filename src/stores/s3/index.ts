@@ -1,14 +1,9 @@
 /** How the S3 store enters the registry. */
 import { WaybillError } from '../../model/errors.js';
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
+import { S3_SECRETS } from '../lib/secret-variables.js';
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
-import {
-  IDENTITY_VARIABLES,
-  parseS3Uri,
-  readS3Config,
-  SECRET_VARIABLES,
-  SETTING_VARIABLES,
-} from './config.js';
+import { IDENTITY_VARIABLES, parseS3Uri, readS3Config, SETTING_VARIABLES } from './config.js';
 
 async function open(address: StoreAddress): Promise<Store> {
   const config = readS3Config(address);
@@ -53,7 +48,7 @@ export const s3: StoreFactory = {
   },
   environment: {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
-    secrets: [...SECRET_VARIABLES, ...NETWORK_VARIABLES.secrets],
+    secrets: [...S3_SECRETS, ...NETWORK_VARIABLES.secrets],
     url: 'AWS_ENDPOINT_URL_S3',
   },
   identity: { settings: IDENTITY_VARIABLES, none: { AWS_NO_SIGN_REQUEST: 'true' } },

@@ -1,0 +1,34 @@
+/** Secrets by which object stores know who asks, as people have them in their environment: a store reads its own, a reference may lead to any. */
+
+/** Amazon's. */
+export const S3_SECRETS = [
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
+  'AWS_SESSION_TOKEN',
+  'AWS_CONTAINER_AUTHORIZATION_TOKEN',
+] as const;
+
+/** Account keys of Azure: of MLflow, of the az command line, of fsspec and rclone. */
+export const AZURE_KEYS = [
+  'AZURE_STORAGE_ACCESS_KEY',
+  'AZURE_STORAGE_KEY',
+  'AZURE_STORAGE_ACCOUNT_KEY',
+] as const;
+
+/** All of Azure's. */
+export const AZURE_SECRETS = [
+  'AZURE_STORAGE_CONNECTION_STRING',
+  ...AZURE_KEYS,
+  'AZURE_STORAGE_SAS_TOKEN',
+  'AZURE_CLIENT_SECRET',
+  'AZURE_CLIENT_CERTIFICATE_PASSWORD',
+] as const;
+
+/** Access tokens of Google, which cannot be renewed here. */
+export const GCS_TOKENS = ['CLOUDSDK_AUTH_ACCESS_TOKEN', 'GOOGLE_OAUTH_ACCESS_TOKEN'] as const;
+
+/** The content of a credentials file of Google. */
+export const GCS_KEY_FILES = ['GOOGLE_CREDENTIALS', 'GCP_CREDENTIALS'] as const;
+
+/** All of Google's. */
+export const GCS_SECRETS = [...GCS_TOKENS, ...GCS_KEY_FILES] as const;
