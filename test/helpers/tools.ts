@@ -17,6 +17,7 @@ import { ensureHadoop, hadoopFolder } from './hadoop-install.js';
 import { ensureMinio, minioPath } from './minio.js';
 import { CURRENT_NODE, ensureCurrentNode } from './current-node.js';
 import { ensureMicrosocks } from './microsocks.js';
+import { ensureMlflowStores, MLFLOW_STORES_FOLDER } from './mlflow-roots.js';
 import { modelSigningPython } from './model-signing.js';
 import { ensureNginx } from './nginx.js';
 import { ensureNtfs } from './ntfs.js';
@@ -210,6 +211,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'with pip, 190 MB to fetch, 1 to 2 minutes',
       isThere: () => inCache(`venv-mlflow-${MLFLOW_VERSION}/complete`),
       ensure: (onProgress) => ensureMlflowVenv({ cacheDir: cacheFolder(), onProgress }),
+    },
+    {
+      name: 'stores of MLflow',
+      cost: 'with pip, 7 MB to fetch, seconds',
+      isThere: () => inCache(`${MLFLOW_STORES_FOLDER}/complete`),
+      ensure: ensureMlflowStores,
     },
     {
       name: 'AWS CLI',

@@ -78,8 +78,12 @@ export function readErrorBody({ text }: Pick<FailedAnswer, 'text'>): {
   return { name: CODE_BY_NUMBER[given] ?? given, message: words.slice(0, 400) };
 }
 
-/** The words by which a storage behind MLflow says that an object is missing, inside a status 500. */
-const MISSING_INSIDE_500 = /HeadObject|NoSuchKey|\(404\)|BlobNotFound|No such file or directory/;
+/**
+ * The words by which the storage behind MLflow says that an object is missing, inside a status 500, or those that MLflow puts
+ * before whatever its storage says: each kind of storage has its own, and long names push them out of what is read.
+ */
+const MISSING_INSIDE_500 =
+  /HeadObject|NoSuchKey|\(404\)|BlobNotFound|No such file or directory|failures occurred while downloading/;
 
 /** Whether a failed answer is a 500 that may mean 404: to be confirmed by listing the parent. */
 export function mayMeanMissing(answer: FailedAnswer): boolean {
