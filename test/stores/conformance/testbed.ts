@@ -58,8 +58,8 @@ export interface StoreTraits {
   readonly hasNetwork?: boolean;
   /** Whether the suite also runs through Toxiproxy. Default: where there is a network; false for a second server of the same kind. */
   readonly goesThroughToxics?: boolean;
-  /** Bytes may come over connections before which `via` does not stand: a fault there need not break a read. */
-  readonly hasBodiesElsewhere?: true;
+  /** `via` stands before some of its connections, not before all: a fault there need not break every call. */
+  readonly breaksInPart?: true;
   /** Longest name of one segment, in bytes. Default 255. */
   readonly longestNameBytes?: number;
 }
