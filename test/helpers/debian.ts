@@ -21,6 +21,8 @@ export interface DebianPackages {
   readonly binary: string;
   /** The packages that hold the program and those of its libraries that a small system lacks. */
   readonly packages: readonly string[];
+  /** The system's own is not wanted: these packages belong together. */
+  readonly isOwn?: boolean;
 }
 
 /**
@@ -32,7 +34,8 @@ export async function ensureDebianProgram(
   wanted: DebianPackages,
   onProgress: (line: string) => void,
 ): Promise<DebianProgram> {
-  if (await exists(wanted.binary)) return { path: wanted.binary, root: '/', env: {} };
+  if (wanted.isOwn !== true && (await exists(wanted.binary)))
+    return { path: wanted.binary, root: '/', env: {} };
   const root = join(cacheFolder(), `debian-${wanted.name}`);
   const program = { path: join(root, wanted.binary), root, env: librariesOf(root) };
   if (await exists(join(root, 'complete'))) return program;

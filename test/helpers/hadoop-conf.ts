@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Issued } from './certificates.js';
+import type { Kerberos } from './kerberos.js';
 
 /** Names and values of Hadoop's configuration. */
 export type Conf = Readonly<Record<string, string>>;
@@ -20,28 +21,36 @@ export interface UserConf {
   readonly hdfsSite?: Conf;
 }
 
+/** A cluster as its users see it. */
+export interface ClusterOfUser {
+  readonly nameService: string | undefined;
+  readonly nameNodes: readonly NameNode[];
+  readonly kerberos: Kerberos | undefined;
+}
+
 /**
  * core-site.xml and hdfs-site.xml as a user of a cluster has them.
  * @returns the folder
  */
 export function writeUserConf(
   folder: string,
-  nameService: string | undefined,
-  nameNodes: readonly NameNode[],
+  { nameService, nameNodes, kerberos }: ClusterOfUser,
   { coreSite = {}, hdfsSite = {} }: UserConf,
 ): string {
-  const service = nameService ?? `127.0.0.1:${nameNodes[0]?.rpc ?? 0}`;
+  const host = kerberos === undefined ? '127.0.0.1' : 'localhost';
+  const service = nameService ?? `${host}:${nameNodes[0]?.rpc ?? 0}`;
   const isHa = nameService !== undefined;
   const places = nameNodes.flatMap(({ rpc, http, https }, index) => {
     const suffix = isHa ? `.${nameService}.nn${index + 1}` : '';
     return Object.entries({ rpc, http, https })
       .filter(([, port]) => port !== 0)
-      .map(([kind, port]) => [`dfs.namenode.${kind}-address${suffix}`, `127.0.0.1:${port}`]);
+      .map(([kind, port]) => [`dfs.namenode.${kind}-address${suffix}`, `${host}:${port}`]);
   });
   const names = isHa
     ? { 'dfs.nameservices': nameService, [`dfs.ha.namenodes.${nameService}`]: 'nn1,nn2' }
     : {};
-  const core = { 'fs.defaultFS': `hdfs://${service}`, ...coreSite };
+  const secure = kerberos && { 'hadoop.security.authentication': 'kerberos' };
+  const core = { 'fs.defaultFS': `hdfs://${service}`, ...secure, ...coreSite };
   const hdfs = { ...names, ...(Object.fromEntries(places) as Conf), ...hdfsSite };
   writeFileSync(join(folder, 'core-site.xml'), siteXml(core));
   writeFileSync(join(folder, 'hdfs-site.xml'), siteXml(hdfs));
@@ -75,6 +84,30 @@ export function writeServerTls(folder: string, { certFile, keyFile }: Issued): C
     'dfs.http.policy': 'HTTPS_ONLY',
     'dfs.namenode.https-address': anyPort,
     'dfs.datanode.https.address': anyPort,
+  };
+}
+
+/** Makes the servers members of a realm who ask everybody for a ticket. */
+export async function kerberosOfServers({ realm, keytab }: Kerberos): Promise<Conf> {
+  const [hdfs, http] = [`hdfs/localhost@${realm}`, `HTTP/localhost@${realm}`];
+  const keys = await keytab('hadoop', [hdfs, http]);
+  return {
+    'hadoop.security.authentication': 'kerberos',
+    'dfs.namenode.kerberos.principal': hdfs,
+    'dfs.namenode.keytab.file': keys,
+    'dfs.datanode.kerberos.principal': hdfs,
+    'dfs.datanode.keytab.file': keys,
+    'hadoop.http.authentication.type': 'kerberos',
+    'hadoop.http.authentication.kerberos.principal': http,
+    'hadoop.http.authentication.kerberos.keytab': keys,
+    'dfs.namenode.kerberos.internal.spnego.principal': http,
+    'dfs.web.authentication.kerberos.principal': http,
+    'dfs.web.authentication.kerberos.keytab': keys,
+    'hadoop.http.filter.initializers': 'org.apache.hadoop.hdfs.web.AuthFilterInitializer',
+    'dfs.block.access.token.enable': 'true',
+    'dfs.data.transfer.protection': 'authentication',
+    'waybill.principal': hdfs,
+    'waybill.keytab': keys,
   };
 }
 

@@ -13,9 +13,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Issued } from './certificates.js';
-import { writeServerTls, writeUserConf } from './hadoop-conf.js';
+import { kerberosOfServers, writeServerTls, writeUserConf } from './hadoop-conf.js';
 import type { Conf, NameNode, UserConf } from './hadoop-conf.js';
 import { ensureHadoop } from './hadoop-install.js';
+import type { Kerberos } from './kerberos.js';
 import { freePort } from './ports.js';
 import { scratchFolder, startProcess } from './processes.js';
 import type { ServerProcess } from './processes.js';
@@ -27,12 +28,8 @@ export interface HadoopOptions {
   readonly dataNodes?: number;
   /** A name service of this name with two name nodes, the first one active. */
   readonly nameService?: string;
-  /** Who the servers are in Kerberos. */
-  readonly kerberos?: { readonly principal: string; readonly keytab: string };
-  /** More of the environment of the servers. */
-  readonly env?: Conf;
-  /** More arguments for Java. */
-  readonly javaArgs?: readonly string[];
+  /** Who asks has to have a ticket of this realm. Needs `tls`; the servers are `localhost` then. */
+  readonly kerberos?: Kerberos;
   /** WebHDFS speaks TLS only, here and at the data nodes. */
   readonly tls?: Issued;
 }
@@ -87,9 +84,14 @@ export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> 
   const file = join(dir, 'cluster.properties');
   const servers = join(dir, 'servers');
   mkdirSync(servers);
-  const secure = options.tls === undefined ? {} : writeServerTls(servers, options.tls);
-  const ours = { port: new URL(control).port, dir: join(dir, 'data') };
-  writeFileSync(file, propertiesOf(options, secure, ours));
+  const { tls, kerberos } = options;
+  const secure: Conf = {
+    ...(tls && writeServerTls(servers, tls)),
+    ...(kerberos && (await kerberosOfServers(kerberos))),
+    'waybill.port': new URL(control).port,
+    'waybill.dir': join(dir, 'data'),
+  };
+  writeFileSync(file, propertiesOf(options, secure));
   const tell = async (...words: readonly string[]): Promise<string> => {
     const answer = await fetch(control, { method: 'POST', body: words.join('\0') });
     const text = await answer.text();
@@ -101,19 +103,20 @@ export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> 
     command: 'java',
     args: [
       ...['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
-      ...['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', ...(options.javaArgs ?? [])],
+      ...['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'],
+      ...(kerberos ? [`-Djava.security.krb5.conf=${kerberos.confFile}`] : []),
       ...['-cp', `${servers}:${classPath}`, 'Cluster', file],
     ],
     dir,
-    ...(options.env === undefined ? {} : { env: options.env }),
     readyTimeoutMs: 180_000,
     isReady: async () => (await tell('status')) !== '',
   });
   const { nameNodes, dataNodes } = JSON.parse(await tell('status')) as Ports;
   const [first] = nameNodes;
   if (first === undefined) throw new Error('Hadoop has no name node');
+  const cluster = { nameService: options.nameService, nameNodes, kerberos };
   const userConf = (more: UserConf = {}): string =>
-    writeUserConf(mkdtempSync(join(dir, 'conf-')), options.nameService, nameNodes, more);
+    writeUserConf(mkdtempSync(join(dir, 'conf-')), cluster, more);
   const confDir = userConf();
   return {
     ...server,
@@ -169,24 +172,14 @@ function commandsOf(tell: (...words: readonly string[]) => Promise<string>): Com
   };
 }
 
-function propertiesOf(
-  options: HadoopOptions,
-  secure: Conf,
-  ours: { readonly port: string; readonly dir: string },
-): string {
-  const { conf = {}, dataNodes = 1, nameService, kerberos } = options;
+function propertiesOf(options: HadoopOptions, secure: Conf): string {
+  const { conf = {}, dataNodes = 1, nameService } = options;
   const all: Conf = {
     'dfs.namenode.fs-limits.min-block-size': '1024',
     ...secure,
     ...conf,
-    'waybill.dir': ours.dir,
-    'waybill.port': ours.port,
     'waybill.dataNodes': String(dataNodes),
     ...(nameService === undefined ? {} : { 'waybill.ha': nameService }),
-    ...(kerberos && {
-      'waybill.principal': kerberos.principal,
-      'waybill.keytab': kerberos.keytab,
-    }),
   };
   const lines = Object.entries(all).map(([name, value]) => `${name}=${escaped(value)}\n`);
   return lines.join('');

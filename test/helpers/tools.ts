@@ -14,6 +14,7 @@ import { ensureFakeGcs, fakeGcsPath } from './fake-gcs.js';
 import { ensureFaultFs, faultFsPath } from './faultfs.js';
 import { ensureImagePackages } from '../image/base-image.js';
 import { ensureHadoop, hadoopFolder } from './hadoop-install.js';
+import { ensureKerberos } from './kerberos.js';
 import { ensureMinio, minioPath } from './minio.js';
 import { CURRENT_NODE, ensureCurrentNode } from './current-node.js';
 import { ensureMicrosocks } from './microsocks.js';
@@ -143,6 +144,12 @@ const LANES: readonly (readonly Tool[])[] = [
       isThere: async () =>
         (await isThere('/usr/sbin/proftpd')) || inCache('debian-proftpd/complete'),
       ensure: ensureProftpd,
+    },
+    {
+      name: 'Kerberos',
+      cost: 'Debian packages, 1 MB, seconds',
+      isThere: () => inCache('debian-krb5/complete'),
+      ensure: ensureKerberos,
     },
     {
       name: 'tinyproxy',
