@@ -13,8 +13,13 @@ export const QUICK_CONNECTIONS = 16;
 /** A connection that brings less is held back by distance, not by the machine: others beside it bring as much again. */
 const FAST_BYTES_PER_SECOND = 50e6;
 
-/** So long the rate of a fresh pull is looked at before it says anything; the first of it is connecting. */
-const QUICK_LOOK_MS = 250;
+/** So long the rate of a fresh pull is looked at, from its first byte on. */
+const QUICK_LOOK_MS = 150;
+
+/** Above that each doubling has to bring so much more, and is looked at so long, once its connections have been made. */
+const CLIMB_GAIN = 1.3;
+const CLIMB_LOOK_MS = 300;
+const CLIMB_CONNECT_MS = 150;
 
 /** A rate is an average over so long; the first one takes longer, for a short pull ends before and loses nothing. */
 const WINDOW_MS = 1_000;
@@ -75,14 +80,19 @@ type Mark = Pick<Look, 'atMs' | 'bytes' | 'files'>;
 /** One source host, as one process sees it. */
 export class ConcurrencyController {
   private current: number;
-  /** `quick`: doubling unproven; `first`: the first rate is being measured; then each step has to prove itself. */
-  private phase: 'quick' | 'first' | 'steady' = 'quick';
+  /**
+   * `quick`: doubling unproven; `climb`: doubling, where each step shows at once that it pays; `first`: the first rate is
+   * being measured; `steady`: each step has to prove itself.
+   */
+  private phase: 'quick' | 'climb' | 'first' | 'steady' = 'quick';
   private mark: Mark | undefined;
+  /** The connections of a step of the climb are being made: what comes meanwhile says nothing of it. */
+  private isConnecting = false;
   private hasFlowed = false;
   private looks = 0;
   private busyLooks = 0;
   /** A step up that has not proved itself: from where, and what that brought. */
-  private trial: { readonly from: number; readonly rate: number } | undefined;
+  private trial: { readonly from: number; readonly rate: number; readonly files: number } | undefined;
   /** Refused, or not worth having: not tried again before its time. */
   private ceiling: { at: number; untilMs: number; waitMs: number } | undefined;
   private fellAtMs = Number.NEGATIVE_INFINITY;
@@ -101,6 +111,10 @@ export class ConcurrencyController {
 
   /** Whether looks every few milliseconds help: a fresh pull is doubling. */
   get isQuick(): boolean {
+    return this.isDoubling || this.phase === 'climb';
+  }
+
+  private get isDoubling(): boolean {
     return this.phase === 'quick' && this.current < Math.min(QUICK_CONNECTIONS, this.cap);
   }
 
@@ -115,6 +129,7 @@ export class ConcurrencyController {
   /** After a pause nothing is known of the rate; what was refused stays known. */
   forgetRate(): void {
     this.mark = undefined;
+    this.isConnecting = false;
     this.trial = undefined;
   }
 
@@ -124,7 +139,9 @@ export class ConcurrencyController {
     if (this.mark === undefined) return this.restart(look);
     this.looks += 1;
     if (look.isBusy) this.busyLooks += 1;
-    if (this.isQuick) return this.double(look, this.mark);
+    if (this.isDoubling) return this.double(look, this.mark);
+    if (this.phase === 'quick') this.phase = 'climb';
+    if (this.phase === 'climb') return this.climb(look, this.mark);
     const windowMs = this.phase === 'steady' ? WINDOW_MS : FIRST_WINDOW_MS;
     return look.atMs - this.mark.atMs < windowMs ? undefined : this.judge(look, this.mark);
   }
@@ -167,12 +184,13 @@ export class ConcurrencyController {
       const to = Math.min(most, this.current + Math.min(files, this.current));
       return this.change(to, 'files come quickly and nothing was refused');
     }
+    if (!this.hasFlowed) {
+      // Until the first byte there is nothing to be looked at.
+      this.hasFlowed = look.bytes > mark.bytes;
+      return this.restart(look);
+    }
     if (look.atMs - mark.atMs < QUICK_LOOK_MS) return undefined;
     const rate = rateBetween(mark, look);
-    const isFirst = !this.hasFlowed;
-    this.hasFlowed ||= rate > 0;
-    // The first look only says that bytes come by now.
-    if (isFirst) return this.restart(look);
     if (rate / this.current >= FAST_BYTES_PER_SECOND) {
       this.phase = 'first';
       return this.restart(look);
@@ -180,6 +198,36 @@ export class ConcurrencyController {
     this.restart(look);
     const why = `a connection brought only ${rateText(rate / this.current)} and nothing was refused`;
     return this.change(Math.min(most, this.current * 2), why);
+  }
+
+  /** Goes on doubling where connections are slow; a step that does not show its worth is left to the longer windows. */
+  private climb(look: Look, mark: Mark): Decision | undefined {
+    const lookMs = this.isConnecting ? CLIMB_CONNECT_MS : CLIMB_LOOK_MS;
+    if (look.atMs - mark.atMs < lookMs) return undefined;
+    const wasBusy = this.busyLooks * 2 >= this.looks;
+    const { trial, current, isConnecting } = this;
+    this.isConnecting = false;
+    this.restart(look);
+    if (isConnecting || !wasBusy) return undefined;
+    const [rate, files] = [rateBetween(mark, look), filesBetween(mark, look)];
+    this.trial = undefined;
+    const paid =
+      trial === undefined ||
+      rate >= trial.rate * CLIMB_GAIN ||
+      (files > 0 && files >= trial.files * CLIMB_GAIN);
+    if (!paid) {
+      this.phase = 'first';
+      const why = `${current} brought ${rateText(rate)} at first, ${trial.from} had brought ${rateText(trial.rate)}`;
+      return this.change(trial.from, why);
+    }
+    const to = this.nextUp(look.atMs);
+    if (rate / current >= FAST_BYTES_PER_SECOND || to <= current) {
+      this.phase = 'first';
+      return undefined;
+    }
+    this.trial = { from: current, rate, files };
+    this.isConnecting = true;
+    return this.change(to, `a connection brought only ${rateText(rate / current)}`);
   }
 
   /** At the end of a window: keeps or takes back the last step up, and tries the next. */
@@ -202,7 +250,7 @@ export class ConcurrencyController {
     }
     const to = this.nextUp(look.atMs);
     if (to <= current) return undefined;
-    this.trial = { from: current, rate };
+    this.trial = { from: current, rate, files: filesBetween(mark, look) };
     const why =
       trial === undefined
         ? `nothing was refused at ${rateText(rate)}`
@@ -247,6 +295,10 @@ export class ConcurrencyController {
 function rateBetween(from: Mark, to: Mark): number {
   const work = to.bytes - from.bytes + (to.files - from.files) * BYTES_PER_FILE;
   return (work * 1_000) / Math.max(1, to.atMs - from.atMs);
+}
+
+function filesBetween(from: Mark, to: Mark): number {
+  return ((to.files - from.files) * 1_000) / Math.max(1, to.atMs - from.atMs);
 }
 
 /** The extra for each file is in it: what is compared is said. */

@@ -13,8 +13,8 @@ const QUICK_LOOK_MS = 20;
 /** Decisions that are kept for people. */
 const KEPT_DECISIONS = 3;
 
-/** A host that was left alone for so long is a new one. */
-const KNOWN_FOR_MS = 60_000;
+/** A host that was left alone for so long is a new one. As long as an idle service stays. */
+const KNOWN_FOR_MS = 5 * 60_000;
 
 /** A pull at this host. */
 export interface HostUser {

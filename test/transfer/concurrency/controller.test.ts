@@ -84,7 +84,8 @@ describe('the concurrency of a source', () => {
       bears: NEVER,
       scales: NEVER,
     });
-    expect(slow.pass(1_500).controller.limit).toBe(16);
+    expect(slow.pass(700).controller.limit).toBe(16);
+    expect(slow.pass(2_000).controller.limit).toBe(64);
     const fast = new Run(new ConcurrencyController(64), {
       ...LARGE_AND_FAST,
       bears: NEVER,
@@ -103,11 +104,30 @@ describe('the concurrency of a source', () => {
     run.pass(60_000);
     expect(run.controller.limit).toBeGreaterThanOrEqual(16);
     expect(run.controller.limit).toBeLessThanOrEqual(32);
-    const back = run.decisions.find(({ from, to }) => to < from);
-    expect(back?.why).toMatch(/brought .* MB\/s, hardly more than/u);
+    const back = run.decisions.filter(({ from, to }) => to < from).map(({ why }) => why);
+    expect(back[0]).toMatch(/^32 brought .* MB\/s at first, 16 had brought .* MB\/s$/u);
+    expect(back).toContainEqual(expect.stringMatching(/brought .* MB\/s, hardly more than/u));
     const tried = run.decisions.length;
     run.pass(600_000);
     expect(run.decisions.length - tried).toBeLessThan(40);
+  });
+
+  it('climbs on within two seconds where each doubling pays, with small files or without', () => {
+    for (const shape of [SMALL, LARGE_AND_SLOW]) {
+      const controller = new ConcurrencyController(64);
+      const run = new Run(controller, { ...shape, bears: NEVER, scales: NEVER });
+      expect(run.pass(2_000).controller.limit).toBe(64);
+      expect(run.decisions.some(({ why }) => /^a connection brought only/u.test(why))).toBe(true);
+    }
+  });
+
+  it('leaves what did not pay at first to longer looks, and not alone for long', () => {
+    const source = { ...SMALL, bears: NEVER, scales: 16 };
+    const run = new Run(new ConcurrencyController(64), source);
+    run.pass(2_000);
+    expect(run.controller.limit).toBe(16);
+    source.scales = NEVER;
+    expect(run.pass(6_000).controller.limit).toBe(64);
   });
 
   it.each(['throttled', 'timedOut', 'unavailable'] as const)(
