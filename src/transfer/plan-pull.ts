@@ -6,12 +6,13 @@ import { readLocation, type ListOpener } from './list-location.js';
 import { pinAsker } from './plan/ask-pin.js';
 import type { ExistingContext } from './plan/existing.js';
 import { readExpectations } from './plan/expectations.js';
+import { beginNow } from './plan/begun.js';
 import { inBatches } from './plan/in-batches.js';
 import { LiveListing } from './plan/live-listing.js';
 import { planDirOf, readPage } from './plan/page.js';
 import { Parents } from './plan/parents.js';
 import { PageWriter, readSealedSoFar } from './plan/pages.js';
-import { planEntries } from './plan/planner.js';
+import { listSource, planEntries } from './plan/planner.js';
 import { probeNames } from './plan/probe-names.js';
 import type { PullContext } from './pull-context.js';
 import type { Space } from './space.js';
@@ -61,6 +62,15 @@ async function startPlanning(
   const { request, resolved } = pull.record;
   const { recordDir } = pull.ref;
   const store = await pull.store();
+  const live = new LiveListing();
+  const source = {
+    live,
+    resolved,
+    store,
+    lookAtHost: (paths: readonly string[]) => pull.pool.lookAtHost(paths),
+  };
+  // Far away each question waits for its answer: the listing is asked for beside what else the source has to say.
+  const listing = beginNow(listSource(source, live));
   const [expectations, last, namesThere, sealed] = await Promise.all([
     readExpectations(
       request,
@@ -77,16 +87,17 @@ async function startPlanning(
     readLastManifest(recordDir),
     probeNames(recordDir),
     readSealedSoFar(recordDir, pull.planId),
-  ]);
+  ]).catch((error: unknown) => {
+    live.close();
+    listing.drop();
+    throw error;
+  });
   pull.last = last;
-  const live = new LiveListing();
   const planned = planEntries(
     {
       request,
-      live,
-      resolved,
-      store,
-      lookAtHost: (paths) => pull.pool.lookAtHost(paths),
+      ...source,
+      listing: listing.items,
       expectations,
       namesThere,
       singleName: pull.layout.singleName,

@@ -92,7 +92,8 @@ export class ConcurrencyController {
   private looks = 0;
   private busyLooks = 0;
   /** A step up that has not proved itself: from where, and what that brought. */
-  private trial: { readonly from: number; readonly rate: number; readonly files: number } | undefined;
+  private trial:
+    { readonly from: number; readonly rate: number; readonly files: number } | undefined;
   /** Refused, or not worth having: not tried again before its time. */
   private ceiling: { at: number; untilMs: number; waitMs: number } | undefined;
   private fellAtMs = Number.NEGATIVE_INFINITY;

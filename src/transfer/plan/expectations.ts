@@ -107,9 +107,13 @@ interface Sealed {
  * receipt is what an unfinished pull leaves, and so is one without sums: publishing that is an error (rule 23).
  */
 async function sealAt(store: Store, signal: AbortSignal): Promise<Sealed | undefined> {
-  const sums = await textAt(store, `${RECORD_FOLDER}/SHA256SUMS`, signal);
+  // Most sources have neither: both are asked for at once.
+  const [sums, folder] = await Promise.all([
+    textAt(store, `${RECORD_FOLDER}/SHA256SUMS`, signal),
+    kindAt(store, RECORD_FOLDER, signal),
+  ]);
   if (sums === undefined) {
-    if ((await kindAt(store, RECORD_FOLDER, signal)) !== 'directory') return undefined;
+    if (folder !== 'directory') return undefined;
     throw unfinished('without a SHA256SUMS');
   }
   const [seal, receipt] = await Promise.all([

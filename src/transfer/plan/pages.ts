@@ -11,8 +11,8 @@ import type { Planned } from './planner.js';
 import { PlannedPaths } from './planned-paths.js';
 import { cutUnits } from './units.js';
 
-/** Entries of the first page, so that the first bytes flow early, and of every other one. */
-const FIRST_PAGE_ENTRIES = 1_024;
+/** Entries of the first page, so that the first bytes flow early: as many as an object store lists at once; and of every other. */
+const FIRST_PAGE_ENTRIES = 1_000;
 const PAGE_ENTRIES = 4_096;
 
 /** Names and characters that a summary carries at most: it enters Temporal's history (rule 29). */

@@ -51,6 +51,8 @@ export interface PlanInput {
   readonly store: Store;
   /** Looks at files of this host in another thread; absent: the store does so itself. */
   readonly lookAtHost?: LookAtHost;
+  /** What the source lists, where that was begun before; absent: it begins with the first decision. */
+  readonly listing?: AsyncIterable<ObjectEntry>;
   readonly expectations: Expectations;
   readonly existing: ExistingContext;
   readonly namesThere: NamesThere;
@@ -98,7 +100,7 @@ async function* candidates(
   let files = 0;
   let bytes = 0;
   let entries = 0;
-  for await (const entry of listed(input, context)) {
+  for await (const entry of input.listing ?? listSource(input, context)) {
     entries += 1;
     if (entries > maxEntries) {
       throw limit(`the source lists more than ${maxEntries} entries: is it endless?`);
@@ -155,8 +157,11 @@ function limit(message: string): WaybillError {
   return new WaybillError('WB_LIMIT_EXCEEDED', message, { operation: 'plan' });
 }
 
-async function* listed(input: PlanInput, context: CallContext): AsyncGenerator<ObjectEntry> {
-  const { signal } = context;
+/** Yields what the source has: all of a tree, or the one file. */
+export async function* listSource(
+  input: Pick<PlanInput, 'resolved' | 'store' | 'live' | 'lookAtHost'>,
+  { signal }: Pick<CallContext, 'signal'>,
+): AsyncGenerator<ObjectEntry> {
   if (input.resolved.kind === 'file') {
     yield { ...(await input.store.stat('', { signal })), path: '' };
     return;
