@@ -14,6 +14,8 @@ const portsSchema = z.object({
   ui: portSchema,
   /** Set once the namespace of the database keeps what has ended for so long. */
   retentionDays: z.number().optional(),
+  /** Every task queue of the database has one partition, and always had. */
+  hasOnePartition: z.boolean().optional(),
 });
 
 /** Where Temporal and its web page listen, on 127.0.0.1. */

@@ -6,7 +6,7 @@ import { setAside, sizeOf, tellsOfDamage } from './database.js';
 import { createIdleClock, type IdleClock } from './idle-clock.js';
 import { KeptChild } from './kept-child.js';
 import { boundLog, openLog } from './log-file.js';
-import { claimPorts } from './ports.js';
+import { claimPorts, writePorts } from './ports.js';
 import { readOrMakeKey } from './private-key.js';
 import type { ServiceArguments } from './service-arguments.js';
 import { removeFile, serviceFiles, type ServiceFiles } from './service-files.js';
@@ -201,6 +201,11 @@ export class Supervisor {
     }
     this.#temporalLogFrom = Math.max(1, sizeOf(temporalLog));
     this.#isDatabaseNew = sizeOf(database) === 0;
+    if (this.#isDatabaseNew && this.server.ports.hasOnePartition !== true) {
+      const ports = { ...this.server.ports, hasOnePartition: true };
+      writePorts(this.#files.ports(this.deps.args.serverVersion), ports);
+      this.server = { ...this.server, ports };
+    }
     return spawnTemporal(this.server, this.#logs.temporal);
   }
 

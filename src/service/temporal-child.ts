@@ -27,6 +27,12 @@ export function temporalArguments({ database, ports }: TemporalServer): string[]
     ...['--dynamic-config-value', 'frontend.enableServerVersionCheck=false'],
     // Several commands may look at a pull in the same moment; by default the second one is refused for a second.
     ...['--dynamic-config-value', 'history.MaxBufferedQueryCount=16'],
+    // Of four partitions, the usual number, three pass their tasks on to the first, and wait two seconds where it has no poller
+    // yet: half of all first pulls did. What an older database has in the others is still read.
+    ...['--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1'],
+    ...(ports.hasOnePartition === true
+      ? ['--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1']
+      : []),
   ];
 }
 
