@@ -323,6 +323,20 @@ describe('what the local service knows', () => {
     await expect(ask.status()).resolves.toBeDefined();
   });
 
+  it('gives each task queue one partition, which no task has to be passed on to', async () => {
+    open();
+    const { address } = await bed.start();
+    await withClient(address, async ({ workflowService }) => {
+      const { workflowTaskQueuePartitions, activityTaskQueuePartitions } =
+        await workflowService.listTaskQueuePartitions({
+          namespace: 'default',
+          taskQueue: { name: 'waybill' },
+        });
+      expect(workflowTaskQueuePartitions).toHaveLength(1);
+      expect(activityTaskQueuePartitions).toHaveLength(1);
+    });
+  });
+
   it('keeps what has ended for thirty days', async () => {
     open();
     const { address } = await bed.start();
