@@ -40,7 +40,9 @@ RUN ln -s /opt/waybill/dist/src/cli/main.js /usr/local/bin/waybill \
   && chmod +x dist/src/cli/main.js \
   && install -d -m 1777 /var/lib/waybill \
   && install -d -o node -g node /data
+# Calls to a share that hangs take a thread each: with the four that Node has a worker would stand still.
 ENV NODE_ENV=production \
+  UV_THREADPOOL_SIZE=64 \
   WAYBILL_STATE_DIR=/var/lib/waybill/state \
   WAYBILL_CACHE_DIR=/var/lib/waybill/cache
 USER node

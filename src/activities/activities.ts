@@ -13,6 +13,7 @@ import {
   type UnitResult,
 } from '../transfer/api.js';
 import { attempt, type AttemptDeps } from './attempt.js';
+import { GivenUp, type Work } from './given-up.js';
 import { planPages, type PlannedPages } from './plan-pages.js';
 
 /** What the activities are made of. */
@@ -50,9 +51,16 @@ function capLabels(labels: readonly UnitLabel[]): readonly UnitLabel[] {
   return capped;
 }
 
+/** What needs nothing of the source. */
+function here<T extends { readonly ref: PullRef }>(input: T): T & Pick<Work, 'onlyDestination'> {
+  return { ...input, onlyDestination: true };
+}
+
 /** The activities around an engine. */
-export function createActivities(deps: ActivityDeps): Activities {
-  const { engine } = deps;
+export function createActivities(given: ActivityDeps): Activities {
+  const { engine } = given;
+  const deps =
+    engine.shares === undefined ? given : { givenUp: new GivenUp(engine.shares), ...given };
   const fetch = (input: UnitRef): Promise<FetchResult> =>
     attempt(
       deps,
@@ -65,23 +73,28 @@ export function createActivities(deps: ActivityDeps): Activities {
     );
   return {
     resolve: ({ request }) =>
-      attempt(deps, 'resolving', (context) => engine.resolve({ request }, context)),
-    claim: (input) => attempt(deps, 'resolving', (context) => engine.claim(input, context)),
+      attempt(deps, 'resolving', (context) => engine.resolve({ request }, context), { request }),
+    claim: (input) =>
+      attempt(deps, 'resolving', (context) => engine.claim(input, context), {
+        request: input.request,
+        onlyDestination: true,
+      }),
     planPages: (input) =>
       attempt(deps, 'listing', (context) => planPages(engine, input, context), input),
     nameUnits: (input) =>
       attempt(deps, 'listing', async () => capLabels(await engine.nameUnits(input)), input),
     fetchFile: fetch,
     fetchPack: fetch,
-    recordFailure: (input) => attempt(deps, 'flushing', () => engine.recordFailure(input), input),
+    recordFailure: (input) =>
+      attempt(deps, 'flushing', () => engine.recordFailure(input), here(input)),
     seal: (input) =>
       attempt(
         deps,
         'sealing',
         async (context) => capResult(await engine.seal(input, context)),
-        input,
+        here(input),
       ),
-    tune: (input) => attempt(deps, 'flushing', () => engine.tune(input), input),
+    tune: (input) => attempt(deps, 'flushing', () => engine.tune(input), here(input)),
     release: (input) =>
       attempt(
         deps,
@@ -90,7 +103,7 @@ export function createActivities(deps: ActivityDeps): Activities {
           const result = await engine.release(input);
           return result === undefined ? undefined : capResult(result);
         },
-        input,
+        here(input),
       ),
   };
 }

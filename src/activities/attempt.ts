@@ -8,6 +8,7 @@ import {
   type PullRef,
   type UnitProgress,
 } from '../transfer/api.js';
+import type { GivenUp, Work } from './given-up.js';
 import { countTry, toFailure } from './failures.js';
 import { Pulse, type PulseOptions } from './pulse.js';
 import type { AttemptFacts, AttemptWatcher } from './watch.js';
@@ -22,6 +23,8 @@ export interface AttemptDeps {
   readonly watcher?: AttemptWatcher;
   /** Others serve the same queue, and may see a place that this worker does not see. */
   readonly shared?: SharedWork;
+  /** What could not be ended; absent: an attempt waits for its work, however long that takes. */
+  readonly givenUp?: GivenUp;
   /** Only tests shorten these. */
   readonly stalledAfterMs?: PulseOptions['stalledAfterMs'];
   readonly beatEveryMs?: number;
@@ -72,7 +75,7 @@ export async function attempt<T>(
   deps: AttemptDeps,
   phase: UnitProgress['phase'],
   run: (context: CallContext) => Promise<T>,
-  about?: { readonly ref: PullRef },
+  about: Work = {},
 ): Promise<T> {
   const activity = Context.current();
   const controller = new AbortController();
@@ -80,7 +83,7 @@ export async function attempt<T>(
   setMaxListeners(0, controller.signal);
   const unfollow = follow(activity.cancellationSignal, controller);
   const progress = startProgress(phase);
-  const watch = deps.watcher?.(factsOf(activity, about?.ref), about);
+  const watch = deps.watcher?.(factsOf(activity, about.ref), about.ref && about);
   const before: unknown = activity.info.heartbeatDetails;
   const pulse = new Pulse({
     before,
@@ -94,12 +97,13 @@ export async function attempt<T>(
     ...(deps.stalledAfterMs === undefined ? {} : { stalledAfterMs: deps.stalledAfterMs }),
     ...(deps.beatEveryMs === undefined ? {} : { beatEveryMs: deps.beatEveryMs }),
   });
+  let isLeft = false;
   try {
-    const result = await run({
-      signal: controller.signal,
-      progress,
-      attempt: activity.info.attempt,
-    });
+    await deps.givenUp?.refuse(about);
+    const { signal } = controller;
+    const running = run({ signal, progress, attempt: activity.info.attempt });
+    const result = await (deps.givenUp?.follow(running, about, signal, () => (isLeft = true)) ??
+      running);
     watch?.moved?.(progress);
     watch?.ended({ kind: 'done', result });
     return result;
@@ -109,7 +113,7 @@ export async function attempt<T>(
       watch?.ended({ kind: 'stopped' });
       throw activity.cancellationSignal.reason;
     }
-    const met: unknown = controller.signal.aborted ? controller.signal.reason : thrown;
+    const met: unknown = controller.signal.aborted && !isLeft ? controller.signal.reason : thrown;
     const error = await leaveToOthers(met, deps);
     const stack = stackOfUnexpected(error);
     if (stack !== undefined) deps.onUnexpected?.(activity.info.activityType, stack);

@@ -14,6 +14,12 @@ export const MEMORY_SETTINGS: Readonly<Record<string, string>> = {
 };
 
 /**
+ * Threads of Node's own for calls to file systems; it has four. A call to a share whose server is away takes one for as long as
+ * that lasts, and a pull has up to thirty of them in flight: nobody else may have to wait for these.
+ */
+export const THREAD_SETTINGS: Readonly<Record<string, string>> = { UV_THREADPOOL_SIZE: '64' };
+
+/**
  * A container's random user id has no name and often no HOME, and Temporal's server does not start without
  * them. Where the system knows them nothing is added: a made-up HOME would hide the user's own files.
  */

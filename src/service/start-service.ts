@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { scrubbedEnvironment } from '../config.js';
 import { WaybillError } from '../model/errors.js';
 import { replyError } from './control-protocol.js';
-import { MEMORY_SETTINGS, namelessUserSettings } from './child-settings.js';
+import { MEMORY_SETTINGS, namelessUserSettings, THREAD_SETTINGS } from './child-settings.js';
 import { openLog, readLogEnd } from './log-file.js';
 import { formatServiceArguments, type ServiceArguments } from './service-arguments.js';
 import { makeServiceFolders, serviceFiles } from './service-files.js';
@@ -45,7 +45,12 @@ export async function startService(
     detached: true,
     cwd: args.stateDir,
     // Rule 2: the service, and what it starts, inherits no secret of this shell.
-    env: { ...environment, ...namelessUserSettings(environment, folder), ...MEMORY_SETTINGS },
+    env: {
+      ...environment,
+      ...namelessUserSettings(environment, folder),
+      ...MEMORY_SETTINGS,
+      ...THREAD_SETTINGS,
+    },
     stdio: ['ignore', 'ignore', logFd, 'ipc'],
   });
   closeSync(logFd);

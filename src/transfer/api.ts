@@ -7,6 +7,7 @@
  */
 import type { ConcurrencyNote } from './concurrency/source-host.js';
 import type { LevelCounts } from '../model/level.js';
+import type { Mount } from '../model/mount-table.js';
 import type { Failure, PullEnd, PullLimits, PullRequest, PullResult } from '../model/pull.js';
 
 /** What a unit of work is doing. The caller reads it by a timer and sends it as a heartbeat (rule 27). */
@@ -140,8 +141,29 @@ export interface UnitResult {
   readonly expelled: readonly number[];
 }
 
+/** What a call is about, as far as it is known before it begins. */
+export interface About {
+  readonly ref?: PullRef;
+  readonly request?: PullRequest;
+}
+
+/** The shares that a call depends on. */
+export interface Shares {
+  readonly source?: Mount;
+  readonly destination?: Mount;
+}
+
+/** Which shares work depends on, and whether they answer. Nothing here waits for a share. */
+export interface ShareWatch {
+  of(about: About): Promise<Shares>;
+  /** Whether it answers within a few seconds. */
+  answers(share: Mount): Promise<boolean>;
+}
+
 /** The engine. */
 export interface TransferEngine {
+  /** Absent: it works on no file system. */
+  readonly shares?: ShareWatch;
   /** Resolves a reference, chooses the transport, tells a file from a tree. Touches no destination. */
   resolve(input: { request: PullRequest }, context: CallContext): Promise<ResolvedSource>;
   /** Takes ownership (rules 6, 7), writes the request beside it, checks free space and existing content. */

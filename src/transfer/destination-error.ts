@@ -2,6 +2,7 @@
 import { existsSync, statfsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname } from 'node:path';
+import { namedErrnoOf } from '../model/errno.js';
 import { WaybillError } from '../model/errors.js';
 import type { ErrorCode } from '../model/errors.js';
 
@@ -62,21 +63,9 @@ export function toNameError(error: unknown, operation: string, path: string): Wa
   return new WaybillError('WB_UNSAFE_PATH', message, { operation, path, cause: error });
 }
 
-/** Numbers that Node.js and libuv have no name for: they come as `Unknown system error -122`, or as UNKNOWN with that number. */
-const UNNAMED: Readonly<Record<number, string>> = { 112: 'EHOSTDOWN', 117: 'EUCLEAN' };
-
 /** The operating system's name of an error (`ENOENT`, ...); undefined for anything else. */
 export function errnoOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  if (typeof error.code !== 'string') return undefined;
-  const unnamed =
-    error.code === 'UNKNOWN' && 'errno' in error
-      ? String(error.errno).slice(1)
-      : /^Unknown system error -(\d+)$/u.exec(error.code)?.[1];
-  if (unnamed === undefined) return error.code;
-  const number = Number(unnamed);
-  const known = Object.entries(constants.errno).find(([, value]) => value === number)?.[0];
-  return known ?? UNNAMED[number] ?? error.code;
+  return namedErrnoOf(error, constants.errno);
 }
 
 /** A file system that has bytes and no inodes is as full: `df` alone would not show it. */

@@ -6,6 +6,7 @@ import type { Resolution, StoreAddress } from '../stores/store.js';
 import type { CallContext, PullRef, ResolvedSource, TransferEngine } from './api.js';
 import { claimDestination, dropLooseParts } from './claim.js';
 import { fetchUnit } from './fetch-unit.js';
+import { Grounds, type Ground } from './grounds.js';
 import { missingOf } from './in-place.js';
 import { KnownMounts } from './known-mounts.js';
 import { OpenPulls } from './open-pulls.js';
@@ -13,7 +14,6 @@ import { releaseOwner, type AskOwner } from './owner.js';
 import { layoutOf } from './layout.js';
 import { labelOf } from './plan/page.js';
 import { planPage } from './plan-pull.js';
-import { ThreadPool } from './pool.js';
 import { PullContext, type StoreOpener } from './pull-context.js';
 import { parseRequest, type PullRecord } from './pull-record.js';
 import type { Reach } from './reach.js';
@@ -23,7 +23,7 @@ import { WHOLE, type WorkerShare } from './concurrency/shares.js';
 import { SourceHosts } from './concurrency/source-host.js';
 import { CommonPace, type CommonLimits } from './common-pace.js';
 import type { LimitsAround } from './live-limits.js';
-import { Space } from './space.js';
+import { EngineShares } from './share-watch.js';
 import { findStorage, storageAddress } from './storage-address.js';
 import { dropScaffolding, leavePartialRecord, sealedResult, sealPull } from './seal.js';
 
@@ -72,9 +72,9 @@ export function createTransferEngine(deps: EngineDeps): TransferEngine {
 }
 
 class Engine implements TransferEngine {
-  private pool: ThreadPool | undefined;
+  readonly shares = new EngineShares();
   private readonly pulls: OpenPulls;
-  private readonly space: Space;
+  private readonly grounds: Grounds;
   private readonly mounts: KnownMounts;
   private readonly hosts = new SourceHosts();
   private readonly common: CommonPace | undefined;
@@ -84,7 +84,11 @@ class Engine implements TransferEngine {
     if (commonLimits !== undefined) this.common = new CommonPace(commonLimits, share);
     this.pulls = new OpenPulls((ref) => this.open(ref));
     this.mounts = new KnownMounts(deps.mountsFile);
-    this.space = new Space((than) => this.pulls.others(than, (ref) => this.hasEnded(ref)));
+    this.grounds = new Grounds(deps.threadEntry, (point) => (than) => {
+      const isHere = async ({ recordDir }: PullRef): Promise<boolean> =>
+        (await this.grounds.of(recordDir)).point === point;
+      return this.pulls.others(than, isHere, (ref) => this.hasEnded(ref));
+    });
   }
 
   async resolve(input: { request: PullRequest }, context: CallContext): Promise<ResolvedSource> {
@@ -97,7 +101,7 @@ class Engine implements TransferEngine {
     const { signal } = context;
     const { resolution, address } = await findStorage(asked, sources, reach, signal);
     const { settings } = address;
-    this.threads().warm(address);
+    this.grounds.own.pool.warm(address);
     const store = await sources.open(address);
     try {
       const root = await store.stat('', { signal });
@@ -149,8 +153,9 @@ class Engine implements TransferEngine {
         return sources.open(address);
       },
     };
+    const { space } = await this.groundOf(input.ref);
     return this.useSignedIn(input.ref, (pull) =>
-      planPage(pull, input.page, opener, this.space, context),
+      planPage(pull, input.page, opener, space, context),
     );
   }
 
@@ -236,7 +241,7 @@ class Engine implements TransferEngine {
         ref,
         noSecrets,
         this.deps.sources,
-        this.threads(),
+        (await this.groundOf(ref)).pool,
         around,
       );
       try {
@@ -252,7 +257,7 @@ class Engine implements TransferEngine {
   async close(): Promise<void> {
     await this.pulls.close();
     this.common?.end();
-    await this.pool?.close();
+    await this.grounds.close();
   }
 
   /**
@@ -290,20 +295,21 @@ class Engine implements TransferEngine {
     return (await ask({ v: 1, engineId, pullId, runId, epoch })) === 'closed';
   }
 
-  private threads(): ThreadPool {
-    this.pool ??= new ThreadPool(this.deps.threadEntry);
-    return this.pool;
+  private groundOf({ recordDir }: PullRef): Promise<Ground> {
+    return this.grounds.of(recordDir);
   }
 
   private async open(ref: PullRef): Promise<PullContext> {
     await this.deps.reach.checkDestination(ref.recordDir);
-    return PullContext.open(
+    const pull = await PullContext.open(
       ref,
       (record) => this.addressOfRecord(record),
       this.deps.sources,
-      this.threads(),
+      (await this.groundOf(ref)).pool,
       (address) => this.around(address),
     );
+    this.shares.note(ref.recordDir, pull.address.uri);
+    return pull;
   }
 
   /** Connections that a store calls polite. One that cannot be opened says why when it is read from. */

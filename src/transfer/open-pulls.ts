@@ -5,6 +5,7 @@ import { checkOwnership, checkPlace } from './owner.js';
 import type { PullContext } from './pull-context.js';
 
 interface Kept {
+  readonly ref: PullRef;
   readonly pull: Promise<PullContext>;
   users: number;
   /** Closed as soon as nobody uses it any more. */
@@ -42,13 +43,15 @@ export class OpenPulls {
     }
   }
 
-  /** The pulls that are open beside one; one that has ended is forgotten. */
+  /** The pulls that are open beside one on its ground; one that has ended is forgotten. Others are not waited for. */
   async others(
     than: PullContext,
+    isHere: (ref: PullRef) => Promise<boolean>,
     hasEnded: (ref: PullRef) => Promise<boolean>,
   ): Promise<readonly PullContext[]> {
     const others: PullContext[] = [];
-    for (const { pull, users } of [...this.kept.values()]) {
+    for (const { ref, pull, users } of [...this.kept.values()]) {
+      if (!(await isHere(ref))) continue;
       const open = await pull.catch(() => undefined);
       if (open === undefined || open.ref.recordDir === than.ref.recordDir) continue;
       if (users === 0 && (await hasEnded(open.ref))) await this.forget(open.ref);
@@ -72,7 +75,7 @@ export class OpenPulls {
   }
 
   private start(ref: PullRef): Kept {
-    const kept: Kept = { pull: this.open(ref), users: 0, isRetired: false };
+    const kept: Kept = { ref, pull: this.open(ref), users: 0, isRetired: false };
     this.kept.set(keyOf(ref), kept);
     kept.pull.catch(() => this.drop(ref, kept));
     return kept;

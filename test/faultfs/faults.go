@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"sync"
@@ -9,10 +10,13 @@ import (
 
 // fault makes operations fail.
 type fault struct {
-	// fsync, flush (close), write, rename, create, mkdir, unlink, link
+	// fsync, flush (close), write, rename, create, mkdir, unlink, link, setattr; and of what only looks: lookup, getattr,
+	// open, read, readdir, statfs
 	Kind string `json:"kind"`
 	// A regular expression for the path below the mount; a rename has two: either.
-	Path  string `json:"path"`
+	Path string `json:"path"`
+	// HANG answers nothing until the faults are cleared, or the caller is killed: a mount whose server is away. SHORT, of a
+	// read, gives half of the bytes; TWICE, of a readdir, names everything twice.
 	Errno string `json:"errno"`
 	// Fails so often; 0: always.
 	Times int `json:"times"`
@@ -27,8 +31,16 @@ type fault struct {
 
 var errnos = map[string]syscall.Errno{
 	"EIO": syscall.EIO, "ENOSPC": syscall.ENOSPC, "EDQUOT": syscall.EDQUOT, "ESTALE": syscall.ESTALE,
-	"EROFS": syscall.EROFS, "EACCES": syscall.EACCES,
+	"EROFS": syscall.EROFS, "EACCES": syscall.EACCES, "ETIMEDOUT": syscall.ETIMEDOUT,
+	"HANG": hang, "SHORT": short, "TWICE": twice,
 }
+
+// No system call answers with these.
+const (
+	hang  = syscall.Errno(10_001)
+	short = syscall.Errno(10_002)
+	twice = syscall.Errno(10_003)
+)
 
 // faults is the list in force, and the count of what was done.
 type faults struct {
@@ -40,6 +52,42 @@ type faults struct {
 	cutAt  int
 	isDead bool
 	failed []string
+	// Calls that hang now, and what lets them go.
+	hanging int
+	release chan struct{}
+}
+
+func newFaults() *faults { return &faults{release: make(chan struct{})} }
+
+// clear takes all faults away; what hangs goes on.
+func (f *faults) clear() {
+	f.Lock()
+	defer f.Unlock()
+	f.list, f.failed = nil, nil
+	close(f.release)
+	f.release = make(chan struct{})
+}
+
+// waits hangs until the faults are cleared: then the call goes on as if nothing had been.
+func (f *faults) waits(ctx context.Context, errno syscall.Errno) syscall.Errno {
+	if errno != hang {
+		return errno
+	}
+	f.Lock()
+	release := f.release
+	f.hanging++
+	f.Unlock()
+	defer func() {
+		f.Lock()
+		f.hanging--
+		f.Unlock()
+	}()
+	select {
+	case <-release:
+		return 0
+	case <-ctx.Done():
+		return syscall.EINTR
+	}
 }
 
 func (f *faults) add(one *fault) error {
@@ -58,11 +106,26 @@ func (f *faults) add(one *fault) error {
 }
 
 // step counts an operation and says whether it fails.
-func (f *faults) step(kind string, paths ...string) syscall.Errno {
-	return f.stepWrite(kind, -1, paths...)
+func (f *faults) step(ctx context.Context, kind string, paths ...string) syscall.Errno {
+	return f.stepWrite(ctx, kind, -1, paths...)
 }
 
-func (f *faults) stepWrite(kind string, end int64, paths ...string) syscall.Errno {
+func (f *faults) stepWrite(ctx context.Context, kind string, end int64, paths ...string) syscall.Errno {
+	return f.waits(ctx, f.counted(kind, end, paths))
+}
+
+// look says whether an operation fails that changes nothing.
+func (f *faults) look(ctx context.Context, kind string, path string) syscall.Errno {
+	f.Lock()
+	errno := syscall.EIO
+	if !f.isDead {
+		errno = f.matching(kind, -1, []string{path})
+	}
+	f.Unlock()
+	return f.waits(ctx, errno)
+}
+
+func (f *faults) counted(kind string, end int64, paths []string) syscall.Errno {
 	f.Lock()
 	defer f.Unlock()
 	if f.isDead {
@@ -73,6 +136,10 @@ func (f *faults) stepWrite(kind string, end int64, paths ...string) syscall.Errn
 		f.isDead = true
 		return syscall.EIO
 	}
+	return f.matching(kind, end, paths)
+}
+
+func (f *faults) matching(kind string, end int64, paths []string) syscall.Errno {
 	for _, one := range f.list {
 		if one.Kind != kind || (end >= 0 && end <= one.Offset) {
 			continue

@@ -73,8 +73,8 @@ func fill(n *inode, out *fuse.Attr) {
 }
 
 func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
-	if n.world.faults.dead() {
-		return nil, syscall.EIO
+	if errno := n.world.faults.look(ctx, "lookup", n.where(name)); errno != 0 {
+		return nil, errno
 	}
 	n.world.Lock()
 	defer n.world.Unlock()
@@ -86,7 +86,7 @@ func (n *node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs
 }
 
 func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
-	if errno := n.world.faults.step("create", n.where(name)); errno != 0 {
+	if errno := n.world.faults.step(ctx, "create", n.where(name)); errno != 0 {
 		return nil, nil, 0, errno
 	}
 	n.world.Lock()
@@ -100,7 +100,7 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 }
 
 func (n *node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
-	if errno := n.world.faults.step("mkdir", n.where(name)); errno != 0 {
+	if errno := n.world.faults.step(ctx, "mkdir", n.where(name)); errno != 0 {
 		return nil, errno
 	}
 	n.world.Lock()
@@ -114,7 +114,7 @@ func (n *node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.En
 }
 
 func (n *node) Unlink(ctx context.Context, name string) syscall.Errno {
-	if errno := n.world.faults.step("unlink", n.where(name)); errno != 0 {
+	if errno := n.world.faults.step(ctx, "unlink", n.where(name)); errno != 0 {
 		return errno
 	}
 	n.world.Lock()
@@ -124,7 +124,7 @@ func (n *node) Unlink(ctx context.Context, name string) syscall.Errno {
 }
 
 func (n *node) Rmdir(ctx context.Context, name string) syscall.Errno {
-	if errno := n.world.faults.step("unlink", n.where(name)); errno != 0 {
+	if errno := n.world.faults.step(ctx, "unlink", n.where(name)); errno != 0 {
 		return errno
 	}
 	n.world.Lock()
@@ -138,7 +138,7 @@ func (n *node) Rmdir(ctx context.Context, name string) syscall.Errno {
 
 func (n *node) Rename(ctx context.Context, name string, newParent fs.InodeEmbedder, newName string, flags uint32) syscall.Errno {
 	to := newParent.EmbeddedInode().Operations().(*node)
-	if errno := n.world.faults.step("rename", n.where(name), to.where(newName)); errno != 0 {
+	if errno := n.world.faults.step(ctx, "rename", n.where(name), to.where(newName)); errno != 0 {
 		return errno
 	}
 	if flags != 0 {
@@ -155,7 +155,7 @@ func (n *node) Rename(ctx context.Context, name string, newParent fs.InodeEmbedd
 }
 
 func (n *node) Link(ctx context.Context, target fs.InodeEmbedder, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
-	if errno := n.world.faults.step("link", n.where(name)); errno != 0 {
+	if errno := n.world.faults.step(ctx, "link", n.where(name)); errno != 0 {
 		return nil, errno
 	}
 	n.world.Lock()
@@ -169,15 +169,19 @@ func (n *node) Link(ctx context.Context, target fs.InodeEmbedder, name string, o
 }
 
 func (n *node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	if n.world.faults.dead() {
-		return nil, 0, syscall.EIO
+	if errno := n.world.faults.look(ctx, "open", n.where("")); errno != 0 {
+		return nil, 0, errno
 	}
 	return nil, fuse.FOPEN_DIRECT_IO, 0
 }
 
 func (n *node) Read(ctx context.Context, f fs.FileHandle, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	if n.world.faults.dead() {
-		return nil, syscall.EIO
+	errno := n.world.faults.look(ctx, "read", n.where(""))
+	if errno == short {
+		dest, errno = dest[:(len(dest)+1)/2], 0
+	}
+	if errno != 0 {
+		return nil, errno
 	}
 	n.world.Lock()
 	defer n.world.Unlock()
@@ -189,7 +193,7 @@ func (n *node) Read(ctx context.Context, f fs.FileHandle, dest []byte, off int64
 }
 
 func (n *node) Write(ctx context.Context, f fs.FileHandle, data []byte, off int64) (uint32, syscall.Errno) {
-	if errno := n.world.faults.stepWrite("write", off+int64(len(data)), n.where("")); errno != 0 {
+	if errno := n.world.faults.stepWrite(ctx, "write", off+int64(len(data)), n.where("")); errno != 0 {
 		return 0, errno
 	}
 	n.world.Lock()
@@ -199,7 +203,7 @@ func (n *node) Write(ctx context.Context, f fs.FileHandle, data []byte, off int6
 }
 
 func (n *node) Fsync(ctx context.Context, f fs.FileHandle, flags uint32) syscall.Errno {
-	errno := n.world.faults.step("fsync", n.where(""))
+	errno := n.world.faults.step(ctx, "fsync", n.where(""))
 	if n.world.faults.dead() {
 		return syscall.EIO
 	}
@@ -214,7 +218,7 @@ func (n *node) Fsync(ctx context.Context, f fs.FileHandle, flags uint32) syscall
 }
 
 func (n *node) Flush(ctx context.Context, f fs.FileHandle) syscall.Errno {
-	errno := n.world.faults.step("flush", n.where(""))
+	errno := n.world.faults.step(ctx, "flush", n.where(""))
 	if errno != 0 && !n.world.faults.dead() {
 		n.world.Lock()
 		defer n.world.Unlock()
@@ -224,8 +228,8 @@ func (n *node) Flush(ctx context.Context, f fs.FileHandle) syscall.Errno {
 }
 
 func (n *node) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
-	if n.world.faults.dead() {
-		return syscall.EIO
+	if errno := n.world.faults.look(ctx, "getattr", n.where("")); errno != 0 {
+		return errno
 	}
 	n.world.Lock()
 	defer n.world.Unlock()
@@ -234,7 +238,7 @@ func (n *node) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) 
 }
 
 func (n *node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
-	if errno := n.world.faults.step("setattr", n.where("")); errno != 0 {
+	if errno := n.world.faults.step(ctx, "setattr", n.where("")); errno != 0 {
 		return errno
 	}
 	n.world.Lock()
@@ -255,8 +259,9 @@ func (n *node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn,
 }
 
 func (n *node) Readdir(ctx context.Context) (fs.DirStream, syscall.Errno) {
-	if n.world.faults.dead() {
-		return nil, syscall.EIO
+	errno := n.world.faults.look(ctx, "readdir", n.where(""))
+	if errno != 0 && errno != twice {
+		return nil, errno
 	}
 	n.world.Lock()
 	defer n.world.Unlock()
@@ -268,10 +273,16 @@ func (n *node) Readdir(ctx context.Context) (fs.DirStream, syscall.Errno) {
 		}
 		list = append(list, fuse.DirEntry{Name: name, Ino: ino, Mode: kind})
 	}
+	if errno == twice {
+		list = append(list, list...)
+	}
 	return fs.NewListDirStream(list), 0
 }
 
 func (n *node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	if errno := n.world.faults.look(ctx, "statfs", n.where("")); errno != 0 {
+		return errno
+	}
 	out.Bsize, out.Frsize = blockSize, blockSize
 	out.Blocks, out.Bfree, out.Bavail = 1<<20, 1<<20, 1<<20
 	out.Files, out.Ffree, out.NameLen = 1<<20, 1<<20, 255

@@ -3,6 +3,7 @@ package main
 import (
 	"math/rand"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -58,10 +59,12 @@ type disk struct {
 
 const rootIno = 1
 
-func newDisk() *disk {
+// firstIno is the number of the first file.
+func newDisk(firstIno uint64) *disk {
 	d := &disk{inodes: map[uint64]*inode{}, next: rootIno}
 	root := d.add(true, 0o755)
 	root.diskMode = root.mode
+	d.next = max(d.next, firstIno)
 	return d
 }
 
@@ -76,6 +79,17 @@ func (d *disk) add(isDir bool, mode uint32) *inode {
 	d.next++
 	d.inodes[n.ino] = n
 	return n
+}
+
+// find is a file or folder by its path; nil where there is none.
+func (d *disk) find(path string) *inode {
+	at := d.inodes[rootIno]
+	for _, name := range strings.Split(path, "/") {
+		if at = d.inodes[at.entries[name]]; at == nil {
+			return nil
+		}
+	}
+	return at
 }
 
 // meta makes a change of names in the cache.

@@ -27,10 +27,38 @@ const SOURCES = fileURLToPath(new URL('../../../test/faultfs', import.meta.url))
 export interface DiskFault {
   /** `flush` is what a close does; `setattr` a change of size, time or mode. */
   readonly kind:
-    'fsync' | 'flush' | 'write' | 'rename' | 'create' | 'mkdir' | 'unlink' | 'link' | 'setattr';
+    | 'fsync'
+    | 'flush'
+    | 'write'
+    | 'rename'
+    | 'create'
+    | 'mkdir'
+    | 'unlink'
+    | 'link'
+    | 'setattr'
+    | 'lookup'
+    | 'getattr'
+    | 'open'
+    | 'read'
+    | 'readdir'
+    | 'statfs';
   /** A regular expression for the path below the mount; for a rename either path. Every path by default. */
   readonly path?: string;
-  readonly errno: 'EIO' | 'ENOSPC' | 'EDQUOT' | 'ESTALE' | 'EROFS' | 'EACCES';
+  /**
+   * `HANG` answers nothing until the faults are cleared, or the caller is killed. `SHORT`, of a read: half of the bytes. `TWICE`, of
+   * a readdir: every name twice.
+   */
+  readonly errno:
+    | 'EIO'
+    | 'ENOSPC'
+    | 'EDQUOT'
+    | 'ESTALE'
+    | 'EROFS'
+    | 'EACCES'
+    | 'ETIMEDOUT'
+    | 'HANG'
+    | 'SHORT'
+    | 'TWICE';
   /** So often; always by default. */
   readonly times?: number;
   /** After so many that work. */
@@ -48,6 +76,8 @@ export interface DiskStatus {
   /** Changes and flushes since the last `cutAt`, or since it was mounted. */
   readonly ops: number;
   readonly isDead: boolean;
+  /** Calls that hang now. */
+  readonly hanging: number;
   /** What failed by a fault: `fsync .waybill/partial/1`, ... */
   readonly failed: readonly string[];
 }
@@ -64,6 +94,8 @@ export interface FaultFs {
   cut(mode: CutMode, seed: number): Promise<void>;
   /** Flushes everything. */
   sync(): Promise<void>;
+  /** Gives a file other bytes, as another client of a share does: the kernel here hears nothing of it. */
+  put(path: string, text: string): Promise<void>;
   /** An empty disk, without faults. */
   reset(): Promise<void>;
   stop(): Promise<void>;
@@ -97,14 +129,29 @@ export function faultFsPath(): string {
   return join(cacheFolder(), 'bin', `faultfs-${hash.digest('hex').slice(0, 12)}`);
 }
 
+/** How it is mounted. */
+export interface FaultFsOptions {
+  /** The kernel asks anew whenever it is asked; else it remembers what a file is for an hour. */
+  readonly isShare?: boolean;
+  /** The inode number of the first file. */
+  readonly firstIno?: bigint;
+}
+
 /** Mounts an empty one. */
-export async function startFaultFs(): Promise<FaultFs> {
+export async function startFaultFs(options: FaultFsOptions = {}): Promise<FaultFs> {
   const program = await ensureFaultFs((line) => process.stderr.write(`${line}\n`));
   const base = scratchFolder('faultfs');
   const path = join(base, 'mnt');
   mkdirSync(path);
   // It unmounts and ends with its stdin, however this process ends.
-  const child = spawn(program, [path], { stdio: ['pipe', 'pipe', 'inherit'], env: scrubbedEnv() });
+  const flags = [
+    ...(options.isShare === true ? ['-share'] : []),
+    ...(options.firstIno === undefined ? [] : ['-ino', String(options.firstIno)]),
+  ];
+  const child = spawn(program, [...flags, path], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: scrubbedEnv(),
+  });
   const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const read = async (): Promise<DiskStatus> => {
     const line = await answers.next();
@@ -132,6 +179,7 @@ export async function startFaultFs(): Promise<FaultFs> {
     cutAt: (at) => told({ op: 'cutAt', at }),
     cut: (mode, seed) => told({ op: 'cut', mode, seed }),
     sync: () => told({ op: 'sync' }),
+    put: (file, text) => told({ op: 'put', path: file, text }),
     reset: () => told({ op: 'reset' }),
     stop: async () => {
       await ended(child);

@@ -12,6 +12,7 @@ const CHUNK_BYTES = 1024 * 1024;
 
 /** Reads `[offsetBytes, endBytes)`; before its end it checks that the file is still the pinned one, else WB_SOURCE_CHANGED. */
 export class LocalBody extends Readable {
+  private isReading = false;
   private readonly onAbort = (): void => {
     this.destroy(reasonOf(this.signal));
   };
@@ -25,6 +26,7 @@ export class LocalBody extends Readable {
     private readonly place: LocalPlace,
     private readonly signal: AbortSignal | undefined,
     private readonly pace: StorePace | undefined,
+    private readonly judged: (error: unknown) => Promise<Error>,
   ) {
     // One chunk is read ahead while the last one is used.
     super({ highWaterMark: 2 * CHUNK_BYTES });
@@ -36,17 +38,18 @@ export class LocalBody extends Readable {
   override _read(): void {
     this.readNext().then(
       (chunk) => this.push(chunk),
-      (error: unknown) => this.destroy(errorOfFileSystem(error, this.place)),
+      async (error: unknown) =>
+        this.destroy(await this.judged(errorOfFileSystem(error, this.place))),
     );
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.signal?.removeEventListener('abort', this.onAbort);
-    this.handle.close().then(
-      () => callback(error),
-      // NFS may report a late error on close; these bytes were read and counted already.
-      () => callback(error),
-    );
+    // NFS may report a late error on close; these bytes were read and counted already.
+    const closed = this.handle.close().catch(() => undefined);
+    // A read that a share does not answer keeps the close waiting as well: nobody waits for that.
+    if (this.isReading) callback(error);
+    else void closed.then(() => callback(error));
   }
 
   private async readNext(): Promise<Buffer | null> {
@@ -57,7 +60,10 @@ export class LocalBody extends Readable {
       return null;
     }
     const chunk = Buffer.allocUnsafeSlow(wanted);
-    const { bytesRead } = await this.handle.read(chunk, 0, wanted, this.offsetBytes);
+    this.isReading = true;
+    const { bytesRead } = await this.handle
+      .read(chunk, 0, wanted, this.offsetBytes)
+      .finally(() => (this.isReading = false));
     if (bytesRead === 0) {
       await this.checkUnchanged();
       throw localError('WB_SIZE_MISMATCH', 'ended before its size', this.place);

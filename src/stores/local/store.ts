@@ -1,6 +1,6 @@
 /** A folder or a file of this host, or of a share that it has mounted, as a source. */
 import { constants } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
+import { lstat, open, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { samePin } from '../../model/object-entry.js';
@@ -15,9 +15,16 @@ import type {
   WholeObject,
   WholeReadOptions,
 } from '../store.js';
+import { asError } from '../lib/as-error.js';
 import { LocalBody } from './body.js';
 import { entryOf, LocalPins, modifiedAtOf } from './entry.js';
-import { errorOfFileSystem, localError, type LocalPlace } from './errors.js';
+import {
+  errorOfFileSystem,
+  localError,
+  mayBeOfFile,
+  ofFileAlone,
+  type LocalPlace,
+} from './errors.js';
 import { readWhole } from './read-whole.js';
 import { resolveInside, trimPath, type Located } from './resolve-inside.js';
 import { walkFolder } from './walk.js';
@@ -116,6 +123,7 @@ export class LocalStore implements Store {
         place,
         signal,
         this.pace,
+        (error) => this.judged(error),
       );
       this.bodies.add(body);
       body.once('close', () => this.bodies.delete(body));
@@ -131,14 +139,15 @@ export class LocalStore implements Store {
       };
     } catch (error) {
       await handle?.close();
-      throw errorOfFileSystem(error, place);
+      throw await this.judged(errorOfFileSystem(error, place));
     }
   }
 
   readWhole(path: string, { maxBytes, pin }: WholeReadOptions): WholeObject | undefined {
     // With a limit on bytes they come in the turns that it allows.
     const isPaced = (this.pace?.quantumBytes() ?? maxBytes) < maxBytes;
-    if (this.known === undefined || isPaced) return undefined;
+    // It would stop this thread for as long as a share does not answer.
+    if (this.known?.pins.isOfKernel !== true || isPaced) return undefined;
     return readWhole({ ...this.known, path, pin, maxBytes });
   }
 
@@ -153,8 +162,27 @@ export class LocalStore implements Store {
     return this.pins;
   }
 
+  /**
+   * What fails on a share that still answers is about one file: the others can be had. How much room a share has is asked of its
+   * server each time.
+   */
+  private async judged(error: unknown): Promise<Error> {
+    const { realRoot } = this;
+    const known = asError(error);
+    if (!mayBeOfFile(known) || known.path === '' || realRoot === undefined) return known;
+    if ((await this.pinsAt(realRoot)).isOfKernel) return known;
+    return statfs(realRoot).then(
+      () => ofFileAlone(known),
+      () => known,
+    );
+  }
+
   private async resolve(path: string, operation: string): Promise<Located> {
-    const located = await resolveInside(this.root, path, operation, this.realRoot);
+    const located = await resolveInside(this.root, path, operation, this.realRoot).catch(
+      async (error: unknown) => {
+        throw await this.judged(error);
+      },
+    );
     this.realRoot = located.realRoot;
     return located;
   }

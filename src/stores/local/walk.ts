@@ -25,6 +25,15 @@ export interface Walk {
 /** Files described at once; more only queue up in Node's four file system threads. */
 const BATCH = 64;
 
+/** On a share that hangs each keeps a thread of this process: others need some too. */
+const BATCH_ON_SHARE = 16;
+
+/**
+ * What an NFS client makes of a file that is deleted while somebody has it open: it is gone, but for them. Listed as a file it
+ * would be missing a moment later.
+ */
+const DELETED_WHILE_OPEN = /^\.nfs[0-9a-f]{16,}$/u;
+
 /** Files that another thread looks at in one go: as many as are worth a message to it. */
 const BATCH_ELSEWHERE = 512;
 
@@ -47,13 +56,14 @@ export async function* walkFolder(
   walk.signal?.throwIfAborted();
   let names: Dirent[];
   try {
-    names = await readNames(realFolder);
+    names = await readNames(realFolder, !walk.pins.isOfKernel);
   } catch (error) {
     throw errorOfFileSystem(error, place);
   }
   const items = walkOrder(names, mayBeFolder, walk.recursive);
   const folders = new Map<string, string>();
-  const atOnce = walk.lookAtHost === undefined ? BATCH : BATCH_ELSEWHERE;
+  const here = walk.pins.isOfKernel ? BATCH : BATCH_ON_SHARE;
+  const atOnce = walk.lookAtHost === undefined ? here : BATCH_ELSEWHERE;
   for (let from = 0; from < items.length; from += atOnce) {
     const batch = items.slice(from, from + atOnce);
     const found = await describeAll(walk, realFolder, path, batch, ancestors);
@@ -77,8 +87,9 @@ function mayBeFolder(entry: Dirent): boolean {
   return !entry.isFile() && !isSpecial;
 }
 
-async function readNames(folder: string): Promise<Dirent[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
+async function readNames(folder: string, isOnShare: boolean): Promise<Dirent[]> {
+  const found = await readdir(folder, { withFileTypes: true });
+  const entries = isOnShare ? eachOnce(found) : found;
   if (!entries.some((entry) => entry.name.includes('\ufffd'))) return entries;
   // A name that is no UTF-8 keeps its bytes as lone surrogates, as Python does: the path guard refuses it by name.
   const raw = await readdir(folder, { withFileTypes: true, encoding: 'buffer' });
@@ -86,6 +97,12 @@ async function readNames(folder: string): Promise<Dirent[]> {
     const bytes = entry.name as unknown as Buffer;
     return Object.assign(entry, { name: nameOfBytes(bytes) }) as unknown as Dirent;
   });
+}
+
+/** A folder that changes while its server lists it may give a name twice. */
+function eachOnce(entries: readonly Dirent[]): Dirent[] {
+  const lasting = entries.filter(({ name }) => !DELETED_WHILE_OPEN.test(name));
+  return [...new Map(lasting.map((entry) => [entry.name, entry])).values()];
 }
 
 interface Described {

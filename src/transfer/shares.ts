@@ -1,0 +1,69 @@
+/** The shares that work depends on: which they are, and whether they answer, without waiting for them. */
+import { spawn } from 'node:child_process';
+import { readFile, readlink } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { isShare, mountAbove, MOUNT_TABLE, mountsOf, type Mount } from '../model/mount-table.js';
+
+/** More links on the way than the kernel follows. */
+const MAX_LINKS = 40;
+
+/** A share that has said nothing for so long hangs. */
+const ANSWERS_WITHIN_MS = 5_000;
+
+/** The mounts of this process; none where that cannot be told. */
+export async function readMounts(): Promise<readonly Mount[]> {
+  return readFile(MOUNT_TABLE, 'utf8').then(mountsOf, () => []);
+}
+
+/**
+ * The share that an absolute path leads to; undefined where it stays on this host. Follows symbolic links up to the share
+ * and touches nothing on it.
+ */
+export async function shareOf(path: string): Promise<Mount | undefined> {
+  const mounts = await readMounts();
+  if (!mounts.some(isShare)) return undefined;
+  const rest = segmentsOf(path);
+  let links = 0;
+  let at = '/';
+  for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
+    const next = join(at, name);
+    const mount = mountAbove(mounts, next);
+    if (mount !== undefined && isShare(mount)) return mount;
+    const target = await readlink(next).catch(() => undefined);
+    if (target === undefined) {
+      at = next;
+      continue;
+    }
+    links += 1;
+    if (links > MAX_LINKS) return undefined;
+    rest.unshift(...segmentsOf(target));
+    if (isAbsolute(target)) at = '/';
+  }
+  return undefined;
+}
+
+/**
+ * Whether a share answers. Another process asks: one that is left waiting there takes nothing from this one, and it is killed.
+ * Where it cannot be asked, it is said to answer.
+ */
+export function answers(share: Mount, withinMs: number = ANSWERS_WITHIN_MS): Promise<boolean> {
+  return new Promise((resolve) => {
+    // Never `sync`, and no look at a file's attributes alone: those are cached.
+    const child = spawn('stat', ['--file-system', share.point], { stdio: 'ignore' });
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      child.unref();
+      resolve(false);
+    }, withinMs);
+    const answered = (): void => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    child.once('error', answered);
+    child.once('exit', answered);
+  });
+}
+
+function segmentsOf(path: string): string[] {
+  return path.split('/').filter((name) => name !== '');
+}
