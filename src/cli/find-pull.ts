@@ -4,13 +4,14 @@ import { WaybillError } from '../model/errors.js';
 import { shellQuote } from '../model/shell-quote.js';
 import type { PullSummary, WaybillClient } from '../client.js';
 import { findPullRecord } from '../transfer/pull-record.js';
+import { hungWay, refuseHung } from './hung-share.js';
 import { realPathOf } from './request/destination.js';
 
 /** The absolute path that the text may mean, or undefined where it can only be an id. */
 export function pathMeant(text: string): string | undefined {
-  return text.includes('/') || text === '.' || text === '..' || existsSync(text)
-    ? realPathOf(text)
-    : undefined;
+  const isPath = text.includes('/') || text === '.' || text === '..' || existsSync(text);
+  // A pull onto a share that hangs is known by its path, as far as that can be told from here.
+  return isPath ? (hungWay(text)?.path ?? realPathOf(text)) : undefined;
 }
 
 /** Finds a pull that still runs. One that has ended is WB_USAGE. */
@@ -46,6 +47,7 @@ export async function findPull(
   } catch (error) {
     const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
     if (!isUnknown || wanted === undefined) throw error;
+    refuseHung(path, 'destination');
     const recorded = await findByRecord(client, path);
     if (recorded !== undefined) return recorded;
     // A folder of that name may be here by chance.
@@ -75,6 +77,7 @@ async function findByRecord(
 export async function withWayOn(error: unknown, wanted: string | undefined): Promise<unknown> {
   const isUnknown = error instanceof WaybillError && error.code === 'WB_NOT_FOUND';
   const path = wanted === undefined || !isUnknown ? undefined : pathMeant(wanted);
+  if (path !== undefined) refuseHung(path, 'destination');
   if (path === undefined || (await findPullRecord(path)) === undefined) return error;
   return new WaybillError(
     'WB_NOT_FOUND',

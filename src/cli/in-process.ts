@@ -35,7 +35,11 @@ export async function runInProcess<T>(
 ): Promise<T> {
   const progress = startProgress(phase);
   const stop = new StopSwitch((exitCode) => process.exit(exitCode));
-  const leave = (): void => process.exit(stop.reason === 'terminate' ? 143 : 130);
+  const leave = (): void => {
+    // The exit waits for calls to a share that hangs: then the next Ctrl-C is the system's own.
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.removeAllListeners(name);
+    process.exit(stop.reason === 'terminate' ? 143 : 130);
+  };
   stop.signal.addEventListener('abort', leave, { once: true });
   const isDrawn = process.stderr.isTTY && terminalHints(true).hasCursor && !output.isQuiet;
   const picture = new Picture(process.stderr, terminalHints(true).reflows);

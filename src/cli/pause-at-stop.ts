@@ -6,6 +6,7 @@ import { formatBytes } from '../model/sizes.js';
 import { asWaybillError } from '../model/errors.js';
 import { keptPartBytes } from '../transfer/kept-parts.js';
 import { knowsBytes } from './progress/view.js';
+import { hungWay } from './hung-share.js';
 import { recordFolderOf } from './record-folder.js';
 import type { Stopped } from './reporters/reporter.js';
 import type { Session } from './session.js';
@@ -66,12 +67,17 @@ async function waitForPause(session: Session, pullId: string): Promise<PullStatu
   return last;
 }
 
+/** Bytes of recorded parts; of a share that does not answer nothing is known. */
+function recordedBytes(destination: string): number {
+  return hungWay(destination) === undefined ? keptPartBytes(recordFolderOf(destination)) : 0;
+}
+
 function keptLine(status: PullStatus | undefined, destination: string): string {
   const progress = status?.progress;
   // A part may be recorded before any heartbeat has told of it.
   const bytesDone = Math.max(
     progress?.bytesDone ?? 0,
-    keptPartBytes(recordFolderOf(status?.destination ?? destination)),
+    recordedBytes(status?.destination ?? destination),
   );
   if (!progress || bytesDone === 0) return `Nothing was fetched yet: ${destination}`;
   const { bytesPlanned, isPlanComplete } = progress;

@@ -1,5 +1,6 @@
 /** The shares that work depends on: which they are, and whether they answer, without waiting for them. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile, readlink } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { isShare, mountAbove, MOUNT_TABLE, mountsOf, type Mount } from '../model/mount-table.js';
@@ -15,31 +16,75 @@ export async function readMounts(): Promise<readonly Mount[]> {
   return readFile(MOUNT_TABLE, 'utf8').then(mountsOf, () => []);
 }
 
+/** How far a path goes before it is on a share. */
+export interface Way {
+  /** Absent: it stays on this host. */
+  readonly share?: Mount;
+  /** The path, its links followed as far as the share. */
+  readonly path: string;
+}
+
 /**
  * The share that an absolute path leads to; undefined where it stays on this host. Follows symbolic links up to the share
  * and touches nothing on it.
  */
 export async function shareOf(path: string): Promise<Mount | undefined> {
-  const mounts = await readMounts();
-  if (!mounts.some(isShare)) return undefined;
+  const way = wayAlong(path, await readMounts());
+  let step = way.next();
+  while (step.done !== true) {
+    step = way.next(await readlink(step.value).catch(() => undefined));
+  }
+  return step.value.share;
+}
+
+/** The same at once, with the path as it is there: for commands, which have nothing else to do. */
+export function wayTo(path: string): Way {
+  const way = wayAlong(path, mountsNow());
+  let step = way.next();
+  while (step.done !== true) step = way.next(linkAt(step.value));
+  return step.value;
+}
+
+function mountsNow(): readonly Mount[] {
+  try {
+    return mountsOf(readFileSync(MOUNT_TABLE, 'utf8'));
+  } catch {
+    return [];
+  }
+}
+
+function linkAt(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Asks for each name where its link leads, if it is one. */
+function* wayAlong(
+  path: string,
+  mounts: readonly Mount[],
+): Generator<string, Way, string | undefined> {
+  if (!mounts.some(isShare)) return { path };
   const rest = segmentsOf(path);
   let links = 0;
   let at = '/';
   for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
     const next = join(at, name);
     const mount = mountAbove(mounts, next);
-    if (mount !== undefined && isShare(mount)) return mount;
-    const target = await readlink(next).catch(() => undefined);
+    if (mount !== undefined && isShare(mount)) return { share: mount, path: join(next, ...rest) };
+    const target = yield next;
     if (target === undefined) {
       at = next;
       continue;
     }
     links += 1;
-    if (links > MAX_LINKS) return undefined;
+    if (links > MAX_LINKS) break;
     rest.unshift(...segmentsOf(target));
     if (isAbsolute(target)) at = '/';
   }
-  return undefined;
+  return { path };
 }
 
 /**
@@ -62,6 +107,16 @@ export function answers(share: Mount, withinMs: number = ANSWERS_WITHIN_MS): Pro
     child.once('error', answered);
     child.once('exit', answered);
   });
+}
+
+/** The same at once. */
+export function answersNow(share: Mount, withinMs: number = ANSWERS_WITHIN_MS): boolean {
+  const asked = spawnSync('stat', ['--file-system', share.point], {
+    stdio: 'ignore',
+    timeout: withinMs,
+    killSignal: 'SIGKILL',
+  });
+  return asked.signal !== 'SIGKILL';
 }
 
 function segmentsOf(path: string): string[] {

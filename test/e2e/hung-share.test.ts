@@ -95,6 +95,11 @@ describe('a source on a share that hangs', () => {
       await expectOthersGoOn(to, 'beside-source');
       pulling.signal('SIGINT');
       expect(await pulling.done).toMatchObject({ exitCode: 130 });
+      for (const command of ['ls', 'verify']) {
+        const { exitCode, stderr } = await bed.run([command, from.tree]);
+        expect([command, exitCode]).toEqual([command, command === 'ls' ? 12 : 7]);
+        expect(stderr).toContain(`at ${from.share.path} does not answer`);
+      }
       const cancelled = await bed.run(['cancel', to, '--json']);
       expect(cancelled).toMatchObject({ exitCode: 0 });
       await from.share.clear();
@@ -108,18 +113,19 @@ describe('a source on a share that hangs', () => {
 
 describe('a destination on a share that hangs', () => {
   it(
-    'rules 18 and 27: holds nobody else up; the pull is blocked, says by which share, and goes on when it answers',
+    'rules 27 and 28: holds nobody else up, leaves Ctrl-C to the command, and the same command goes on when it answers',
     async () => {
       const share = await mounted();
       const to = join(share.path, 'model');
       const pulling = await startHung(share, here, to);
       await expectOthersGoOn(to, 'beside-destination');
-      await pulling.untilOutput(/blocked.*the share faultfs/u);
-      expect(pulling.stderr()).toContain(`(fuse.faultfs) at ${share.path} does not answer`);
-      await expectOthersGoOn(to, 'beside-blocked');
+      pulling.signal('SIGINT');
+      expect(await pulling.done).toMatchObject({ exitCode: 130 });
+      const vain = await bed.run(['pull', here, to, '--json']);
+      expect(vain.result).toMatchObject({ code: 'WB_DESTINATION_FAILED', exitCode: 7 });
       await share.clear();
-      await bed.run(['retry', to]);
-      expect(await pulling.done).toMatchObject({ exitCode: 0 });
+      const again = await bed.run(['pull', here, to, '--json']);
+      expect(again.result).toMatchObject({ exitCode: 0, files: 12 });
       await expectWhole(to, here);
     },
     LONG_MS,

@@ -1,4 +1,5 @@
 /** `waybill ls`: what a pull would fetch. */
+import { isAbsolute } from 'node:path';
 import { WaybillError } from '../../model/errors.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { formatBytes, formatCount } from '../../model/sizes.js';
@@ -13,6 +14,7 @@ import type { CatalogueLine } from '../../stores/store.js';
 import { ownReach } from '../../transfer/reach.js';
 import { findStorage } from '../../transfer/storage-address.js';
 import type { CommandContext } from '../context.js';
+import { refuseHung } from '../hung-share.js';
 import { runInProcess } from '../in-process.js';
 import { sourceOf } from '../request/build.js';
 import { safeText } from '../safe-text.js';
@@ -69,6 +71,7 @@ export async function runLs(
   const registry = new StoreRegistry();
   const { address } = sourceOf(config, asked(source, context), process.cwd(), registry);
   redactor.learn(Object.values(address.secrets));
+  if (isAbsolute(address.uri)) refuseHung(address.uri, 'source');
   await runInProcess(context, 'listing', async ({ signal, progress }) => {
     const catalogue = registry.listCatalogue(address, { signal });
     if (catalogue !== undefined) {

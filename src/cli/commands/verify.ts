@@ -3,6 +3,7 @@ import { errorRow } from '../../model/errors.js';
 import { formatBytes, formatCount } from '../../model/sizes.js';
 import { verifyTree, type Finding, type VerifyReport } from '../../transfer/verify.js';
 import type { CommandContext } from '../context.js';
+import { refuseHung } from '../hung-share.js';
 import { runInProcess } from '../in-process.js';
 import { shellQuote } from '../../model/shell-quote.js';
 
@@ -42,6 +43,7 @@ export async function runVerify(
   [destination = '.']: readonly (string | undefined)[],
 ): Promise<number> {
   const { output, flags } = context;
+  refuseHung(destination, 'destination');
   const isJson = output.isJson;
   const report = await runInProcess(context, 'hashing', ({ signal, progress }) =>
     verifyTree(destination, {

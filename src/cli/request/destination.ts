@@ -4,6 +4,7 @@ import { basename, dirname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errnoOf } from '../../model/errno.js';
 import { WaybillError } from '../../model/errors.js';
+import { refuseHung } from '../hung-share.js';
 import { guardPath } from '../../model/object-path.js';
 import type { PullRequest } from '../../model/pull.js';
 
@@ -24,8 +25,12 @@ function isLink(path: string): boolean {
   }
 }
 
-/** The absolute path with symbolic links resolved as far as it exists. A link to nowhere is WB_CONFLICT. */
+/**
+ * The absolute path with symbolic links resolved as far as it exists. A link to nowhere is WB_CONFLICT, a share that does not
+ * answer WB_DESTINATION_FAILED.
+ */
 export function realPathOf(path: string): string {
+  refuseHung(path, 'destination');
   const missing: string[] = [];
   for (let current = resolve(path); ; current = dirname(current)) {
     try {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { WaybillError } from '../../model/errors.js';
 import { isInside } from '../../model/is-inside.js';
 import type { PullRequest } from '../../model/pull.js';
+import { refuseHung } from '../hung-share.js';
 import { realPathOf } from './destination.js';
 
 function isFolder(path: string): boolean | undefined {
@@ -43,6 +44,7 @@ export function refuseOverlap(
   destination: PullRequest['destination'],
 ): void {
   const typed = pathOf(uri);
+  if (typed !== undefined) refuseHung(typed, 'source');
   const isTree = typed === undefined ? undefined : isFolder(typed);
   if (typed === undefined || isTree === undefined) return;
   const source = realPathOf(typed);
