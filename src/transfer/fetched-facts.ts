@@ -14,15 +14,24 @@ export interface FetchedFacts {
 }
 
 const TEXT = '"([^"\\\\]*)"';
+/** The pin of an ETag has quotes in it. */
+const QUOTED = '"((?:[^"\\\\]|\\\\")*)"';
+/** What a store said of a file, in the order of a manifest line. */
+const DIGITS = { sha256: 64, sha1: 40, md5: 32, crc32: 8, crc32c: 8, crc64nvme: 16 } as const;
+const PAIRS = Object.entries(DIGITS)
+  .map(([name, digits]) => `(?:"${name}":"[0-9a-f]{${digits}}"(?:,(?=")|(?=\\})))?`)
+  .join('');
+const NAMES = `(?:"(?:${Object.keys(DIGITS).join('|')})"(?:,(?=")|(?=\\])))*`;
 const NUMBER = '(-?\\d+)';
 
 /** A fetched line as this release writes it: its entry has the order of a manifest line, and is one. */
 const USUAL = new RegExp(
   `^\\{"kind":"fetched","planId":${TEXT},"entry":(\\{"path":${TEXT},"sizeBytes":(\\d+),` +
     `"sha256":"([0-9a-f]{64})","level":"(${LEVELS.join('|')})"` +
-    `(?:,"pin":\\{"strength":"(strong|weak)","value":${TEXT}\\})?` +
+    `(?:,"pin":\\{"strength":"(strong|weak)","value":${QUOTED}\\})?` +
     `(?:,"modifiedAt":${TEXT})?(?:,"isExecutable":(?:true|false))?` +
-    `,"comparedDigests":\\[\\],"attempts":\\d+,` +
+    `(?:,"expectedFrom":"[^"\\\\]*")?(?:,"providerDigests":\\{${PAIRS}\\})?` +
+    `,"comparedDigests":\\[${NAMES}\\],"attempts":\\d+,` +
     `"local":\\{"mtimeNs":"${NUMBER}","ctimeNs":"${NUMBER}","inode":"${NUMBER}"\\}\\}),"bytesFetched":(\\d+)\\}$`,
 );
 
@@ -36,7 +45,10 @@ export function factsOf(text: string): FetchedFacts | undefined {
     value === undefined
       ? {}
       : {
-          pin: { strength: strength === 'strong' ? ('strong' as const) : ('weak' as const), value },
+          pin: {
+            strength: strength === 'strong' ? ('strong' as const) : ('weak' as const),
+            value: value.replaceAll('\\"', '"'),
+          },
         };
   return {
     planId,

@@ -34,6 +34,19 @@ const ENTRIES: readonly (readonly [string, ManifestEntry])[] = [
       expectedFrom: 'md5 of the store',
     },
   ],
+  [
+    'as from a bucket',
+    {
+      ...ENTRY,
+      level: 'published',
+      pin: { strength: 'strong', value: 'etag:"0123456789abcdef0123456789abcdef"' },
+      modifiedAt: '2026-01-02T03:04:05.000Z',
+      expectedFrom: 'md5, sha256 of the store',
+      providerDigests: { sha256: ENTRY.sha256, md5: 'a'.repeat(32), crc64nvme: 'b'.repeat(16) },
+      comparedDigests: ['crc64nvme', 'md5', 'sha256'],
+    },
+  ],
+  ['a pin with a backslash', { ...ENTRY, pin: { strength: 'weak', value: 'etag:"\\\\"x\\n"' } }],
   ['read back', { ...ENTRY, readBack: 'disk' }],
 ];
 
@@ -64,6 +77,12 @@ describe('what sealing reads of a fetched line', () => {
   });
 
   it('is put into the order of the manifest where an earlier release wrote it in another', () => {
+    const providerDigests = { md5: 'a'.repeat(32), sha1: 'b'.repeat(40) };
+    const head = { path: ENTRY.path, sizeBytes: 1, sha256: ENTRY.sha256, level: 'size' } as const;
+    const tail = { comparedDigests: [], attempts: 1, local: STAMP };
+    const digestsApart = { ...head, providerDigests, ...tail };
+    const line = { kind: 'fetched', planId: 'plan', entry: digestsApart, bytesFetched: 7 };
+    expect(factsOf(JSON.stringify(line))?.line).toBe(encodeManifestLine(digestsApart).trimEnd());
     const entry = { ...ENTRY, pin: PIN, local: STAMP };
     const text = JSON.stringify({ kind: 'fetched', planId: 'plan', entry, bytesFetched: 7 });
     expect(text).toContain('"comparedDigests":[],"attempts":1,"pin"');
