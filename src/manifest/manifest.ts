@@ -13,7 +13,20 @@ import type { Chunks } from './lines.js';
 const hex = (digits: number): z.ZodString =>
   z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`), `not ${digits} lowercase hex digits`);
 
-const digestNameSchema = z.enum(['sha256', 'sha1', 'md5', 'crc32', 'crc32c', 'crc64nvme']);
+const digestNameSchema = z.enum([
+  'sha256',
+  'sha1',
+  'md5',
+  'crc32',
+  'crc32c',
+  'crc64nvme',
+  'md5crc',
+]);
+
+/** The kind of CRC, the bytes of a chunk and of a block, and the value: `crc32c/512/134217728/HEX`. */
+const md5crc = z
+  .string()
+  .regex(/^crc32c?\/[1-9]\d*\/[1-9]\d*\/[0-9a-f]{32}$/, 'no checksum of HDFS with its sizes');
 
 const digestsSchema = z.object({
   sha256: hex(64).exactOptional(),
@@ -22,6 +35,7 @@ const digestsSchema = z.object({
   crc32: hex(8).exactOptional(),
   crc32c: hex(8).exactOptional(),
   crc64nvme: hex(16).exactOptional(),
+  md5crc: md5crc.exactOptional(),
 });
 
 const decimal = z.string().regex(/^-?\d+$/, 'not a whole number');

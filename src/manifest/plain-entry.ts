@@ -9,7 +9,7 @@ import type { ManifestEntry } from './manifest.js';
 
 const LEVEL_NAMES: ReadonlySet<unknown> = new Set(LEVELS);
 const SHA256 = /^[0-9a-f]{64}$/;
-/** The hex digits of each digest, in the order of the schema. */
+/** The text of each digest, in the order of the schema. */
 const DIGITS: ReadonlyMap<unknown, RegExp> = new Map([
   ['sha256', SHA256],
   ['sha1', /^[0-9a-f]{40}$/],
@@ -17,6 +17,7 @@ const DIGITS: ReadonlyMap<unknown, RegExp> = new Map([
   ['crc32', /^[0-9a-f]{8}$/],
   ['crc32c', /^[0-9a-f]{8}$/],
   ['crc64nvme', /^[0-9a-f]{16}$/],
+  ['md5crc', /^crc32c?\/[1-9]\d*\/[1-9]\d*\/[0-9a-f]{32}$/],
 ]);
 const DECIMAL = /^-?\d+$/;
 
@@ -116,6 +117,7 @@ export function textOfPlain(entry: ManifestEntry): string | undefined {
       crc32: digests.crc32,
       crc32c: digests.crc32c,
       crc64nvme: digests.crc64nvme,
+      md5crc: digests.md5crc,
     },
     comparedDigests,
     attempts,

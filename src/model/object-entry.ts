@@ -12,9 +12,13 @@ export interface Pin {
 }
 
 /** The names of the digests that Waybill knows how to compute and compare. */
-export type DigestName = 'sha256' | 'sha1' | 'md5' | 'crc32' | 'crc32c' | 'crc64nvme';
+export type DigestName = 'sha256' | 'sha1' | 'md5' | 'crc32' | 'crc32c' | 'crc64nvme' | 'md5crc';
 
-/** Digests of a whole object as lowercase hex, big-endian. A composite (multipart) value is not one. */
+/**
+ * Digests of a whole object as lowercase hex, big-endian. A composite (multipart) value is not one, unless it says how it is made:
+ * `md5crc` is what HDFS has of a file, the MD5 of its blocks' MD5s of their chunks' CRCs, with their sizes in front:
+ * `crc32c/512/134217728/HEX`.
+ */
 export type Digests = Partial<Record<DigestName, string>>;
 
 /** One thing at a source. */

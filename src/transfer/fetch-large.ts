@@ -11,7 +11,7 @@ import type { PullContext } from './pull-context.js';
 import type { Arrived } from './prove.js';
 import { Cell } from './thread/cell.js';
 import { takePermits } from './take-permits.js';
-import { digestNames } from './thread/hashes.js';
+import { digestSpecs } from './thread/hashes.js';
 import type { Extent, Observed } from './thread/tasks.js';
 import { watchCell } from './watch-cell.js';
 
@@ -147,7 +147,7 @@ class LargeAttempt {
         cell: this.cell.memory,
         partialPath: this.partial.partialPath,
         sizeBytes: this.file.sizeBytes,
-        digests: digestNames(this.file.plan.digests, this.file.observed.digests),
+        digests: digestSpecs(this.file.plan.digests, this.file.observed.digests),
         ...modifiedAtOf(this.file),
       });
       await this.fetchGaps().catch(async (error: unknown) => {

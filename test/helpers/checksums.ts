@@ -30,6 +30,27 @@ function crc64nvme(bytes: Uint8Array): string {
   return (crc ^ all).toString(16).padStart(16, '0');
 }
 
+/**
+ * What HDFS calls MD5-of-MD5-of-CRC. Its client hashes the whole buffer of the blocks' MD5s, which doubles from 32 bytes on.
+ * @param shape `crc32c/512/1048576`
+ */
+export function md5OfCrcs(shape: string, bytes: Uint8Array): string {
+  const [crc = '', chunk, block] = shape.split('/');
+  const md5 = (data: Uint8Array): Buffer => createHash('md5').update(data).digest();
+  const cut = (data: Uint8Array, size: number): Uint8Array[] =>
+    Array.from({ length: Math.ceil(data.length / size) }, (_, at) =>
+      data.subarray(at * size, (at + 1) * size),
+    );
+  const blocks = cut(bytes, Number(block)).map((one) => {
+    const crcs = cut(one, Number(chunk)).map((part) => Buffer.from(checksumOf(crc, part), 'hex'));
+    return md5(Buffer.concat(crcs));
+  });
+  const used = 16 * blocks.length;
+  const buffer = Buffer.alloc(Math.max(32, 2 ** Math.ceil(Math.log2(used))));
+  Buffer.concat(blocks).copy(buffer);
+  return `${shape}/${md5(buffer).toString('hex')}`;
+}
+
 /** The checksum of a name of `DigestName`, as lowercase hex. */
 export function checksumOf(name: string, bytes: Uint8Array): string {
   if (name === 'crc32') return reflectedCrc(bytes, 0xedb88320);

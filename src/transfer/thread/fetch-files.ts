@@ -11,7 +11,7 @@ import { consume } from './consume.js';
 import { toDestinationError } from '../destination-error.js';
 import { flusherOf, type Flush } from './flush.js';
 import { isBrokenStream, isResumable, observedOf } from './fetch-range.js';
-import { DigestSet, digestNames, digestsOf } from './hashes.js';
+import { DigestSet, digestSpecs, digestsOf } from './hashes.js';
 import { setModifiedAt } from './modified-at.js';
 import { Pace } from './pace.js';
 import { PositionedWriter, writeAt } from './positioned-writer.js';
@@ -125,7 +125,7 @@ async function stream(lanes: Lanes, file: WholeFile, fd: number): Promise<WholeF
   }
   if (opened.bytes !== undefined) return finishWhole(lanes, file, fd, opened.bytes, observed);
   checkSize(file, observed.sizeBytes);
-  const digests = await DigestSet.start(digestNames(file.digests, observed.digests));
+  const digests = await DigestSet.start(digestSpecs(file.digests, observed.digests));
   const writer = new PositionedWriter(fd, file.partialPath, 0);
   const pin = file.pin ?? observed.pin;
   let sizeBytes = 0;
@@ -162,7 +162,7 @@ async function finishWhole(
 ): Promise<WholeFileOutcome> {
   const sizeBytes = bytes.length;
   checkSize(file, sizeBytes, observed.sizeBytes);
-  const digests = await digestsOf(digestNames(file.digests, observed.digests), bytes);
+  const digests = await digestsOf(digestSpecs(file.digests, observed.digests), bytes);
   writeAt(fd, file.partialPath, bytes, 0);
   return finish(lanes, file, fd, { digests, observed, sizeBytes });
 }

@@ -5,6 +5,7 @@ import type { StoreAddress } from '../../stores/store.js';
 import type { LocalStamp } from '../../manifest/index.js';
 import type { MayReplace } from '../take-name.js';
 import type { Requirement } from '../prove.js';
+import type { DigestSpec } from './hashes.js';
 import type { TaskPace } from './pace.js';
 
 /** What an answer of the source said about the object. */
@@ -132,7 +133,7 @@ export interface FollowTask {
   readonly cell: SharedArrayBuffer;
   readonly partialPath: string;
   readonly sizeBytes: number;
-  readonly digests: readonly (keyof Digests)[];
+  readonly digests: readonly DigestSpec[];
   /** Set before the flush. */
   readonly modifiedAt?: string;
 }
