@@ -60,6 +60,7 @@ describe('rule 4: a worker that serves anybody', () => {
   it.each([
     ['sftp', 'WAYBILL_SFTP_PASSWORD', 'sftp://models@h.example/ml'],
     ['ftp', 'WAYBILL_FTP_PASSWORD', 'ftp://h.example/ml'],
+    ['hdfs', 'WAYBILL_HDFS_PASSWORD', 'swebhdfs://h.example/ml'],
   ])(
     'sends a password of a connection over %s only where the connection says',
     async (type, variable, prefix) => {

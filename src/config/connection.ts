@@ -25,7 +25,7 @@ export interface Connection {
 
 /** Variables that name a file, a folder or a socket. */
 export const PATH_VARIABLE =
-  /(_FILE|_DIR|_PATH|_BUNDLE|^NODE_EXTRA_CA_CERTS|^GOOGLE_APPLICATION_CREDENTIALS|^CLOUDSDK_CONFIG)$/;
+  /(_FILE|_DIR|_PATH|_BUNDLE|^NODE_EXTRA_CA_CERTS|^GOOGLE_APPLICATION_CREDENTIALS|^CLOUDSDK_CONFIG|^HADOOP_HOME|^HADOOP_TOKEN_FILE_LOCATION|^MLFLOW_KERBEROS_TICKET_CACHE)$/;
 
 function invalid(table: ConnectionTable, why: string): WaybillError {
   return new WaybillError('WB_CONFIG_INVALID', `${table.file}: connections.${table.name}${why}`);

@@ -2,6 +2,7 @@
 import { azureBlob } from './azure-blob/index.js';
 import { ftp } from './ftp/index.js';
 import { gcs } from './gcs/index.js';
+import { hdfs } from './hdfs/index.js';
 import { http } from './http/index.js';
 import { local } from './local/index.js';
 import { mlflowFactory } from './mlflow/index.js';
@@ -17,5 +18,6 @@ export const STORE_FACTORIES: readonly StoreFactory[] = [
   sftp,
   http,
   ftp,
+  hdfs,
   local,
 ];

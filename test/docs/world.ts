@@ -1,6 +1,6 @@
 /**
  * The world that the documentation speaks of, made of real servers: an MLflow with a registered model, a MinIO and an Azurite
- * with a data set, a fake-gcs-server with a model, a web server, an SSH server and an FTP server with files; and a reader's machine on which `waybill`, `python` (with mlflow), `aws`-like
+ * with a data set, a fake-gcs-server with a model, a web server, an SSH server, an FTP server and an HDFS with files; and a reader's machine on which `waybill`, `python` (with mlflow), `aws`-like
  * settings and a sign-in to each of them are there, and nothing else.
  */
 import { createHash } from 'node:crypto';
@@ -12,6 +12,7 @@ import { ensureTemporalCli } from '../../src/service/temporal-cli.js';
 import { ensureAwscli } from '../helpers/awscli.js';
 import { startAzurite, type Azurite } from '../helpers/azurite.js';
 import { cacheFolder } from '../helpers/cache.js';
+import { startHadoop } from '../helpers/hadoop.js';
 import { startMinio, type Minio } from '../helpers/minio.js';
 import { startMlflow, type Mlflow } from '../helpers/mlflow.js';
 import { startNginx } from '../helpers/nginx.js';
@@ -52,7 +53,9 @@ export async function makeWorld(dir: string): Promise<World> {
     names: ['[files.example]:2222'],
   });
   const google = await startGoogle(dir, join(served, 'models/churn'));
+  const hadoop = await startHadoop();
   await Promise.all([
+    hadoop.putTree('/models/churn', join(served, 'models/churn')),
     fillMinio(minio, served),
     fillAzurite(azurite, served),
     fillMlflow(mlflow, join(served, 'models/churn')),
@@ -81,6 +84,7 @@ export async function makeWorld(dir: string): Promise<World> {
     await front('oauth2.googleapis.com', certificate, served, `proxy_pass ${google.tokens.url};`),
     await startVsftpd({ root: '/srv', at: { host: HOSTS['ftp.example'], port: 21 } }),
     sshd,
+    hadoop,
     google,
     azurite,
     mlflow,
@@ -104,6 +108,8 @@ export async function makeWorld(dir: string): Promise<World> {
       MLSTORE_SAS: azurite.sas({ permissions: 'rl' }),
       MODELS_KEY: google.keyFile,
       ...sshd.settings,
+      CLUSTER_CONF: hadoop.confDir,
+      NAMENODE_HTTP: `127.0.0.1:${hadoop.port}`,
       RUN_ID: await makeRun(mlflow),
     },
     stop: async () => {

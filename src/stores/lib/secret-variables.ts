@@ -32,3 +32,12 @@ export const GCS_KEY_FILES = ['GOOGLE_CREDENTIALS', 'GCP_CREDENTIALS'] as const;
 
 /** All of Google's. */
 export const GCS_SECRETS = [...GCS_TOKENS, ...GCS_KEY_FILES] as const;
+
+/** Delegation tokens of Hadoop, the one that is meant for Waybill first. */
+export const HDFS_TOKENS = ['WAYBILL_HDFS_TOKEN', 'HADOOP_TOKEN'] as const;
+
+/** A password at a gateway before Hadoop. */
+export const HDFS_PASSWORD = 'WAYBILL_HDFS_PASSWORD';
+
+/** All of Hadoop's. */
+export const HDFS_SECRETS = [...HDFS_TOKENS, HDFS_PASSWORD] as const;

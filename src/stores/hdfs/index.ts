@@ -1,0 +1,42 @@
+/** How the HDFS store enters the registry. */
+import type { Store, StoreAddress, StoreFactory } from '../store.js';
+import { localNameOfHdfs } from './address.js';
+import { SECRET_VARIABLES, SETTING_VARIABLES } from './variables.js';
+
+async function open(address: StoreAddress): Promise<Store> {
+  // Loaded here: a thread that reads another store need not carry this one.
+  const [{ readHdfsConfig }, { HdfsStore }] = await Promise.all([
+    import('./config.js'),
+    import('./store.js'),
+  ]);
+  return new HdfsStore(await readHdfsConfig(address), address);
+}
+
+/** Hadoop's file system, over WebHDFS. */
+export const hdfs: StoreFactory = {
+  name: 'hdfs',
+  schemes: ['hdfs', 'webhdfs', 'swebhdfs', 'viewfs'],
+  summary: 'Hadoop (WebHDFS, HttpFS, Knox)',
+  forms: [
+    'hdfs:///models/churn',
+    'hdfs://namenode:8020/models/churn',
+    'webhdfs://namenode:9870/models/churn',
+    'swebhdfs://namenode/models/churn',
+    'viewfs://cluster/models/churn',
+  ],
+  facts: {
+    auth: ['delegation token', 'user and password', 'user', 'none'],
+    ranges: 'yes',
+    pin: 'strong: file id with mtime and size',
+    digests: ['md5crc', 'crc32c', 'crc32'],
+    levels: ['size', 'provider'],
+  },
+  environment: { settings: SETTING_VARIABLES, secrets: SECRET_VARIABLES, url: 'WAYBILL_HDFS_URL' },
+  identity: {
+    settings: ['HADOOP_USER_NAME', 'HADOOP_TOKEN_FILE_LOCATION', 'MLFLOW_KERBEROS_USER'],
+    none: { WAYBILL_HDFS_IDENTITY: 'none' },
+  },
+  secretsGoAnywhere: 'configured',
+  open,
+  localName: localNameOfHdfs,
+};

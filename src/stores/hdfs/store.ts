@@ -1,0 +1,187 @@
+/** A folder or a file of a Hadoop file system, over WebHDFS. */
+import { WaybillError } from '../../model/errors.js';
+import type { Digests, ObjectEntry } from '../../model/object-entry.js';
+import type {
+  ListOptions,
+  OpenObject,
+  ReadOptions,
+  StatOptions,
+  Store,
+  StoreAddress,
+  StoreCapabilities,
+} from '../store.js';
+import { joinPath } from './address.js';
+import { entryOf, StatusAnswer, type FileStatus } from './answers.js';
+import { digestsOfChecksum } from './checksum.js';
+import type { HdfsConfig } from './config.js';
+import { HdfsConnection, MAX_CONNECTIONS, type HdfsRequest } from './connection.js';
+import { walkFolder, type Walk } from './listing.js';
+import type { Located } from './mounts.js';
+import type { Negotiate } from './negotiate.js';
+import { openFile } from './open.js';
+
+/** What WebHDFS can do. */
+export const HDFS_CAPABILITIES: StoreCapabilities = {
+  canList: true,
+  ranges: 'yes',
+  pin: 'strong',
+  knowsSizes: true,
+  nativeDigests: ['md5crc', 'crc32c', 'crc32'],
+  listsInOrder: true,
+  describesCheaply: true,
+  maxConnections: MAX_CONNECTIONS,
+};
+
+type There = Extract<Located, { kind: 'there' }>;
+
+/** See `Store` for the methods. */
+export class HdfsStore implements Store {
+  readonly name = 'hdfs';
+  readonly root: string;
+  readonly capabilities = HDFS_CAPABILITIES;
+  private readonly connection: HdfsConnection;
+  private readonly listsWhole = new Set<string>();
+
+  constructor(
+    private readonly config: HdfsConfig,
+    address: StoreAddress,
+    negotiate?: Negotiate,
+  ) {
+    this.root = config.root;
+    this.connection = new HdfsConnection(config, address, negotiate);
+  }
+
+  async stat(path: string, options: StatOptions = {}): Promise<ObjectEntry> {
+    const { signal, wantsDigests } = options;
+    signal?.throwIfAborted();
+    const trimmed = path.replace(/\/+$/, '');
+    const located = this.locate(trimmed);
+    if (located.kind === 'table') return { path: trimmed, kind: 'directory' };
+    const there = this.there(located, trimmed, 'stat');
+    const status = await this.describe(there, trimmed, 'stat', signal);
+    const entry = entryOf(trimmed, status);
+    const isFolder = trimmed !== path || (trimmed === '' && this.config.isFolder);
+    if (entry.kind === 'file' && isFolder && trimmed !== '') {
+      throw missing(`${there.path} is a file, and no folder`, 'stat', trimmed);
+    }
+    if (entry.kind !== 'file' || wantsDigests !== true) return entry;
+    const digests = await this.digestsOf(there, trimmed, status, signal);
+    return Object.keys(digests).length === 0 ? entry : { ...entry, digests };
+  }
+
+  async *list(prefix: string, options: ListOptions): AsyncGenerator<ObjectEntry, void, undefined> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const trimmed = prefix.replace(/\/+$/, '');
+    const walk: Walk = {
+      ...options,
+      connection: this.connection,
+      locate: (path) => this.locateFolder(path),
+      describe: (path) => this.stat(path, options),
+      listsWhole: this.listsWhole,
+    };
+    yield* walkFolder(walk, trimmed, this.locateFolder(trimmed));
+  }
+
+  async openRead(path: string, options: ReadOptions = {}): Promise<OpenObject> {
+    const { signal, offsetBytes = 0, lengthBytes } = options;
+    signal?.throwIfAborted();
+    const there = this.there(this.locate(path), path, 'openRead');
+    const isWhole = offsetBytes === 0 && lengthBytes === undefined;
+    const opening = {
+      service: there.service,
+      at: there.path,
+      path,
+      signal,
+      describe: () => this.describe(there, path, 'openRead', signal),
+    };
+    const { status, ...opened } = await openFile(this.connection, opening, options);
+    if (!isWhole) return opened;
+    try {
+      const digests = await this.digestsOf(there, path, status, signal);
+      return Object.keys(digests).length === 0 ? opened : { ...opened, digests };
+    } catch (error) {
+      opened.body.destroy();
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    return this.connection.close();
+  }
+
+  private locate(path: string): Located {
+    return this.config.mounts.locate(joinPath(this.config.rootPath, path));
+  }
+
+  private locateFolder(path: string): Located {
+    const located = this.locate(path);
+    return located.kind === 'table' ? located : this.there(located, path, 'list');
+  }
+
+  /** The file system that has a path. */
+  private there(located: Located, path: string, operation: string): There {
+    if (located.kind === 'there') return located;
+    const at = joinPath(this.config.rootPath, path);
+    if (located.kind === 'elsewhere') {
+      const { at: link, target } = located.mount;
+      throw new WaybillError(
+        'WB_UNSUPPORTED',
+        `${this.root}: the mount table leads from ${link} to ${target}, which is no HDFS: pull that address itself`,
+        { operation, store: 'hdfs', path, scope: 'file', retryable: false },
+      );
+    }
+    if (located.kind === 'table')
+      throw missing(`${at} is a folder of the mount table`, operation, path);
+    throw missing(`the mount table has nothing at ${at}`, operation, path);
+  }
+
+  private async describe(
+    { service, path: at }: There,
+    path: string,
+    operation: string,
+    signal: AbortSignal | undefined,
+  ): Promise<FileStatus> {
+    const request: HdfsRequest = { service, at, op: 'GETFILESTATUS', operation, path, signal };
+    const answer = StatusAnswer.safeParse(await this.connection.ask(request));
+    if (answer.success) return answer.data.FileStatus;
+    throw this.connection.notWebHdfs(request, new URL(service.endpoints[0] ?? ''));
+  }
+
+  /** What the file system computed when the file was written; none where it does not say one that is comparable. */
+  private async digestsOf(
+    { service, path: at }: There,
+    path: string,
+    status: FileStatus,
+    signal: AbortSignal | undefined,
+  ): Promise<Digests> {
+    if (this.config.checksums === 'never' || status.encBit === true) return {};
+    const request: HdfsRequest = {
+      service,
+      at,
+      op: 'GETFILECHECKSUM',
+      operation: 'checksum',
+      path,
+      signal,
+    };
+    try {
+      return digestsOfChecksum(await this.connection.askFollowing(request), status);
+    } catch (error) {
+      signal?.throwIfAborted();
+      // Some files have none, and some gateways do not pass it on: then the level says so. What may pass is waited for.
+      if (error instanceof WaybillError && !isPassing(error)) return {};
+      throw error;
+    }
+  }
+}
+
+function isPassing({ code, retryable }: WaybillError): boolean {
+  return (
+    retryable && (code === 'WB_UNAVAILABLE' || code === 'WB_TIMEOUT' || code === 'WB_RATE_LIMITED')
+  );
+}
+
+function missing(message: string, operation: string, path: string): WaybillError {
+  const scope = path === '' ? { scope: 'source' as const } : {};
+  return new WaybillError('WB_NOT_FOUND', message, { operation, store: 'hdfs', path, ...scope });
+}
