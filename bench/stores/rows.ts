@@ -1,10 +1,12 @@
 /** The servers that the stores are tried with, in the order of `waybill stores`. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { percentEncodePath } from '../../src/stores/lib/byte-names.js';
 import { startAzurite } from '../../test/helpers/azurite.js';
 import { startFakeGcs } from '../../test/helpers/fake-gcs.js';
+import { startHadoop } from '../../test/helpers/hadoop.js';
 import { startNginx } from '../../test/helpers/nginx.js';
 import { ensureRclone } from '../../test/helpers/peers.js';
 import { PASSWORD, startProftpd } from '../../test/helpers/proftpd.js';
@@ -78,6 +80,26 @@ const gcs: StoreRow = {
       // Cloud Storage knows no names with line ends, and neither does this server.
       canHold: (name) => !/[\r\n]/u.test(name),
       rclone: { remote: (path) => `${remote}:models/${path}` },
+    };
+  },
+};
+
+const hdfs: StoreRow = {
+  store: 'hdfs',
+  server: 'Hadoop, WebHDFS',
+  serve: async (world) => {
+    const hadoop = await startHadoop();
+    world.onEnd(() => hadoop.stop());
+    return {
+      env: { ...hadoop.env, HADOOP_USER_NAME: userInfo().username },
+      uri: (path) => `hdfs:///models/${path}`,
+      put: (path, bytes) => hadoop.putFile(`/models/${path}`, bytes, { block: 128 * 1024 * 1024 }),
+      // HDFS has no names with a colon.
+      canHold: (name) => !name.includes(':'),
+      rclone: {
+        remote: (path) =>
+          `:hdfs,namenode="127.0.0.1:${hadoop.rpcPort}",username=${userInfo().username}:/models/${path}`,
+      },
     };
   },
 };
@@ -169,6 +191,7 @@ export const ROWS: readonly StoreRow[] = [
   azure,
   gcs,
   sftp,
+  hdfs,
   ftp('vsftpd', startVsftpd, undefined),
   ftp('ProFTPD', startProftpd, ['ada', PASSWORD]),
   http,

@@ -1,10 +1,10 @@
 /** Which MLflow server, and who asks: settings and secrets of an address, read and checked. */
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
-import { AZURE_SECRETS, GCS_SECRETS, S3_SECRETS } from '../lib/secret-variables.js';
+import { AZURE_SECRETS, GCS_SECRETS, HDFS_SECRETS, S3_SECRETS } from '../lib/secret-variables.js';
 import { diskPlaceOf } from './places.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
-import { AZURE_SETTINGS, GCS_SETTINGS } from './direct.js';
+import { AZURE_SETTINGS, GCS_SETTINGS, HDFS_SETTINGS } from './direct.js';
 
 /** Settings of MLflow's own environment, and of the storage behind it for the direct transport. */
 export const SETTING_NAMES = [
@@ -31,6 +31,7 @@ export const SETTING_NAMES = [
   'AWS_WEB_IDENTITY_TOKEN_FILE',
   ...AZURE_SETTINGS,
   ...GCS_SETTINGS,
+  ...HDFS_SETTINGS,
 ] as const;
 
 /** Secrets of the same. */
@@ -41,6 +42,7 @@ export const SECRET_NAMES = [
   ...S3_SECRETS,
   ...AZURE_SECRETS,
   ...GCS_SECRETS,
+  ...HDFS_SECRETS,
 ] as const;
 
 /** A server and the right to ask it. */

@@ -1,5 +1,5 @@
-/** The object stores from which files can be fetched past MLflow, where the caller has access to them. */
-import { AZURE_SECRETS, GCS_SECRETS } from '../lib/secret-variables.js';
+/** The stores from which files can be fetched past MLflow, where the caller has access to them. */
+import { AZURE_SECRETS, GCS_SECRETS, HDFS_SECRETS } from '../lib/secret-variables.js';
 import type { MlflowConfig } from './config.js';
 
 /** One kind of store. */
@@ -14,11 +14,12 @@ const STORAGES: readonly Storage[] = [
   { name: 'S3', schemes: /^s3[an]?$/, hasAccess: hasS3Access },
   { name: 'Azure', schemes: /^(wasbs?|abfss?)$/, hasAccess: hasAzureAccess },
   { name: 'Google Cloud Storage', schemes: /^gs$/, hasAccess: hasGcsAccess },
+  { name: 'HDFS', schemes: /^(hdfs|viewfs|s?webhdfs)$/, hasAccess: hasHdfsAccess },
 ];
 
 /** What to set, for messages. */
 export const HOW_TO_HAVE_ACCESS =
-  'for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for Azure: AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCESS_KEY; for Google Cloud Storage: GOOGLE_APPLICATION_CREDENTIALS';
+  'for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for Azure: AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCESS_KEY; for Google Cloud Storage: GOOGLE_APPLICATION_CREDENTIALS; for HDFS: HADOOP_CONF_DIR, or HADOOP_USER_NAME';
 
 /** The name of the store of this scheme, if the caller has access to it; undefined: its files come through MLflow. */
 export function storageOf(scheme: string, config: MlflowConfig): string | undefined {
@@ -43,6 +44,22 @@ function hasGcsAccess({ settings, secrets }: MlflowConfig): boolean {
   const names = ['GOOGLE_APPLICATION_CREDENTIALS', 'STORAGE_EMULATOR_HOST'];
   return names.some((name) => settings[name]) || GCS_SECRETS.some((name) => secrets[name]);
 }
+
+/** A configuration of the cluster, or whoever asks there; many clusters believe a name. */
+function hasHdfsAccess({ settings, secrets }: MlflowConfig): boolean {
+  return HDFS_SETTINGS.some((name) => settings[name]) || HDFS_SECRETS.some((name) => secrets[name]);
+}
+
+/** Settings that the direct way to HDFS needs. */
+export const HDFS_SETTINGS = [
+  'HADOOP_CONF_DIR',
+  'HADOOP_HOME',
+  'HADOOP_USER_NAME',
+  'HADOOP_TOKEN_FILE_LOCATION',
+  'MLFLOW_KERBEROS_TICKET_CACHE',
+  'MLFLOW_KERBEROS_USER',
+  'WAYBILL_HDFS_URL',
+] as const;
 
 /** Settings that the direct way to Google Cloud Storage needs. */
 export const GCS_SETTINGS = [
