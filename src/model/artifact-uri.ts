@@ -3,9 +3,9 @@ import { WaybillError } from './errors.js';
 
 const SCHEME = /^([a-zA-Z][a-zA-Z0-9+.-]*):/;
 
-/** Query parameters that carry a secret or a signature (S3, GCS, Azure SAS, common tokens), in lower case. */
+/** Query parameters that carry a secret or a signature (S3, GCS, Azure SAS, Hadoop, common tokens), in lower case. */
 const SECRET_PARAMETER =
-  /^(x-amz-.*|x-goog-.*|awsaccesskeyid|signature|sig|se|sp|sv|sr|st|skoid|sktid|skt|ske|sks|skv|token|access_token|api_key|apikey|key|password|secret|auth|policy|key-pair-id)$/i;
+  /^(x-amz-.*|x-goog-.*|awsaccesskeyid|signature|sig|se|sp|sv|sr|st|skoid|sktid|skt|ske|sks|skv|token|access_token|api_key|apikey|key|password|secret|auth|policy|delegation|key-pair-id)$/i;
 
 /** What else a shared access signature of Azure signs: no secret, but without the signature of no meaning. */
 const SIGNED_PARAMETER = /^(ss|srt|spr|sip|si|sdd|ses|saoid|suoid|scid|rsc[cdelt])=/i;

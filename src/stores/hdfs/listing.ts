@@ -78,12 +78,27 @@ async function* pagesOf(
     })) {
       yield page.map((status) => entryOf(below(path, status.pathSuffix), status));
     }
-  } else if (located.kind === 'table') {
-    const linked = new Set(located.names);
-    yield await Promise.all(
-      [...linked].sort(compareByBytes).map((name) => walk.describe(below(path, name))),
-    );
+  } else if (located.kind === 'table') yield await tableEntries(walk, path, located);
+}
+
+/** What the links of a mount table lead to, and beside them what its fallback has. */
+async function tableEntries(
+  walk: Walk,
+  path: string,
+  { names, beside }: Extract<Located, { kind: 'table' }>,
+): Promise<ObjectEntry[]> {
+  const entries = await Promise.all(names.map((name) => walk.describe(below(path, name))));
+  const linked = new Set(names);
+  try {
+    for await (const page of beside === undefined ? [] : pagesOf(walk, path, beside)) {
+      entries.push(
+        ...page.filter((entry) => !linked.has(entry.path.slice(below(path, '').length))),
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof WaybillError) || error.code !== 'WB_NOT_FOUND') throw error;
   }
+  return entries.sort((a, b) => compareByBytes(a.path, b.path));
 }
 
 function below(path: string, name: string): string {

@@ -18,7 +18,7 @@ export interface Mount {
 export type Located =
   | { readonly kind: 'there'; readonly service: NameService; readonly path: string }
   /** A folder of the mount table itself, with the names in it. */
-  | { readonly kind: 'table'; readonly names: readonly string[]; readonly beside?: Mount }
+  | { readonly kind: 'table'; readonly names: readonly string[]; readonly beside?: Located }
   | { readonly kind: 'elsewhere'; readonly mount: Mount }
   | { readonly kind: 'nowhere' };
 
@@ -39,7 +39,11 @@ export class Mounts {
     const names = this.namesIn(path);
     const { fallback } = this;
     if (names.length > 0) {
-      return { kind: 'table', names, ...(fallback === undefined ? {} : { beside: fallback }) };
+      return {
+        kind: 'table',
+        names,
+        ...(fallback === undefined ? {} : { beside: leadTo(fallback, path) }),
+      };
     }
     return fallback === undefined ? { kind: 'nowhere' } : leadTo(fallback, path);
   }

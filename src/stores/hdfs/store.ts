@@ -2,6 +2,7 @@
 import { WaybillError } from '../../model/errors.js';
 import type { Digests, ObjectEntry } from '../../model/object-entry.js';
 import type {
+  CallOptions,
   ListOptions,
   OpenObject,
   ReadOptions,
@@ -77,7 +78,7 @@ export class HdfsStore implements Store {
       ...options,
       connection: this.connection,
       locate: (path) => this.locateFolder(path),
-      describe: (path) => this.stat(path, options),
+      describe: (path) => this.statLinked(path, options),
       listsWhole: this.listsWhole,
     };
     yield* walkFolder(walk, trimmed, this.locateFolder(trimmed));
@@ -104,6 +105,12 @@ export class HdfsStore implements Store {
       opened.body.destroy();
       throw error;
     }
+  }
+
+  /** Where a link leads to what is not read here, it is a file that fails when it is opened. */
+  private async statLinked(path: string, options: CallOptions): Promise<ObjectEntry> {
+    const isElsewhere = this.locate(path).kind === 'elsewhere';
+    return isElsewhere ? { path, kind: 'file' } : this.stat(path, options);
   }
 
   close(): Promise<void> {

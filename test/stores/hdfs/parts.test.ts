@@ -6,11 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { compareByBytes } from '../../../src/model/object-path.js';
 import { localNameOfHdfs, parseHdfsUri } from '../../../src/stores/hdfs/address.js';
 import { readHdfsConfig } from '../../../src/stores/hdfs/config.js';
+import { hdfs } from '../../../src/stores/hdfs/index.js';
 import { InByteOrder } from '../../../src/stores/hdfs/in-byte-order.js';
 import { readMountTable } from '../../../src/stores/hdfs/mounts.js';
 import { findNameService } from '../../../src/stores/hdfs/name-service.js';
 import { readSite, siteOf, type Site } from '../../../src/stores/hdfs/site.js';
 import { parseTokens, tokenFor, urlStringOf } from '../../../src/stores/hdfs/tokens.js';
+import { closedPort } from '../../helpers/fault-proxy.js';
 import { siteXml } from '../../helpers/hadoop-conf.js';
 
 const site = (values: Readonly<Record<string, string>>): Site =>
@@ -220,6 +222,21 @@ describe('who asks', () => {
       /WAYBILL_HDFS_TOKEN/,
     );
   });
+});
+
+it('rule 3: a server that cannot be reached is told without the token that it would have got', async () => {
+  const token = 'KAAEcm9vdAQyb290AIoBk';
+  const port = await closedPort();
+  const store = await hdfs.open({
+    uri: `webhdfs://127.0.0.1:${port}/x`,
+    settings: {},
+    secrets: { HADOOP_TOKEN: token },
+  });
+  const error: unknown = await store.stat('').catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'WB_UNAVAILABLE', retryable: true, scope: 'source' });
+  expect(String(error)).toContain(String(port));
+  expect(String(error)).not.toContain(token);
+  await store.close();
 });
 
 describe('a file of tokens', () => {
