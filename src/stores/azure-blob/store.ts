@@ -12,6 +12,7 @@ import {
   unlessMissing,
 } from '../lib/object-store.js';
 import { openRanged } from '../lib/open-ranged.js';
+import { cutListing } from '../lib/service-errors.js';
 import type {
   CallOptions,
   ListOptions,
@@ -211,7 +212,10 @@ export class AzureBlobStore implements Store {
       MAX_PAGE_BYTES,
     );
     const page = parseListPage(text);
-    if (page === undefined) throw notAzure(this.connection.asked(request, url));
+    if (page === undefined) {
+      const asked = this.connection.asked(request, url);
+      throw cutListing(text, { start: '<?xml', headers: answer.headers }, asked) ?? notAzure(asked);
+    }
     return page;
   }
 

@@ -6,6 +6,7 @@ import type { HttpClient } from '../lib/http-client.js';
 import { learnOnce } from '../lib/learn-once.js';
 import type { Refusal } from '../lib/learn-once.js';
 import { encodeStrictly } from '../lib/object-keys.js';
+import { cutListing } from '../lib/service-errors.js';
 import type { FailedAnswer } from '../lib/service-errors.js';
 import type { CallOptions, StoreAddress } from '../store.js';
 import type { GcsConfig } from './config.js';
@@ -80,7 +81,8 @@ export class GcsConnection {
       try {
         return JSON.parse(text) as unknown;
       } catch {
-        throw this.notGcs(request);
+        const start = { start: '{', headers: answer.headers };
+        throw cutListing(text, start, this.asked(request)) ?? this.notGcs(request);
       }
     });
   }

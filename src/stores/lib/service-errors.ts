@@ -3,7 +3,7 @@ import { WaybillError } from '../../model/errors.js';
 import type { ErrorCode, ErrorContext } from '../../model/errors.js';
 import type { Headers } from './exchange.js';
 import type { Circumstances } from './http-errors.js';
-import { retryAfterMsOf } from './http-headers.js';
+import { endingOf, retryAfterMsOf } from './http-headers.js';
 
 /** An answer that is no success, its body read. */
 export interface FailedAnswer {
@@ -37,6 +37,26 @@ export function errorOfRow(
     ...(asked.path === undefined ? {} : { path: asked.path }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...over,
+  });
+}
+
+/**
+ * The error of a text that is no listing, where it may be the beginning of one: nothing told its end, and what broke off looks
+ * like what has ended. Undefined: it is something else. `start`: how a listing begins.
+ */
+export function cutListing(
+  text: string,
+  { start, headers }: { readonly start: string; readonly headers: Headers },
+  asked: Circumstances,
+): WaybillError | undefined {
+  if (endingOf(headers) !== 'close' || !start.startsWith(text.trimStart().slice(0, start.length)))
+    return undefined;
+  const message = `${asked.address} broke off in the middle of its listing`;
+  const { operation, store, path } = asked;
+  return new WaybillError('WB_UNAVAILABLE', message, {
+    operation,
+    store,
+    ...(path === undefined ? {} : { path }),
   });
 }
 

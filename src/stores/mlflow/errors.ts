@@ -173,6 +173,10 @@ function verdictOf(answer: FailedAnswer, asked: Asked): Verdict {
     return ['WB_UNSUPPORTED', `MLflow at ${server} cannot do this for ${what}: ${said}`];
   }
   if (status >= 500) return ['WB_UNAVAILABLE', `MLflow at ${server} failed on ${what}: ${said}`];
+  if (status < 400) {
+    const message = `MLflow at ${server} answers in an unexpected way for ${what}: ${said}`;
+    return ['WB_UNAVAILABLE', message, { retryable: false, scope: 'file' }];
+  }
   return ['WB_USAGE', `MLflow at ${server} refused the request for ${what}: ${said}`];
 }
 

@@ -3,6 +3,7 @@ import type { HttpAnswer } from '../lib/http-client.js';
 import { brokenListing, listObjects } from '../lib/list-objects.js';
 import type { Listed, ObjectFacts, ObjectListing, ObjectPage } from '../lib/list-objects.js';
 import { objectFacts } from '../lib/object-store.js';
+import { cutListing } from '../lib/service-errors.js';
 import { s3PinOf } from './answers.js';
 import type { S3Connection, S3Request } from './connection.js';
 import { notS3 } from './errors.js';
@@ -59,8 +60,12 @@ async function askPage(
     ...(signal === undefined ? {} : { signal }),
   };
   const answer = await connection.send(request);
-  const page = parseListPage(await readPage(connection, answer, request));
-  if (page === undefined) throw notS3(connection.asked(request, answer.url));
+  const text = await readPage(connection, answer, request);
+  const page = parseListPage(text);
+  if (page === undefined) {
+    const asked = connection.asked(request, answer.url);
+    throw cutListing(text, { start: '<?xml', headers: answer.headers }, asked) ?? notS3(asked);
+  }
   const { objects, prefixes, isTruncated, nextToken } = page;
   if (!isTruncated) return { objects, prefixes };
   if (nextToken === undefined) throw brokenListing(listing, 'a page without its successor');
