@@ -9,7 +9,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { STORE_FACTORIES } from '../../src/stores/index.js';
-import { abortCases, credentialCases, networkCases } from './conformance/faults.js';
+import { abortCases, credentialCases, networkCases, nowhereCases } from './conformance/faults.js';
 import { withStore } from './conformance/expectations.js';
 import type { Bench } from './conformance/expectations.js';
 import { listCases, nameCases, pagingCases, statCases } from './conformance/listing.js';
@@ -73,6 +73,7 @@ export function storeConformance(spec: ConformanceSpec): void {
     if (servedPin(traits) !== 'none') pinCases(bench, traits);
     abortCases(bench);
     if (traits.wrongCredentials !== undefined) credentialCases(bench, traits);
+    if (traits.nowhereSays !== undefined) nowhereCases(bench, traits.nowhereSays);
     const hasNetwork = traits.hasNetwork !== false;
     if (hasNetwork) networkCases(bench, traits);
     if (traits.goesThroughToxics ?? hasNetwork) toxicCases(bench, traits, manyFiles);

@@ -12,6 +12,8 @@ import { pick } from './variables.js';
 /** All that the store needs to know. */
 export interface AzureConfig {
   readonly account: string;
+  /** What says so: a variable, or the address. */
+  readonly accountFrom: string;
   readonly container: string;
   /** The key or key prefix of the root, without the slash at its end; '' is the whole container. */
   readonly rootKey: string;
@@ -50,6 +52,8 @@ export function readAzureConfig(address: StoreAddress): AzureConfig {
   const rootKey = key.endsWith('/') ? key.slice(0, -1) : key;
   return {
     account,
+    accountFrom:
+      named === undefined ? (set?.name ?? 'AZURE_STORAGE_CONNECTION_STRING') : 'the address',
     container,
     rootKey,
     isFolder: key === '' || key.endsWith('/'),

@@ -9,7 +9,7 @@ import { encodeKey, encodeStrictly } from '../lib/object-keys.js';
 import type { FailedAnswer } from '../lib/service-errors.js';
 import type { CallOptions, StoreAddress } from '../store.js';
 import type { AzureConfig } from './config.js';
-import { azureCodeOf, errorOfAnswer } from './errors.js';
+import { azureCodeOf, errorOfAnswer, withAccount } from './errors.js';
 import type { Asked } from './errors.js';
 import { signSharedKey } from './signing.js';
 import { TokenSource } from './tokens.js';
@@ -59,12 +59,16 @@ export class AzureConnection {
   }
 
   /** Runs a call, and runs it once more if the service's refusal taught something. */
-  attempt<T>(call: (refusal: Refusal<AzureRequest>) => Promise<T>): Promise<T> {
-    return learnOnce(call, async (answer, request) => {
-      const failed = await this.explain(answer, request);
-      const hasLearned = this.learn(failed);
-      return { error: errorOfAnswer(failed, this.asked(request, answer.url)), hasLearned };
-    });
+  async attempt<T>(call: (refusal: Refusal<AzureRequest>) => Promise<T>): Promise<T> {
+    try {
+      return await learnOnce(call, async (answer, request) => {
+        const failed = await this.explain(answer, request);
+        const hasLearned = this.learn(failed);
+        return { error: errorOfAnswer(failed, this.asked(request, answer.url)), hasLearned };
+      });
+    } catch (error) {
+      throw withAccount(error, this.config);
+    }
   }
 
   /** Sends a request; whatever is no success is thrown. */

@@ -1,10 +1,12 @@
 /** The one place that knows the error codes of Azure's blob service. */
-import type { WaybillError } from '../../model/errors.js';
+import { WaybillError } from '../../model/errors.js';
 import { errorTextOf } from '../lib/error-text.js';
 import { errorOfStatus } from '../lib/http-errors.js';
 import type { Circumstances } from '../lib/http-errors.js';
 import { cutRefusal, errorOfRow, SOURCE, notTheService } from '../lib/service-errors.js';
 import type { ErrorRow, FailedAnswer } from '../lib/service-errors.js';
+import { accountOfHost } from './address.js';
+import type { AzureConfig } from './config.js';
 import type { Chosen, Credential } from './credentials.js';
 
 /** What was asked of which container, and with what. */
@@ -117,6 +119,24 @@ export function errorOfAnswer(answer: FailedAnswer, asked: Asked): WaybillError 
   const stated = code ?? `HTTP ${answer.status}`;
   const reason = said === '' ? stated : `${stated}: ${said}`;
   return errorOfRow(row, answer.headers, reason, asked);
+}
+
+/** Of an account that is not there, only its host name is missing: the error of that says which account, and where it is named. */
+export function withAccount(
+  error: unknown,
+  { account, accountFrom, endpoint }: Pick<AzureConfig, 'account' | 'accountFrom' | 'endpoint'>,
+): unknown {
+  const isUnknown = error instanceof WaybillError && error.message.includes('(ENOTFOUND)');
+  if (!isUnknown || accountOfHost(endpoint.hostname)?.account !== account) return error;
+  const { code, operation = 'connect', path, scope, retryable } = error;
+  return new WaybillError(
+    code,
+    `${error.message}: there may be no storage account ${account}; check its name in ${accountFrom} (az storage account list)`,
+    {
+      ...{ operation, store: 'azure-blob', scope, retryable, cause: error },
+      ...(path === undefined ? {} : { path }),
+    },
+  );
 }
 
 /** The service answered, but not as Azure's blob service does. */

@@ -64,7 +64,8 @@ function rowOf({ reply, command }: Refusal, config: FtpConfig): Row {
     return ['WB_UNSUPPORTED', 'does not encrypt data connections, so nothing is read', FINAL];
   }
   if (code === 530 || code === 430 || (command === 'PASS' && code >= 500)) {
-    return ['WB_UNAUTHENTICATED', `does not let this user in (${config.login.from})`, SOURCE];
+    const what = `does not let this user in (${config.login.from}): set WAYBILL_FTP_USER and WAYBILL_FTP_PASSWORD, or correct ~/.netrc`;
+    return ['WB_UNAUTHENTICATED', what, SOURCE];
   }
   if (code === 421) return ['WB_UNAVAILABLE', 'ends the connection'];
   if (code === 550 && saysForbidden(reply)) {

@@ -172,6 +172,13 @@ async function errorOf(
   request: Pick<HttpRequest, 'url' | 'operation' | 'path'>,
 ): Promise<WaybillError> {
   const error = await source.client.errorOf(answer, request);
+  if (answer.status === 401 && !answer.droppedCredentials) {
+    const { scope, retryable } = error;
+    return new WaybillError(error.code, `${error.message}; ${whoAsked(source)}`, {
+      ...{ operation: request.operation, store: 'http', path: request.path ?? '' },
+      ...{ scope, retryable, cause: error },
+    });
+  }
   const isRefused =
     answer.status === 403 || (answer.status === 400 && /expire/i.test(error.message));
   if (!source.isPresigned || !isRefused) return error;
@@ -180,4 +187,14 @@ async function errorOf(
     `${error.message}; the signed address may have expired: ask for a new one, and run the command with it`,
     { operation: request.operation, store: 'http', path: request.path ?? '', cause: error },
   );
+}
+
+/** With what was asked, and what to set. */
+function whoAsked({ headers }: HttpSource): string {
+  const kind = headers['authorization']?.split(' ')[0];
+  if (kind === 'Basic')
+    return 'it does not accept the user and password of the address: correct them';
+  if (kind === 'Bearer')
+    return 'it does not accept WAYBILL_HTTP_TOKEN: set it to a token that is still good';
+  return 'nothing was sent: write https://user:password@host/..., or set WAYBILL_HTTP_TOKEN';
 }

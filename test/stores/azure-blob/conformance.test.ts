@@ -8,6 +8,8 @@ storeConformance({
   traits: {
     capabilities: AZURE_CAPABILITIES,
     wrongCredentials: ['WB_UNAUTHENTICATED'],
+    wrongCredentialsSay: /AZURE_STORAGE_KEY: set AZURE_STORAGE_KEY to/,
+    nowhereSays: /no such container/,
     hasEmptyFolders: true,
     // The service takes a backslash for a slash.
     canHold: (name) => !name.includes('\\'),

@@ -1,5 +1,5 @@
-/** What a command loads: an SDK costs nothing until something is asked of it. Node itself says which scripts it has run. */
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+/** What a command loads for Azure: an SDK costs nothing until something is asked of it. Node itself says which scripts it has run. */
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { freePort } from '../../helpers/ports.js';
@@ -12,8 +12,6 @@ let dir: string;
 
 beforeAll(() => {
   dir = scratchFolder('lazy');
-  mkdirSync(join(dir, 'folder'));
-  writeFileSync(join(dir, 'folder/file.txt'), 'the bytes');
 });
 
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -42,13 +40,6 @@ async function loadedBy(
 const sdksOf = (urls: readonly string[]): string[] => [
   ...new Set(urls.flatMap((url) => SDKS.exec(url)?.[1] ?? [])),
 ];
-
-it('a local folder is listed without any SDK, and without the other stores', async () => {
-  const urls = await loadedBy('local', join(dir, 'folder'));
-  expect(urls.some((url) => url.endsWith('/stores/local/store.js'))).toBe(true);
-  expect(urls.filter((url) => /\/stores\/(azure-blob|s3)\/store\.js$/.test(url))).toEqual([]);
-  expect(sdksOf(urls)).toEqual([]);
-});
 
 it("Azure is asked with a key without an SDK, and with a sign-in by Azure's own library alone", async () => {
   const port = await freePort();

@@ -43,6 +43,7 @@ export async function azureTestbed(azurite: Azurite, container: string): Promise
           : {},
         ...(wrongCredentials ? { secrets: { AZURE_STORAGE_KEY: WRONG_KEY } } : {}),
       }),
+    openNowhere: () => openAzure(azurite, 'az://no-such-container/'),
     seed: (seeds) => seedContainer(azurite, container, seeds),
     stop: () => azurite.stop(),
   };

@@ -43,15 +43,36 @@ export function credentialCases(bench: Bench, traits: StoreTraits): void {
       withStore(
         bench,
         async (store) => {
-          await failureOf(bench, codes, store.stat('basic/hello.txt'));
-          await failureOf(bench, codes, store.stat('basic/absent.txt'));
-          await failureOf(bench, codes, store.openRead('basic/hello.txt'));
-          if (!traits.capabilities.canList) return;
-          await failureOf(bench, codes, listAll(store, 'basic', true));
-          await failureOf(bench, codes, listAll(store, 'basic/absent', true));
+          const asked = [
+            store.stat('basic/hello.txt'),
+            store.stat('basic/absent.txt'),
+            store.openRead('basic/hello.txt'),
+            ...(traits.capabilities.canList
+              ? [listAll(store, 'basic', true), listAll(store, 'basic/absent', true)]
+              : []),
+          ];
+          for (const error of await Promise.all(asked.map((one) => failureOf(bench, codes, one)))) {
+            expect(error.message).toMatch(traits.wrongCredentialsSay ?? /./);
+          }
         },
         { wrongCredentials: true },
       ));
+  });
+}
+
+/** Stores whose service keeps its files in containers that have names. */
+export function nowhereCases(bench: Bench, says: RegExp): void {
+  it('a container that is not there is said to be missing, and not a file of it', async () => {
+    const store = await bench().openNowhere?.();
+    if (store === undefined) throw new Error('the testbed opens nothing that is not there');
+    const asked = [store.stat('a.txt'), store.openRead('a.txt'), listAll(store, '', true)];
+    for (const error of await Promise.all(
+      asked.map((one) => failureOf(bench, ['WB_NOT_FOUND'], one)),
+    )) {
+      expect(error.message).toMatch(says);
+      expect(error.scope).toBe('source');
+    }
+    await store.close();
   });
 }
 

@@ -34,6 +34,8 @@ export interface Testbed {
   readonly secrets?: readonly string[];
   /** Opens a store. The suite closes it. */
   open(options?: OpenOptions): Promise<Store>;
+  /** Opens a store on a container, bucket or share that the service does not have. */
+  openNowhere?(): Promise<Store>;
   /** Puts files below the root, by the service's own means; an existing file is replaced, with a new pin. */
   seed(seeds: readonly Seed[]): Promise<void>;
   /** Ends the service. */
@@ -48,6 +50,10 @@ export interface StoreTraits {
   readonly serves?: { readonly ranges?: 'yes' | 'no'; readonly pin?: 'strong' | 'weak' | 'none' };
   /** The code for a wrong credential; absent where the service has none. */
   readonly wrongCredentials?: readonly ('WB_UNAUTHENTICATED' | 'WB_PERMISSION_DENIED')[];
+  /** What the error of a wrong credential names: the variable or file that was used, and what to set. */
+  readonly wrongCredentialsSay?: RegExp;
+  /** What the error of a container, bucket or share says that is not there, where the testbed can open one. */
+  readonly nowhereSays?: RegExp;
   /** Whether the service, or how it is seeded, can hold a file of this name. Default: every name. */
   readonly canHold?: (name: string) => boolean;
   /** Whether an empty folder exists at the service. Default false. */

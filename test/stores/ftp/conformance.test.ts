@@ -16,6 +16,7 @@ const traits: StoreTraits = {
     maxConnections: 4,
   },
   wrongCredentials: ['WB_UNAUTHENTICATED'],
+  wrongCredentialsSay: /WAYBILL_FTP_USER/,
   // A command ends at the first line break.
   canHold: (name) => !name.includes('\n'),
   hasEmptyFolders: true,

@@ -8,6 +8,8 @@ storeConformance({
   traits: {
     capabilities: GCS_CAPABILITIES,
     wrongCredentials: ['WB_UNAUTHENTICATED'],
+    wrongCredentialsSay: /CLOUDSDK_AUTH_ACCESS_TOKEN/,
+    nowhereSays: /has no bucket no-such-bucket/,
     hasEmptyFolders: true,
   },
   setup: async () => gcsTestbed(await startFakeGcs(), 'conformance'),

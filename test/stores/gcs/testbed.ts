@@ -36,6 +36,8 @@ export async function gcsTestbed(google: FakeGcs, bucket: string): Promise<Testb
             },
         secrets: wrongCredentials ? { CLOUDSDK_AUTH_ACCESS_TOKEN: WRONG } : {},
       }),
+    openNowhere: () =>
+      openGcs('gs://no-such-bucket/', { settings: { STORAGE_EMULATOR_HOST: google.endpoint } }),
     seed: (seeds) =>
       inLanes(seeds, (seed) =>
         'folder' in seed

@@ -26,6 +26,7 @@ storeConformance({
     capabilities,
     serves: { ranges: 'yes', pin: 'strong' },
     wrongCredentials: ['WB_UNAUTHENTICATED'],
+    wrongCredentialsSay: /WAYBILL_HTTP_|user and (the )?password/,
     canHold: canNginxList,
     hasEmptyFolders: true,
   },

@@ -8,6 +8,8 @@ storeConformance({
   traits: {
     capabilities: S3_CAPABILITIES,
     wrongCredentials: ['WB_UNAUTHENTICATED'],
+    wrongCredentialsSay: /AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY/,
+    nowhereSays: /no such bucket/,
     hasEmptyFolders: true,
   },
   setup: async () => s3Testbed(await startMinio(), 'conformance'),

@@ -43,6 +43,7 @@ export async function s3Testbed(minio: Minio, bucket: string): Promise<Testbed> 
           ? { ...keysOf(minio), AWS_SECRET_ACCESS_KEY: 'a wrong secret' }
           : keysOf(minio),
       }),
+    openNowhere: () => openS3(minio, 's3://no-such-bucket/'),
     seed: (seeds) => seedBucket(minio, bucket, seeds),
     stop: () => minio.stop(),
   };

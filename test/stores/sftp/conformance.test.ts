@@ -8,6 +8,7 @@ storeConformance({
   traits: {
     capabilities: SFTP_CAPABILITIES,
     wrongCredentials: ['WB_UNAUTHENTICATED'],
+    wrongCredentialsSay: /WAYBILL_SFTP_KEY_FILE or WAYBILL_SFTP_PASSWORD/,
     hasEmptyFolders: true,
   },
   setup: async () => sftpTestbed(await startSshd()),

@@ -1,0 +1,85 @@
+/** What each scheme loads: its own store and its own library, and nothing of the others. Node itself says which scripts it ran. */
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { freePort } from '../helpers/ports.js';
+import { scratchFolder } from '../helpers/processes.js';
+import { runWaybill } from '../helpers/waybill.js';
+
+/** What costs time to load, by whose it is. */
+const LIBRARIES: readonly (readonly [RegExp, string])[] = [
+  [/node_modules\/@azure\//, 'azure-blob'],
+  [/node_modules\/(@aws-sdk|@smithy)\//, 's3'],
+  [/node_modules\/google-auth-library\//, 'gcs'],
+  [/node_modules\/ssh2\//, 'sftp'],
+  [/node_modules\/@temporalio\//, 'Temporal'],
+];
+
+let dir: string;
+
+beforeAll(() => {
+  dir = scratchFolder('lazy-schemes');
+  mkdirSync(join(dir, 'folder'));
+  writeFileSync(join(dir, 'folder/file.txt'), 'the bytes');
+});
+
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** The scripts that `waybill ls` of a source ran. */
+async function loadedBy(
+  source: string,
+  env: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
+  const coverage = join(dir, `coverage-${encodeURIComponent(source)}`);
+  await runWaybill(['ls', source], {
+    stateDir: join(dir, 'state'),
+    cwd: dir,
+    env: { ...env, NODE_V8_COVERAGE: coverage },
+  });
+  return readdirSync(coverage).flatMap((file) => {
+    const report = JSON.parse(readFileSync(join(coverage, file), 'utf8')) as {
+      readonly result: readonly { readonly url: string }[];
+    };
+    return report.result.map(({ url }) => url);
+  });
+}
+
+it.each<[store: string, (port: number) => string, (port: number) => Record<string, string>]>([
+  ['local', () => 'folder', () => ({})],
+  ['http', (port) => `http://127.0.0.1:${port}/models/`, () => ({})],
+  ['ftp', (port) => `ftp://127.0.0.1:${port}/models/`, () => ({})],
+  ['sftp', (port) => `sftp://ada@127.0.0.1:${port}/models/`, () => ({})],
+  [
+    's3',
+    () => 's3://models/',
+    (port) => ({
+      AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
+      AWS_ACCESS_KEY_ID: 'key',
+      AWS_SECRET_ACCESS_KEY: 'secret',
+      AWS_REGION: 'us-east-1',
+    }),
+  ],
+  [
+    'azure-blob',
+    () => 'az://models/',
+    (port) => ({
+      AZURE_STORAGE_ACCOUNT: 'waybilltest',
+      AZURE_STORAGE_SERVICE_ENDPOINT: `http://127.0.0.1:${port}`,
+      AZURE_STORAGE_KEY: Buffer.alloc(64, 1).toString('base64'),
+    }),
+  ],
+  ['gcs', () => 'gs://models/', (port) => ({ STORAGE_EMULATOR_HOST: `127.0.0.1:${port}` })],
+  [
+    'mlflow',
+    (port) => `mlflow-artifacts://127.0.0.1:${port}/models`,
+    (port) => ({ MLFLOW_TRACKING_URI: `http://127.0.0.1:${port}` }),
+  ],
+])('%s loads nothing of the other stores', async (store, sourceAt, envAt) => {
+  const port = await freePort();
+  const urls = await loadedBy(sourceAt(port), envAt(port));
+  const stores = urls.flatMap((url) => /\/stores\/([a-z0-9-]+)\/store\.js$/.exec(url)?.[1] ?? []);
+  expect([...new Set(stores)]).toEqual([store]);
+  const libraries = LIBRARIES.filter(([pattern]) => urls.some((url) => pattern.test(url)));
+  // With static keys, or none, no cloud's own library is needed; SSH is its library.
+  expect(libraries.map(([, whose]) => whose)).toEqual(store === 'sftp' ? ['sftp'] : []);
+});
