@@ -1,22 +1,26 @@
 /**
  * A SQLite database that others may be writing, read without a lock and without a change to it or its folder. SQLite itself
- * reads it (compiled to WebAssembly, whose locks other processes do not see): that what was read is of one moment is shown by
- * the database's own counter of changes, and by there being no journal before and after.
+ * reads it (compiled to WebAssembly, whose locks other processes do not see). A connection belongs to one state of the file
+ * (sqlite-state.ts): what was read counts if the state is the same afterwards, and another state gets another connection, for
+ * SQLite keeps pages that it has read half-written.
  */
 import { constants } from 'node:fs';
-import { copyFile, mkdtemp, open, rm, stat, symlink } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from 'node-sqlite3-wasm';
 import { errnoOf } from '../../../model/errno.js';
+import { WaybillError } from '../../../model/errors.js';
 import { mlflowError } from '../errors.js';
+import { hasLog, logOf, stateOf } from './sqlite-state.js';
 
-const MAGIC = 'SQLite format 3\0';
+/** For how long a writer is waited for: `PATIENCE_TIMES` times `PAUSE_MS`, so short that a pause between two changes is met. */
+const PATIENCE_TIMES = 100;
+const PAUSE_MS = 20;
 
-/** For how long a writer is waited for: `PATIENCE_TIMES` times `PAUSE_MS`. */
-const PATIENCE_TIMES = 20;
-const PAUSE_MS = 100;
+/** After so many times a database with a log, which is appended to without a pause, is copied as a whole. */
+const COPY_AFTER = 10;
 
 /** What a query takes and gives. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -24,132 +28,160 @@ export type Query = (sql: string, values?: readonly (string | number)[]) => Row[
 
 /** An open database. */
 export interface SqliteFile {
-  /** Runs queries that see one state of the database. WB_UNAVAILABLE where it is written without a pause. */
+  /**
+   * Runs queries that see one state of the database; they may be run again. WB_UNAVAILABLE where it is written without a pause.
+   */
   read<T>(use: (query: Query) => T): Promise<T>;
   close(): void;
 }
 
 /** Opens it. Missing is WB_NOT_FOUND, something else under its name WB_UNSUPPORTED. */
 export async function openSqlite(path: string): Promise<SqliteFile> {
-  const { Database } = (await import('node-sqlite3-wasm')).default;
-  const scratch = await mkdtemp(join(tmpdir(), 'waybill-sqlite-'));
-  const dispose = (): Promise<void> => rm(scratch, { recursive: true, force: true });
+  const file = new Guarded(path);
   try {
-    const name = join(scratch, 'records.db');
-    const isCopy = await copyIfWal(path, name);
-    // Its locks and journals would otherwise be made beside the original.
-    if (!isCopy) await symlink(path, name);
-    const database = new Database(name, { fileMustExist: true, readOnly: !isCopy });
-    if (!isCopy) return new Guarded(path, database, dispose);
-    // Brings the log into the copy, which is not needed by its name any more.
-    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE;');
-    database.get('SELECT count(*) FROM sqlite_master');
-    await dispose();
-    return new Guarded(undefined, database, dispose);
+    await file.read((query) => query('SELECT count(*) FROM sqlite_master'));
+    return file;
   } catch (error) {
-    await dispose();
-    throw asOurs(path, error);
+    file.close();
+    throw error;
   }
+}
+
+/** A connection, and what it was made for. */
+interface Connection {
+  readonly database: Database;
+  /** Of the file and its log; undefined: it has a copy of both. */
+  readonly state: string | undefined;
 }
 
 class Guarded implements SqliteFile {
-  constructor(
-    /** Undefined: a copy, which nobody else changes. */
-    private readonly path: string | undefined,
-    private readonly database: Database,
-    private readonly dispose: () => Promise<void>,
-  ) {}
+  private connection: Connection | undefined;
+
+  constructor(private readonly path: string) {}
 
   async read<T>(use: (query: Query) => T): Promise<T> {
-    const query: Query = (sql, values = []) => this.database.all(sql, [...values]) as Row[];
-    if (this.path === undefined) return use(query);
-    const { path } = this;
-    for (let time = 0; time < PATIENCE_TIMES; time += 1) {
-      if (time > 0) await delay(PAUSE_MS);
-      const before = await stateOf(path);
-      if (before === undefined) continue;
-      const outcome = attempt(() => use(query));
-      if ((await stateOf(path)) !== before) continue;
-      if ('error' in outcome) throw asOurs(path, outcome.error);
-      return outcome.value;
+    try {
+      for (let time = 0; time < PATIENCE_TIMES; time += 1) {
+        if (time > 0) await delay(PAUSE_MS);
+        const outcome = await this.tryToRead(use, time);
+        if (outcome === undefined) continue;
+        if ('error' in outcome) throw outcome.error;
+        return outcome.value;
+      }
+    } catch (error) {
+      throw asOurs(this.path, error);
     }
-    throw busy(path);
+    throw busy(this.path);
   }
 
   close(): void {
-    this.database.close();
-    void this.dispose();
+    this.connection?.database.close();
+    this.connection = undefined;
+  }
+
+  /** Undefined: somebody was writing. */
+  private async tryToRead<T>(
+    use: (query: Query) => T,
+    time: number,
+  ): Promise<Outcome<T> | undefined> {
+    const copy = this.connection?.state === undefined ? this.connection : undefined;
+    if (copy !== undefined) return attempt(copy.database, use);
+    const before = await stateOf(this.path);
+    if (before === undefined) return undefined;
+    if (time >= COPY_AFTER && (await hasLog(this.path))) return this.readCopy(use);
+    if (this.connection?.state !== before) {
+      this.close();
+      const opened = await openAt(this.path, before);
+      if ('error' in opened) return (await stateOf(this.path)) === before ? opened : undefined;
+      this.connection = opened.value;
+    }
+    const outcome = attempt(this.connection.database, use);
+    if ((await stateOf(this.path)) === before) return outcome;
+    this.close();
+    return undefined;
+  }
+
+  private async readCopy<T>(use: (query: Query) => T): Promise<Outcome<T> | undefined> {
+    this.close();
+    this.connection = await openCopy(this.path);
+    return this.connection && attempt(this.connection.database, use);
   }
 }
 
+type Outcome<T> = { readonly value: T } | { readonly error: unknown };
+
 /** A reading of pages that are half written fails in any way: it counts only once the state is known to have been one. */
-function attempt<T>(use: () => T): { readonly value: T } | { readonly error: unknown } {
+function attempt<T>(database: Database, use: (query: Query) => T): Outcome<T> {
   try {
-    return { value: use() };
+    return { value: use((sql, values = []) => database.all(sql, [...values]) as Row[]) };
   } catch (error) {
     return { error };
   }
 }
 
-/** Equal before and after: nobody changed it in between. Undefined: a change is under way. */
-async function stateOf(path: string): Promise<string | undefined> {
-  if (await isHot(`${path}-journal`)) return undefined;
-  const { size, mtimeNs, ino } = await stat(path, { bigint: true });
-  const header = await headOf(path, 100);
-  return `${ino} ${size} ${mtimeNs} ${header.toString('hex')}`;
-}
-
-/** A journal holds something as long as its header has not been cleared. */
-async function isHot(journal: string): Promise<boolean> {
-  const head = await headOf(journal, 8).catch(() => Buffer.alloc(0));
-  return head.some((byte) => byte !== 0);
-}
-
-async function headOf(path: string, length: number): Promise<Buffer> {
-  const file = await open(path, 'r');
-  try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
 /**
- * A database with a write-ahead log is copied together with it: what is in the log alone would not be seen, and reading it in
- * place takes memory that is shared with its writers. The log's own checksums end it at the last commit.
+ * The database where it lies, by a link in a folder of its own: its locks and journals would otherwise be made beside the
+ * original. Its log is copied: SQLite makes one where there is none, and ends what it reads of it at the last commit.
  */
-async function copyIfWal(path: string, target: string): Promise<boolean> {
-  const header = await headOf(path, 100);
-  if (header.toString('latin1', 0, MAGIC.length) !== MAGIC) {
-    throw mlflowError('WB_UNSUPPORTED', `${path} is no SQLite database`, {
-      operation: 'resolve',
-      scope: 'source',
-    });
-  }
-  const log = `${path}-wal`;
-  if (header[18] !== 2 && (await headOf(log, 32).catch(() => Buffer.alloc(0))).length === 0) {
-    return false;
-  }
-  for (let time = 0; time < PATIENCE_TIMES; time += 1) {
-    if (time > 0) await delay(PAUSE_MS);
-    const before = await logState(path, log);
-    await copyFile(path, target, constants.COPYFILE_FICLONE);
-    await copyFile(log, `${target}-wal`, constants.COPYFILE_FICLONE).catch((error: unknown) => {
-      if (errnoOf(error) !== 'ENOENT') throw error;
-    });
-    if ((await logState(path, log)) === before) return true;
-    await rm(`${target}-wal`, { force: true });
-  }
-  throw busy(path);
+async function openAt(path: string, state: string): Promise<Outcome<Connection>> {
+  return inScratch(async (name) => {
+    await symlink(path, name);
+    if (await hasLog(path)) await copyLog(path, name);
+    return { database: await connect(name, true), state };
+  });
 }
 
-/** While the log is the same one (by its salt), all that goes into the database is in it too. */
-async function logState(path: string, log: string): Promise<string> {
-  const head = await headOf(log, 32).catch(() => Buffer.alloc(0));
-  if (head.length > 0) return head.toString('hex');
-  const { size, mtimeNs } = await stat(path, { bigint: true });
-  return `${size} ${mtimeNs}`;
+/** A copy of the database and its log, in its own order: while the log is the same one, all that goes into the database is in it too. */
+async function openCopy(path: string): Promise<Connection | undefined> {
+  const generation = await logOf(path);
+  const opened = await inScratch(async (name) => {
+    await copyFile(path, name, constants.COPYFILE_FICLONE);
+    await copyLog(path, name);
+    const database = await connect(name, false);
+    // Brings the log into the copy, which is not needed by its name any more.
+    database.exec('PRAGMA journal_mode = DELETE');
+    return { database, state: undefined };
+  });
+  if ('error' in opened) throw opened.error;
+  if ((await logOf(path)) === generation) return opened.value;
+  opened.value.database.close();
+  return undefined;
+}
+
+async function copyLog(path: string, name: string): Promise<void> {
+  await copyFile(`${path}-wal`, `${name}-wal`, constants.COPYFILE_FICLONE).catch(
+    (error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    },
+  );
+}
+
+/** What is opened by a name in a folder that is gone again when this resolves: what is open stays readable. */
+async function inScratch(
+  open: (name: string) => Promise<Connection>,
+): Promise<Outcome<Connection>> {
+  const scratch = await mkdtemp(join(tmpdir(), 'waybill-sqlite-'));
+  try {
+    return { value: await open(join(scratch, 'records.db')) };
+  } catch (error) {
+    return { error };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+async function connect(name: string, readOnly: boolean): Promise<Database> {
+  const { Database } = (await import('node-sqlite3-wasm')).default;
+  const database = new Database(name, { fileMustExist: true, readOnly });
+  try {
+    // Alone with its log it needs no memory that is shared with others. The first reading opens the log.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE');
+    database.get('SELECT count(*) FROM sqlite_master');
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 function busy(path: string): Error {
@@ -162,6 +194,7 @@ function busy(path: string): Error {
 }
 
 function asOurs(path: string, error: unknown): unknown {
+  if (error instanceof WaybillError) return error;
   const errno = errnoOf(error);
   const context = { operation: 'resolve', scope: 'source', cause: error } as const;
   if (errno === 'ENOENT' || errno === 'ENOTDIR') {
@@ -175,6 +208,10 @@ function asOurs(path: string, error: unknown): unknown {
   }
   if (error instanceof Error && error.name === 'SQLite3Error') {
     return mlflowError('WB_UNSUPPORTED', `${path} cannot be read: ${error.message}`, context);
+  }
+  if (errno !== undefined) {
+    const message = `${path} cannot be read, or not be copied to ${tmpdir()} where it has to be: ${errno}`;
+    return mlflowError('WB_UNAVAILABLE', message, context);
   }
   return error;
 }
