@@ -29,7 +29,7 @@ const WORKERS_OWN = /^(ALLOW_LOCAL_ROOTS|WAYBILL_PATH_MAP|AWS_ROLE_SESSION_NAME)
 const PATIENCE = 'WAYBILL_STALL_TIMEOUT';
 
 /** What `resolve` finds out beside the URI; all else is read from the connection each time. */
-const RESOLVED = /^(mlflow_.*|MLFLOW_TRACKING_URI)$/;
+const RESOLVED = /^(mlflow_.*|MLFLOW_TRACKING_URI|MLRUN_DBPATH)$/;
 
 /**
  * Reads the roots and connections of this worker's configuration; those of its site, where a table names it. A function

@@ -1,6 +1,7 @@
 /** The only maker of ApplicationFailures for activities: it decides what Temporal tries again. */
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { cutText, MAX_MESSAGE_BYTES } from '../model/caps.js';
+import { hasWrongBytes } from '../model/error-table.js';
 import type { ErrorScope } from '../model/errors.js';
 import { hideSecretLooking } from '../model/secret-text.js';
 import { asWaybillError, type WaybillError } from '../model/errors.js';
@@ -29,17 +30,13 @@ export interface Tries {
   readonly withWrongBytes: number;
 }
 
-function hasWrongBytes(error: WaybillError): boolean {
-  return error.code === 'WB_DIGEST_MISMATCH' || error.code === 'WB_SIZE_MISMATCH';
-}
-
 /** The tries after one more failure. */
 export function countTry(before: Tries, thrown: unknown, hasProgressed: boolean): Tries {
   const error = asWaybillError(thrown);
   if (error.code === 'WB_TEMPORAL_UNREACHABLE') return before;
   return {
     withoutProgress: hasProgressed ? 1 : before.withoutProgress + 1,
-    withWrongBytes: before.withWrongBytes + (hasWrongBytes(error) ? 1 : 0),
+    withWrongBytes: before.withWrongBytes + (hasWrongBytes(error.code) ? 1 : 0),
   };
 }
 
@@ -51,7 +48,7 @@ function isFinal(error: WaybillError, tries: Tries, isShared: boolean): boolean 
   }
   // Losing Temporal is nobody's failure: the attempt is made again for as long as it takes.
   if (error.code === 'WB_TEMPORAL_UNREACHABLE') return false;
-  if (hasWrongBytes(error)) return tries.withWrongBytes >= TRIES_WITH_WRONG_BYTES;
+  if (hasWrongBytes(error.code)) return tries.withWrongBytes >= TRIES_WITH_WRONG_BYTES;
   // One full disk and one refused sign-in are one event, not one per file and attempt (rule 18).
   if (error.scope === 'destination' || error.code === 'WB_UNAUTHENTICATED') return true;
   if ((error.retryAfterMs ?? 0) > LONGEST_HIDDEN_WAIT_MS) return true;

@@ -17,6 +17,8 @@ export interface VenvOptions {
   readonly cost: string;
   readonly onProgress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Finds the interpreter, where a later one would not do; absent: any Python of 3.10 or later. */
+  readonly findPython?: (signal?: AbortSignal) => Promise<string | undefined>;
   /** Made once, after the packages are there; part of what makes the folder complete. */
   readonly finish?: (venv: Venv) => Promise<void>;
 }
@@ -66,7 +68,10 @@ export async function ensureVenv(options: VenvOptions): Promise<Venv> {
 
 async function install(options: VenvOptions, venv: Venv): Promise<void> {
   const { name, onProgress, signal } = options;
-  const python = await findPython(signal);
+  const python = await (options.findPython ?? findPython)(signal);
+  if (python === undefined && options.findPython !== undefined) {
+    throw failed(name, 'there is no Python of the version that it needs, with its venv module');
+  }
   if (python === undefined) {
     throw failed(name, 'there is no Python 3.10 or later with its venv module (python3-venv)');
   }

@@ -17,6 +17,8 @@ export const RECORD_FILES = {
   receipt: 'receipt.json',
   /** Left by a pull in which files failed; never together with `receipt.json`. */
   partialReceipt: 'receipt.partial.json',
+  /** What the registry that the source was found in knows of it, as its server said it. */
+  source: 'source.json',
   /** Left by `waybill seal`. */
   seal: 'seal.json',
   /** The folder that an earlier record moves to before the first new byte (rule 19). */

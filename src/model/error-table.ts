@@ -129,6 +129,14 @@ export const ERRORS = {
     'The bytes do not have the expected digest.',
     'Run the same command again; if it stays, the copy at the source is damaged.',
   ),
+  WB_VERSION_OVERWRITTEN: row(
+    'file',
+    true,
+    6,
+    409,
+    'The bytes at the source are of another version than the one that was asked for: it was overwritten in the store.',
+    'Ask for the version that is there now, or log this one again to a place of its own.',
+  ),
   WB_UNPROVEN_LENGTH: row(
     'file',
     false,
@@ -309,6 +317,15 @@ export const ERRORS = {
 
 /** A code of the table. */
 export type ErrorCode = keyof typeof ERRORS;
+
+/** Bytes that are not the expected ones: a damaged cache or proxy behind the connection may give them again (rule 17). */
+export function hasWrongBytes(code: ErrorCode): boolean {
+  return (
+    code === 'WB_DIGEST_MISMATCH' ||
+    code === 'WB_SIZE_MISMATCH' ||
+    code === 'WB_VERSION_OVERWRITTEN'
+  );
+}
 
 /** Whether a string is a code of the table. */
 export function isErrorCode(value: unknown): value is ErrorCode {

@@ -38,6 +38,11 @@ export interface ObjectEntry {
   readonly digests?: Digests;
   /** They were computed for this answer: they prove the way, and reach `provider` whatever their name. */
   readonly areDigestsFresh?: true;
+  /**
+   * Those of `digests` that a registry wrote down when the object was logged. Bytes that differ from them are another
+   * version's, which was written over this one: WB_VERSION_OVERWRITTEN.
+   */
+  readonly recordedDigests?: readonly DigestName[];
 }
 
 /**

@@ -6,12 +6,14 @@ import { hdfs } from './hdfs/index.js';
 import { http } from './http/index.js';
 import { local } from './local/index.js';
 import { mlflowFactory } from './mlflow/index.js';
+import { mlrun } from './mlrun/index.js';
 import { s3 } from './s3/index.js';
 import { sftp } from './sftp/index.js';
 import type { StoreFactory } from './store.js';
 
 export const STORE_FACTORIES: readonly StoreFactory[] = [
   mlflowFactory,
+  mlrun,
   s3,
   azureBlob,
   gcs,

@@ -49,7 +49,7 @@ export class StoreRegistry {
     if (!factory.resolve) {
       throw new WaybillError('WB_UNEXPECTED', `${factory.name} has no references to resolve`);
     }
-    return factory.resolve(address, options);
+    return factory.resolve(address, options, this);
   }
 
   /** What a URL means to a store of another scheme, e.g. one copied from MLflow's page; undefined: nothing. */
@@ -74,6 +74,6 @@ export class StoreRegistry {
 
   /** Opens the store of a URI. */
   async open(address: StoreAddress): Promise<Store> {
-    return this.factoryOf(address.uri).open(address);
+    return this.factoryOf(address.uri).open(address, this);
   }
 }

@@ -119,6 +119,8 @@ export interface OpenObject {
   readonly digests?: Digests;
   /** They were computed for this answer: they prove the way from the service's disk, and not what was published. */
   readonly areDigestsFresh?: true;
+  /** Those of `digests` that a registry wrote down, as in `ObjectEntry`. */
+  readonly recordedDigests?: readonly DigestName[];
   /**
    * How the body's end is told (rule 11): `length` (announced and enforced), `framing` (a last chunk or
    * END_STREAM), `close` (the connection's end alone, which a cut looks like too).
@@ -163,6 +165,11 @@ export interface Store {
    * where waiting costs more than reading. Undefined: `openRead` does it, or says why it cannot be done.
    */
   readWhole?(path: string, options: WholeReadOptions): WholeObject | undefined;
+  /**
+   * What a registry knows of the source beside its bytes (who made it, from what, labels, statistics), as JSON: it is kept as
+   * `source.json` in what a pull leaves. Absent: nothing.
+   */
+  describeSource?(options: CallOptions): Promise<string>;
   /** Frees connections. May be called twice. */
   close(): Promise<void>;
 }
@@ -197,6 +204,10 @@ export interface StorePace {
 export interface Resolution {
   /** The storage URI, itself no reference. */
   readonly uri: string;
+  /** Storage URIs of other stores that `uri` reads as well or instead: each has to be one that may be read (rule 4). */
+  readonly reads?: readonly string[];
+  /** The name of the only file, where the reference does not say it. */
+  readonly fileName?: string;
   /** Settings that the storage needs beyond those of the reference, e.g. the chosen transport. */
   readonly settings?: ConnectionSettings;
   /** What the reference meant when it was resolved: a model version, a run id. */
@@ -229,6 +240,13 @@ export interface StoreFacts {
   readonly digests: readonly DigestName[];
   /** What a file has reached with nothing but what the store itself says: at least, and at best. */
   readonly levels: readonly [weakest: Level, strongest: Level];
+}
+
+/** The other stores, for one whose sources lie in them. */
+export interface OtherStores {
+  /** Whether a store reads URIs of this scheme. */
+  hasScheme(scheme: string): boolean;
+  open(address: StoreAddress): Promise<Store>;
 }
 
 /** How a store enters the registry. */
@@ -276,9 +294,13 @@ export interface StoreFactory {
   /** Whether URIs of this store are references that `resolve` turns into storage URIs. */
   readonly isReference?: (uri: string) => boolean;
   /** Resolves a reference once (worker side). Throws WB_NOT_FOUND, WB_UNAUTHENTICATED, ... */
-  readonly resolve?: (address: StoreAddress, options: CallOptions) => Promise<Resolution>;
+  readonly resolve?: (
+    address: StoreAddress,
+    options: CallOptions,
+    others?: OtherStores,
+  ) => Promise<Resolution>;
   /** Opens a store. Makes no request; a malformed URI is WB_USAGE, a wrong setting WB_CONFIG_INVALID. */
-  readonly open: (address: StoreAddress) => Promise<Store>;
+  readonly open: (address: StoreAddress, others?: OtherStores) => Promise<Store>;
   /**
    * What a URL of another scheme means here, such as one copied from a service's page, with the settings that it
    * brings; undefined: nothing. Asked before the URL's own store.
@@ -288,10 +310,11 @@ export interface StoreFactory {
     settings: ConnectionSettings,
   ) => { readonly uri: string; readonly settings: ConnectionSettings } | undefined;
   /**
-   * Secrets that this service's own tools keep in the home folder. The command line of their owner reads them; a
+   * Settings, and secrets, that this service's own tools keep in the home folder. The command line of their owner reads them; a
    * worker that did would hand them to whatever server a request names.
    * @param asked what is known of the source so far, the user in its address included
    */
+  readonly settingsAtHome?: (homeDir: string, asked: StoreAddress) => ConnectionSettings;
   readonly secretsAtHome?: (homeDir: string, asked: StoreAddress) => ConnectionSecrets;
   /** Lists what a server has, for URIs such as `models:/`; undefined: the URI asks for no catalogue. */
   readonly listCatalogue?: (

@@ -24,7 +24,7 @@ import { SourceHosts } from './concurrency/source-host.js';
 import { CommonPace, type CommonLimits } from './common-pace.js';
 import type { LimitsAround } from './live-limits.js';
 import { EngineShares } from './share-watch.js';
-import { findStorage, storageAddress } from './storage-address.js';
+import { findStorage, nameOfSource, storageAddress } from './storage-address.js';
 import { dropScaffolding, leavePartialRecord, sealedResult, sealPull } from './seal.js';
 
 /** Labels that one call of `nameUnits` answers: together they stay under 2 KiB (rule 29). */
@@ -105,15 +105,12 @@ class Engine implements TransferEngine {
     const store = await sources.open(address);
     try {
       const root = await store.stat('', { signal });
-      const name =
-        sources.factoryOf(asked.uri).localName(asked.uri) ??
-        sources.factoryOf(resolution.uri).localName(resolution.uri);
       return {
         uri: resolution.uri,
         // A connection's own settings are looked up again, and stay with the worker.
         settings: request.source.connection === undefined ? settings : (resolution.settings ?? {}),
         kind: root.kind === 'file' ? 'file' : 'tree',
-        name: name ?? 'download',
+        name: nameOfSource(sources, asked.uri, resolution, root.kind),
         ...(resolution.revision === undefined ? {} : { revision: resolution.revision }),
         ...(resolution.transport === undefined ? {} : { transport: resolution.transport }),
         ...(resolution.facts === undefined ? {} : { facts: resolution.facts }),

@@ -10,6 +10,7 @@ import { fetchSmall, type SmallResult } from './fetch-small.js';
 import { dropPartial } from './partial.js';
 import { doneBytes, isRefused } from './in-place.js';
 import type { PlanEntry } from './plan/page.js';
+import { hasWrongBytes } from '../model/error-table.js';
 import { LARGE_FROM_BYTES } from './plan/units.js';
 import { prove, type Arrived } from './prove.js';
 import { publish, type Publishable } from './publish.js';
@@ -89,13 +90,8 @@ export async function fetchUnit(
   }
   if (pull.record.request.reread) await readBackReady(pull, wanted, tally, context);
   await publishReady(pull, wanted, tally, context);
-  if ([...tally.failed.values()].some(hasWrongBytes)) pull.startNewRound();
+  if ([...tally.failed.values()].some(({ code }) => hasWrongBytes(code))) pull.startNewRound();
   return resultOf(wanted, tally);
-}
-
-/** Bytes that a damaged cache or proxy behind this connection may give again. */
-function hasWrongBytes({ code }: WaybillError): boolean {
-  return code === 'WB_DIGEST_MISMATCH' || code === 'WB_SIZE_MISMATCH';
 }
 
 /** A file of the unit: where its entry is in the page, and the text that it is read from. */
@@ -235,6 +231,7 @@ async function describe(
       ...(entry.modifiedAt === undefined ? {} : { modifiedAt: entry.modifiedAt }),
       ...(entry.digests === undefined ? {} : { digests: entry.digests }),
       ...(entry.areDigestsFresh === undefined ? {} : { areDigestsFresh: true as const }),
+      ...(entry.recordedDigests === undefined ? {} : { recordedDigests: entry.recordedDigests }),
     };
   }
   const pin = plan.pin ?? observed.pin;

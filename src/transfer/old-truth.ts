@@ -12,6 +12,7 @@ const NAMES = [
   RECORD_NAMES.partialReceipt,
   RECORD_NAMES.sums,
   RECORD_NAMES.manifest,
+  RECORD_NAMES.source,
 ];
 
 /** The record of the pull before this one. Units that publish at the same moment wait for the one that moves it. */

@@ -15,6 +15,7 @@ import { PageWriter, readSealedSoFar } from './plan/pages.js';
 import { listSource, planEntries } from './plan/planner.js';
 import { probeNames } from './plan/probe-names.js';
 import type { PullContext } from './pull-context.js';
+import { noteSource } from './source-note.js';
 import type { Space } from './space.js';
 import { readFilesBack, type Written } from './read-back.js';
 import { Cell } from './thread/cell.js';
@@ -87,6 +88,7 @@ async function startPlanning(
     readLastManifest(recordDir),
     probeNames(recordDir),
     readSealedSoFar(recordDir, pull.planId),
+    noteSource(store, planDirOf(recordDir, pull.planId), context.signal),
   ]).catch((error: unknown) => {
     live.close();
     listing.drop();

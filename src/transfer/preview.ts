@@ -22,7 +22,7 @@ import { EXACT_NAMES } from './plan/probe-names.js';
 import { thisProcess } from './process-identity.js';
 import type { StoreOpener } from './pull-context.js';
 import { ownReach } from './reach.js';
-import { findStorage, type Resolver } from './storage-address.js';
+import { findStorage, nameOfSource, type Resolver } from './storage-address.js';
 
 /** What a preview is made with. */
 export interface PreviewInput {
@@ -73,10 +73,7 @@ export async function previewPull(input: PreviewInput, context: CallContext): Pr
   const { settings } = storage;
   const store = await sources.open(storage);
   const root = await store.stat('', { signal });
-  const name =
-    sources.factoryOf(address.uri).localName(address.uri) ??
-    sources.factoryOf(resolution.uri).localName(resolution.uri) ??
-    'download';
+  const name = nameOfSource(sources, address.uri, resolution, root.kind);
   const resolved: ResolvedSource = {
     ...resolution,
     settings,

@@ -25,8 +25,8 @@ export interface Proven {
 }
 
 /**
- * Compares a file with all that is known of it. Throws WB_SIZE_MISMATCH, WB_DIGEST_MISMATCH, WB_SOURCE_CHANGED,
- * WB_UNPROVEN_LENGTH, WB_LEVEL_TOO_LOW.
+ * Compares a file with all that is known of it. Throws WB_SIZE_MISMATCH, WB_DIGEST_MISMATCH, WB_VERSION_OVERWRITTEN,
+ * WB_SOURCE_CHANGED, WB_UNPROVEN_LENGTH, WB_LEVEL_TOO_LOW.
  */
 export function prove(plan: PlanEntry, arrived: Arrived, request: Requirement): Proven {
   const { observed } = arrived;
@@ -52,13 +52,15 @@ export function prove(plan: PlanEntry, arrived: Arrived, request: Requirement): 
   }
 
   const provider = mergeDigests(plan, observed);
-  const compared = compareProvider(plan, provider, arrived.digests);
+  const recorded = observed.recordedDigests ?? [];
+  const compared = compareProvider(plan, provider, arrived.digests, recorded);
   let level: Level = knownSize === undefined ? 'none' : 'size';
   let expectedFrom: string | undefined;
   if (compared.length > 0) {
     const isPublished = compared.includes('sha256') && observed.areDigestsFresh !== true;
     level = isPublished ? 'published' : 'provider';
-    expectedFrom = `${compared.join(', ')} of the store`;
+    const isRecorded = compared.some((name) => recorded.includes(name));
+    expectedFrom = `${compared.join(', ')} of the ${isRecorded ? 'registry' : 'store'}`;
   }
   if (plan.expected !== undefined) {
     if (plan.expected.sha256 === arrived.digests.sha256) {
@@ -127,6 +129,20 @@ function digestMismatch(
   );
 }
 
+/** What the registry wrote down of this version is not what lies at its place. */
+function overwritten(
+  plan: PlanEntry,
+  name: DigestName,
+  expected: string,
+  actual: string,
+): WaybillError {
+  return new WaybillError(
+    'WB_VERSION_OVERWRITTEN',
+    `version overwritten in the store: ${name} ${expected} was recorded for it, ${actual} is there: ${plan.path}`,
+    { operation: 'verify', path: plan.path },
+  );
+}
+
 /** What the listing and the answer say together. Two values for one digest mean two versions. */
 function mergeDigests(plan: PlanEntry, observed: Observed): Digests {
   const merged: Digests = { ...(plan.digests as Digests | undefined) };
@@ -145,11 +161,19 @@ function mergeDigests(plan: PlanEntry, observed: Observed): Digests {
 }
 
 /** Compares every digest that was computed; answers the names of those that were really compared. */
-function compareProvider(plan: PlanEntry, provider: Digests, computed: Digests): DigestName[] {
+function compareProvider(
+  plan: PlanEntry,
+  provider: Digests,
+  computed: Digests,
+  recorded: readonly DigestName[],
+): DigestName[] {
   const compared: DigestName[] = [];
   for (const [name, expected] of Object.entries(provider) as [DigestName, string][]) {
     const actual = computed[name];
     if (actual === undefined) continue;
+    if (actual !== expected && recorded.includes(name)) {
+      throw overwritten(plan, name, expected, actual);
+    }
     if (actual !== expected) throw digestMismatch(plan, name, expected, actual, 'the store');
     compared.push(name);
   }

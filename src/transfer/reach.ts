@@ -27,6 +27,9 @@ export interface Reach {
 /** The setting that lists what a connection may read, separated by blanks. */
 export const PREFIXES_SETTING = 'WAYBILL_PREFIXES';
 
+/** Schemes of files that a registry's own server hands out. */
+const HANDED_OUT: ReadonlySet<string> = new Set(['mlflow-artifacts', 'mlrun']);
+
 /** A refusal that ends the pull. */
 export function outOfReach(message: string): WaybillError {
   const about = { operation: 'open', scope: 'request', retryable: false } as const;
@@ -34,8 +37,8 @@ export function outOfReach(message: string): WaybillError {
 }
 
 /**
- * Holds a source to the prefixes of its connection. What a reference led to counts: only files that the tracking server
- * itself hands out (`mlflow-artifacts:`) may be covered by the reference's own prefix.
+ * Holds a source to the prefixes of its connection. What a reference led to counts: only files that the registry's server
+ * itself hands out (`mlflow-artifacts:`, `mlrun:`) may be covered by the reference's own prefix.
  */
 export function checkPrefixes(asked: string, uri: string, settings: ConnectionSettings): void {
   const prefixes = (settings[PREFIXES_SETTING] ?? '').split(/\s+/).filter((one) => one !== '');
@@ -43,7 +46,7 @@ export function checkPrefixes(asked: string, uri: string, settings: ConnectionSe
   if (prefixes.length === 0 || (uri === asked && schemeOf(uri) === 'file')) return;
   const isCovered = (one: string): boolean => prefixes.some((prefix) => coversUri(prefix, one));
   if (isCovered(uri)) return;
-  if (schemeOf(uri) === 'mlflow-artifacts' && isCovered(asked)) return;
+  if (HANDED_OUT.has(schemeOf(uri)) && isCovered(asked)) return;
   const led = uri === asked ? '' : `, where ${redactUri(asked)} leads,`;
   throw outOfReach(
     `${redactUri(uri)}${led} is outside of what the connection may read: ${prefixes.join(' ')}`,

@@ -26,6 +26,7 @@ import { isFiltered } from './plan/filters.js';
 import { planDirOf, readPages } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
 import { resultOf } from './receipt-result.js';
+import { keepSourceNote } from './source-note.js';
 import { writeLists, type PullRecordLists } from './record-of.js';
 
 /**
@@ -178,7 +179,10 @@ async function writeRecord(
   if (receipt.failures !== undefined || isEnded) {
     try {
       // While a receipt is there no byte is new, and its lists are the truth.
-      if ((await readReceipt(recordDir)) === undefined) await lists.commit();
+      if ((await readReceipt(recordDir)) === undefined) {
+        await lists.commit();
+        await keepSourceNote(planDirOf(recordDir, pull.planId), recordDir);
+      }
       const path = join(recordDir, RECORD_NAMES.partialReceipt);
       await writeFileDurably(path, encodeReceipt(receipt));
     } catch (error) {
@@ -192,6 +196,7 @@ async function writeRecord(
   }
   // The lists of a pull that found everything in place stay as they are; the receipt tells of this pull.
   await lists.commit();
+  await keepSourceNote(planDirOf(recordDir, pull.planId), recordDir);
   await writeFileDurably(join(recordDir, RECORD_NAMES.receipt), encodeReceipt(receipt));
   await pull.journal.close();
   await dropScaffolding(pull.ref);

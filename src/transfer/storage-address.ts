@@ -1,4 +1,5 @@
 /** From what was asked for to where its bytes lie, the same for a pull and for the commands that only look. */
+import type { ObjectEntry } from '../model/object-entry.js';
 import type { Resolution, StoreAddress } from '../stores/store.js';
 import type { Reach } from './reach.js';
 
@@ -27,7 +28,24 @@ export async function findStorage(
     : { uri: asked.uri };
   const settings = { ...asked.settings, ...resolution.settings };
   await reach.checkSource(asked.uri, resolution.uri, settings);
+  for (const read of resolution.reads ?? []) await reach.checkSource(asked.uri, read, settings);
   return { resolution, address: storageAddress(asked, resolution.uri, settings) };
+}
+
+/** What a source is called where nobody says: a reference may not tell the name of its only file. */
+export function nameOfSource(
+  sources: { factoryOf(uri: string): { localName(uri: string): string | undefined } },
+  asked: string,
+  { uri, fileName }: Resolution,
+  kind: ObjectEntry['kind'],
+): string {
+  const own = kind === 'file' ? fileName : undefined;
+  return (
+    own ??
+    sources.factoryOf(asked).localName(asked) ??
+    sources.factoryOf(uri).localName(uri) ??
+    'download'
+  );
 }
 
 /** The address behind a source. What came inside the asked URI (userinfo, presigned query) belongs to that URI alone. */

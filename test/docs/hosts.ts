@@ -7,6 +7,7 @@ import { join } from 'node:path';
 export const HOSTS = {
   'files.example': '127.77.0.1',
   'mlflow.example': '127.77.0.2',
+  'mlrun.example': '127.77.0.8',
   'minio.example': '127.77.0.3',
   // Azure's own names: an account is known by them.
   'mlstore.blob.core.windows.net': '127.77.0.4',

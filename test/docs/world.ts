@@ -1,5 +1,5 @@
 /**
- * The world that the documentation speaks of, made of real servers: an MLflow with a registered model, a MinIO and an Azurite
+ * The world that the documentation speaks of, made of real servers: an MLflow with a registered model, an MLRun with a model, a MinIO and an Azurite
  * with a data set, a fake-gcs-server with a model, a web server, an SSH server, an FTP server and an HDFS with files; and a reader's machine on which `waybill`, `python` (with mlflow), `aws`-like
  * settings and a sign-in to each of them are there, and nothing else.
  */
@@ -15,6 +15,7 @@ import { cacheFolder } from '../helpers/cache.js';
 import { startHadoop } from '../helpers/hadoop.js';
 import { startMinio, type Minio } from '../helpers/minio.js';
 import { startMlflow, type Mlflow } from '../helpers/mlflow.js';
+import { startMlrun, type Mlrun } from '../helpers/mlrun.js';
 import { startNginx } from '../helpers/nginx.js';
 import { startSshd } from '../helpers/sshd.js';
 import { startVsftpd } from '../helpers/vsftpd.js';
@@ -43,6 +44,7 @@ export async function makeWorld(dir: string): Promise<World> {
   const certificate = makeCertificate(dir);
   const minio = await startMinio();
   const mlflow = await startMlflow({ minio });
+  const mlrun = await startMlrun();
   const azurite = await startAzurite({ account: 'mlstore' });
   const served = join(dir, 'served');
   writeTree(served);
@@ -59,10 +61,12 @@ export async function makeWorld(dir: string): Promise<World> {
     fillMinio(minio, served),
     fillAzurite(azurite, served),
     fillMlflow(mlflow, join(served, 'models/churn')),
+    fillMlrun(mlrun),
   ]);
   const servers = [
     await front('files.example', certificate, served, '', PRIVATE),
     await front('mlflow.example', certificate, served, `proxy_pass ${mlflow.uri};`),
+    await front('mlrun.example', certificate, served, `proxy_pass ${mlrun.uri};`),
     await front(
       'minio.example',
       certificate,
@@ -88,6 +92,7 @@ export async function makeWorld(dir: string): Promise<World> {
     google,
     azurite,
     mlflow,
+    mlrun,
     minio,
   ];
   return {
@@ -181,6 +186,15 @@ async function fillMlflow(mlflow: Mlflow, model: string): Promise<void> {
 }
 
 /** The run that a reader logs into; the pages call it $RUN_ID. */
+/** A model in the bucket of the pages, and an artifact whose first version was overwritten. */
+async function fillMlrun(mlrun: Mlrun): Promise<void> {
+  const spec = { target_path: 's3://ml-lake/models/churn/', model_file: 'model.pkl' };
+  await mlrun.putArtifact('churn', 'model', { kind: 'model', spec });
+  const target_path = join(mlrun.root, 'notes.txt');
+  writeFileSync(target_path, 'second');
+  await mlrun.putArtifact('churn', 'notes', { spec: { target_path, size: 5 } }, { tag: 'v1' });
+}
+
 async function makeRun(mlflow: Mlflow): Promise<string> {
   const experiment = await mlflow.createExperiment('notebook');
   return (await mlflow.createRun(experiment, 'notebook')).runId;

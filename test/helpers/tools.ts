@@ -19,6 +19,7 @@ import { ensureMinio, minioPath } from './minio.js';
 import { CURRENT_NODE, ensureCurrentNode } from './current-node.js';
 import { ensureMicrosocks } from './microsocks.js';
 import { ensureMlflowStores, MLFLOW_STORES_FOLDER } from './mlflow-roots.js';
+import { ensureMlrun, MLRUN_FOLDER, MLRUN_VERSION } from './mlrun.js';
 import { modelSigningPython } from './model-signing.js';
 import { ensureNginx } from './nginx.js';
 import { ensureNtfs } from './ntfs.js';
@@ -224,6 +225,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'with pip, 7 MB to fetch, seconds',
       isThere: () => inCache(`${MLFLOW_STORES_FOLDER}/complete`),
       ensure: ensureMlflowStores,
+    },
+    {
+      name: `MLRun ${MLRUN_VERSION}`,
+      cost: 'with pip, 130 MB to fetch, 1 minute',
+      isThere: () => inCache(`${MLRUN_FOLDER}/complete`),
+      ensure: ensureMlrun,
     },
     {
       name: 'AWS CLI',

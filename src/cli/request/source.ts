@@ -129,6 +129,9 @@ export function collectSource(input: SourceInput): CollectedSource {
   if (table) applyConnection(table, input, { settings, secrets });
   if (input.trackingUri !== undefined) settings['MLFLOW_TRACKING_URI'] = input.trackingUri;
   const asked = { uri: split.uri, settings, secrets: { ...secrets, ...split.secrets } };
+  for (const [name, value] of Object.entries(factory.settingsAtHome?.(homedir(), asked) ?? {})) {
+    settings[name] ??= value;
+  }
   for (const [name, value] of Object.entries(factory.secretsAtHome?.(homedir(), asked) ?? {})) {
     // As the service's own tools do: each value from the environment, else from the file.
     secrets[name] ??= value;

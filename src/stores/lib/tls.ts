@@ -8,7 +8,7 @@ import { readIdentity, type Identity } from './client-identity.js';
 import { invalid, isSet, readText, unreadable } from './pem-files.js';
 
 /** Whose variables count: a CA meant for the tracking server says nothing about the bucket behind it. */
-export type NetworkProfile = 'http' | 's3' | 'mlflow';
+export type NetworkProfile = 'http' | 's3' | 'mlflow' | 'mlrun';
 
 /** What a TLS connection gets; `secureContext` and `rejectUnauthorized` absent: Node's defaults. */
 export interface TlsSettings {
@@ -32,6 +32,7 @@ const CA_VARIABLES: Readonly<Record<NetworkProfile, readonly string[]>> = {
   http: [],
   s3: ['AWS_CA_BUNDLE'],
   mlflow: ['MLFLOW_TRACKING_SERVER_CERT_PATH'],
+  mlrun: [],
 };
 const CA_VARIABLES_OF_ALL = [
   'REQUESTS_CA_BUNDLE',
@@ -40,10 +41,11 @@ const CA_VARIABLES_OF_ALL = [
   'SSL_CERT_DIR',
 ];
 
-/** `true` or `1` switches the check of certificates off, for the service that the variable is about. */
-const INSECURE_VARIABLES: Readonly<Partial<Record<NetworkProfile, string>>> = {
-  mlflow: 'MLFLOW_TRACKING_INSECURE_TLS',
-  s3: 'MLFLOW_S3_IGNORE_TLS',
+/** What switches the check of certificates off, for the service that the variable is about. */
+const INSECURE_VARIABLES: Readonly<Partial<Record<NetworkProfile, readonly [string, RegExp]>>> = {
+  mlflow: ['MLFLOW_TRACKING_INSECURE_TLS', /^(true|1)$/i],
+  s3: ['MLFLOW_S3_IGNORE_TLS', /^(true|1)$/i],
+  mlrun: ['MLRUN_HTTPDB__HTTP__VERIFY', /^(false|0)$/i],
 };
 
 /**
@@ -62,8 +64,8 @@ export function readTlsSettings(
     ? readAuthorities(settings, 'NODE_EXTRA_CA_CERTS')
     : undefined;
   const identity = readIdentity(settings, secrets, profile);
-  const insecure = INSECURE_VARIABLES[profile];
-  const isInsecure = insecure !== undefined && /^(true|1)$/i.test(settings[insecure] ?? '');
+  const [insecure = '', isOff] = INSECURE_VARIABLES[profile] ?? [];
+  const isInsecure = isOff?.test(settings[insecure] ?? '') === true;
   const settingsWith = (own: Identity | undefined): TlsSettings => {
     const checked = isInsecure ? { rejectUnauthorized: false as const } : {};
     if (roots === undefined && extra === undefined && own === undefined) return checked;

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import type { WaybillError } from '../../model/errors.js';
 import { mlflowError } from './errors.js';
-import { PATH_MAP } from './path-map.js';
+import { PATH_MAP } from '../lib/path-map.js';
 
 /**
  * `owner`: `run 4f..`; `wanted`: the path that was looked for; `root`: the run's artifact root; `server`: the one that has

@@ -10,7 +10,7 @@ import {
   findVersion,
 } from './lookup.js';
 import { splitLast } from './names.js';
-import { hasMapped } from './path-map.js';
+import { hasMapped } from '../lib/path-map.js';
 import type { MlflowRest, Question } from './rest.js';
 import { modelRoute, runRoute } from './routes.js';
 import type { ArtifactRoute } from './routes.js';

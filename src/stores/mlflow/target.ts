@@ -1,6 +1,6 @@
 /** What a reference means: which run or model, and where its files lie. */
 import { mlflowError } from './errors.js';
-import { diskPath, isDiskRoot } from './local-roots.js';
+import { diskPath, isDiskRoot } from '../lib/local-roots.js';
 import { joinPath } from './names.js';
 import { howToMap } from './not-here.js';
 import { parseReference } from './references.js';

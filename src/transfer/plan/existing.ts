@@ -2,7 +2,13 @@
 import { join } from 'node:path';
 import { sameLocalStamp, type ManifestEntry } from '../../manifest/index.js';
 import { reaches } from '../../model/level.js';
-import { sameStrongPin, type ObjectEntry, type Pin } from '../../model/object-entry.js';
+import {
+  sameStrongPin,
+  type DigestName,
+  type Digests,
+  type ObjectEntry,
+  type Pin,
+} from '../../model/object-entry.js';
 import type { PullRequest } from '../../model/pull.js';
 import { recordError } from '../held-folder.js';
 import type { Journal, JournalEntry, PublishingLine } from '../journal.js';
@@ -175,7 +181,7 @@ async function keepable(
     };
     return known !== undefined && isProvenAlike(known, entryNow) ? known : entryNow;
   }
-  if (known === undefined) return undefined;
+  if (known === undefined || differs(entry.digests, known.providerDigests)) return undefined;
   const line = past.line ?? past.publishing;
   const planned = {
     planId: context.planId,
@@ -187,6 +193,14 @@ async function keepable(
   const isAsked = entry.pin === undefined && known.pin?.strength === 'strong';
   const pin = isAsked ? await context.askPin?.(entry.path) : entry.pin;
   return sameStrongPin(pin, known.pin) ? known : undefined;
+}
+
+/** Whether the source says another digest now than it said of the file that is here: whatever its pin, it is not the wanted one. */
+function differs(now: Digests = {}, then: Digests = {}): boolean {
+  return Object.entries(now).some(([name, value]) => {
+    const before = then[name as DigestName];
+    return before !== undefined && before !== value;
+  });
 }
 
 /** Whether two entries of the same file, as it lies here, say the same of how it was proven. */

@@ -22,6 +22,7 @@ export function observedOf(opened: Omit<OpenObject, 'body' | 'offsetBytes'>): Ob
     ...(opened.modifiedAt === undefined ? {} : { modifiedAt: opened.modifiedAt }),
     ...(opened.digests === undefined ? {} : { digests: opened.digests }),
     ...(opened.areDigestsFresh === undefined ? {} : { areDigestsFresh: true as const }),
+    ...(opened.recordedDigests === undefined ? {} : { recordedDigests: opened.recordedDigests }),
     ...(opened.answeredAt === undefined ? {} : { answeredAt: opened.answeredAt }),
   };
 }

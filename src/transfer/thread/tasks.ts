@@ -1,6 +1,6 @@
 /** The messages between the main thread and the threads that move bytes. All are structured clones. */
 import type { PlainError } from '../../model/errors.js';
-import type { Digests, Pin } from '../../model/object-entry.js';
+import type { DigestName, Digests, Pin } from '../../model/object-entry.js';
 import type { StoreAddress } from '../../stores/store.js';
 import type { LocalStamp } from '../../manifest/index.js';
 import type { MayReplace } from '../take-name.js';
@@ -15,6 +15,7 @@ export interface Observed {
   readonly modifiedAt?: string;
   readonly digests?: Digests;
   readonly areDigestsFresh?: true;
+  readonly recordedDigests?: readonly DigestName[];
   readonly ending: 'length' | 'framing' | 'close';
   /** The service's clock when it answered. */
   readonly answeredAt?: string;

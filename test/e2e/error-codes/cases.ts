@@ -38,6 +38,8 @@ const ofTree = (...more: readonly string[]): Case['args'] => pullOf(({ tree }) =
 const begun = (running: RunningWaybill): Promise<void> =>
   running.untilOutput(/"type":"started"| -> /u);
 
+const withoutUser = (address: string): string => address.replace(/\/\/[^/]*@/u, '//');
+
 const slowly = pullOf(({ slow }) => slow.uri('sweep'));
 
 async function pulled({ bed, tree }: World, to: string): Promise<void> {
@@ -83,6 +85,18 @@ export const CASES: Readonly<Record<ErrorCode, Case>> = {
   WB_DIGEST_MISMATCH: {
     args: served(sendAll('bytes'), '--expect', `sha256:${ZEROS}`),
     says: /0{64}/u,
+  },
+  WB_VERSION_OVERWRITTEN: {
+    args: (_world, to) => ['pull', 'store://p/k', to],
+    options: ({ serve }) => {
+      // What MLRun wrote down of a version, and what lies at its place by now.
+      const target = withoutUser(serve(sendAll('another version')));
+      const record = { metadata: { hash: ZEROS.slice(0, 40) }, spec: { target_path: target } };
+      const route = '/api/v2/projects/p/artifacts/k';
+      const server = withoutUser(serve(sendAll(JSON.stringify(record)), route.slice(1)));
+      return { env: { MLRUN_DBPATH: server.slice(0, -route.length) } };
+    },
+    says: /version overwritten in the store: sha1 0{40} was recorded/u,
   },
   WB_UNPROVEN_LENGTH: {
     args: served({ body: 'bytes', framing: 'close' }),

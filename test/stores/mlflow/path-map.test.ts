@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { mapPath } from '../../../src/stores/mlflow/path-map.js';
+import { mapPath } from '../../../src/stores/lib/path-map.js';
 import { failureOf, resolve } from './bench.js';
 
 const RUN = 'b'.repeat(32);

@@ -2,13 +2,12 @@
 import { isAbsolute, join } from 'node:path';
 import { WaybillError } from '../../model/errors.js';
 import type { ConnectionSettings } from '../store.js';
-import { mlflowError } from './errors.js';
 import { allowedPath, diskPath } from './local-roots.js';
 
 /** The setting; `path_map` in a connection. */
 export const PATH_MAP = 'WAYBILL_PATH_MAP';
 
-/** One entry: what MLflow says, and where it is here. */
+/** One entry: what the registry says, and where it is here. */
 export interface Mapping {
   /** A path or the beginning of a URI, without a slash at its end. */
   readonly from: string;
@@ -28,7 +27,7 @@ export function readPathMap(settings: ConnectionSettings): Mapping[] {
       throw new WaybillError(
         'WB_CONFIG_INVALID',
         `${PATH_MAP}: "${entry}" is no mapping; write OLD=NEW, as in /home/alice/mlruns=/mnt/alice/mlruns`,
-        { operation: 'resolve', store: 'mlflow' },
+        { operation: 'resolve' },
       );
     });
 }
@@ -61,17 +60,18 @@ export async function findMapped(
   settings: ConnectionSettings,
   artifactUri: string,
   path: string,
+  store = 'mlflow',
 ): Promise<{ readonly path: string; readonly why: string } | undefined> {
   const mapped = mapPath(readPathMap(settings), artifactUri, path);
   if (mapped === undefined) return undefined;
   const { from, to } = mapped.entry;
   const real = await allowedPath([to], mapped.path);
   if (real !== undefined) return { path: real, why: `path_map: ${from} is ${to} here` };
-  throw mlflowError(
+  throw new WaybillError(
     'WB_NOT_FOUND',
     `the files lie at ${artifactUri}, which ${PATH_MAP} (path_map) maps to ${mapped.path}, and nothing inside ${to} is ` +
       'there: is it mounted, and does the map say where?',
-    { operation: 'resolve', scope: 'source' },
+    { operation: 'resolve', scope: 'source', store },
   );
 }
 

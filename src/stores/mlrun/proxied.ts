@@ -1,0 +1,241 @@
+/**
+ * Files that MLRun's API server reads for us (`/projects/{p}/files`). It takes a part of a file into memory for each request, says
+ * nothing of its version with it, and lists object stores only: what it says of a file before and after is compared instead.
+ */
+import { Readable } from 'node:stream';
+import { redactUri } from '../../model/artifact-uri.js';
+import type { ObjectEntry, Pin } from '../../model/object-entry.js';
+import { isoDateOf } from '../lib/http-headers.js';
+import type {
+  CallOptions,
+  ListOptions,
+  OpenObject,
+  ReadOptions,
+  Store,
+  StoreCapabilities,
+} from '../store.js';
+import { errorOfAnswer, isUnauthorizedPath, mlrunError, wordsOf } from './errors.js';
+import type { FailedAnswer } from './errors.js';
+import { howToReach } from './how-to-reach.js';
+import { MAX_CONNECTIONS } from './rest.js';
+import type { MlrunRest, Question } from './rest.js';
+
+/** What the server is asked to take into its memory at once. */
+const CHUNK_BYTES = 16 * 1024 * 1024;
+
+const CAPABILITIES: StoreCapabilities = {
+  canList: true,
+  ranges: 'yes',
+  pin: 'weak',
+  knowsSizes: true,
+  nativeDigests: [],
+  listsInOrder: false,
+  maxConnections: MAX_CONNECTIONS,
+};
+
+/** What the server says of a file. */
+interface FileStat {
+  readonly sizeBytes: number;
+  readonly modifiedAt?: string;
+  readonly pin?: Pin;
+  readonly answeredAt?: string;
+}
+
+/** The store of one place: a file, or what lies below a folder. */
+export class ProxiedStore implements Store {
+  readonly name = 'mlrun';
+  readonly root: string;
+  readonly capabilities = CAPABILITIES;
+
+  /** @param place as MLRun says it: with a slash at its end it is a folder */
+  constructor(
+    private readonly rest: MlrunRest,
+    private readonly project: string,
+    private readonly place: string,
+  ) {
+    this.root = redactUri(place);
+  }
+
+  async stat(path: string, options: CallOptions = {}): Promise<ObjectEntry> {
+    if (this.isFolder(path)) return { path, kind: 'directory' };
+    const { answeredAt: _, ...facts } = await this.look(path, 'stat', options);
+    return { path, kind: 'file', ...facts };
+  }
+
+  async *list(prefix: string, options: ListOptions): AsyncIterable<ObjectEntry> {
+    const folder = `${this.targetOf(prefix).replace(/\/+$/, '')}/`;
+    const question = this.question('list', prefix, options);
+    const result = await this.rest.tryGet(this.route('files'), { path: folder }, question);
+    if (result.refused !== undefined) {
+      const said = wordsOf(result.refused);
+      // Of a folder on the server's disk it says that it is one, and no more.
+      if (!/IsADirectory/.test(said)) throw this.refused(result.refused, question);
+      throw mlrunError(
+        'WB_UNSUPPORTED',
+        `MLRun's API server does not list folders of its disk (${this.root}): ${howToReach(this.place)}`,
+        { operation: 'list', path: prefix, scope: 'source' },
+      );
+    }
+    const names = listedNames(result.value);
+    const seen = new Set<string>();
+    for (const name of names) {
+      options.signal?.throwIfAborted();
+      const path = prefix === '' ? name : `${prefix}/${name}`;
+      const [first = ''] = name.split('/');
+      if (!options.recursive && first !== name) {
+        if (!seen.has(first))
+          yield { path: prefix === '' ? first : `${prefix}/${first}`, kind: 'directory' };
+        seen.add(first);
+        continue;
+      }
+      yield await this.stat(path, options);
+    }
+  }
+
+  async openRead(path: string, options: ReadOptions = {}): Promise<OpenObject> {
+    const { offsetBytes = 0, pin } = options;
+    const before = await this.look(path, 'openRead', options);
+    const { sizeBytes, answeredAt } = before;
+    if (pin !== undefined && before.pin?.value !== pin.value) throw this.changed(path);
+    if (offsetBytes > 0 && offsetBytes >= sizeBytes) {
+      const message = `${path || this.root} ends at byte ${sizeBytes}, and byte ${offsetBytes} was asked for`;
+      throw mlrunError('WB_SIZE_MISMATCH', message, { operation: 'openRead', path });
+    }
+    const end = Math.min(sizeBytes, offsetBytes + (options.lengthBytes ?? Infinity));
+    const body = Readable.from(this.chunks(path, { offsetBytes, end, before }, options), {
+      objectMode: false,
+      highWaterMark: 1024 * 1024,
+    });
+    return {
+      body,
+      offsetBytes,
+      lengthBytes: end - offsetBytes,
+      sizeBytes,
+      ending: 'length',
+      ...(before.pin === undefined ? {} : { pin: before.pin }),
+      ...(before.modifiedAt === undefined ? {} : { modifiedAt: before.modifiedAt }),
+      ...(answeredAt === undefined ? {} : { answeredAt }),
+    };
+  }
+
+  /** The client is the caller's. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  private async *chunks(
+    path: string,
+    part: { readonly offsetBytes: number; readonly end: number; readonly before: FileStat },
+    options: ReadOptions,
+  ): AsyncGenerator<Buffer> {
+    const question = this.question('openRead', path, options);
+    for (let at = part.offsetBytes; at < part.end;) {
+      const size = Math.min(CHUNK_BYTES, part.end - at);
+      const query = { path: this.targetOf(path), size: String(size), offset: String(at) };
+      const url = this.rest.urlOf(this.route('files'), query);
+      const answer = await this.rest.open(url, { accept: '*/*' }, question);
+      if (answer.status !== 200) throw this.refused(await this.rest.refusal(answer), question);
+      let came = 0;
+      for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+        came += chunk.length;
+        if (came > size) break;
+        yield chunk;
+      }
+      if (came !== size) {
+        const message = `MLRun sent ${came > size ? 'more than' : came} of the ${size} bytes of ${path || this.root} that were asked for`;
+        throw mlrunError('WB_SIZE_MISMATCH', message, { operation: 'read', path });
+      }
+      at += size;
+    }
+    const after = await this.look(path, 'openRead', options);
+    const { before } = part;
+    if (after.sizeBytes !== before.sizeBytes || after.pin?.value !== before.pin?.value) {
+      throw this.changed(path);
+    }
+  }
+
+  private async look(path: string, operation: string, options: CallOptions): Promise<FileStat> {
+    options.signal?.throwIfAborted();
+    const question = this.question(operation, path, options);
+    const url = this.rest.urlOf(this.route('filestat'), { path: this.targetOf(path) });
+    const answer = await this.rest.open(url, {}, question);
+    if (answer.status !== 200) throw this.refused(await this.rest.refusal(answer), question);
+    const text = await this.rest.client.readText(answer, { url, operation, path }, 65_536);
+    const said = statOf(text);
+    if (said === undefined) {
+      const message = `MLRun does not say how large ${path || this.root} is`;
+      throw mlrunError('WB_UNAVAILABLE', message, { operation, path, retryable: false });
+    }
+    const answeredAt = isoDateOf(answer.headers['date']);
+    return { ...said, ...(answeredAt === undefined ? {} : { answeredAt }) };
+  }
+
+  private isFolder(path: string): boolean {
+    return path === '' && this.place.endsWith('/');
+  }
+
+  private targetOf(path: string): string {
+    return path === '' ? this.place : `${this.place.replace(/\/+$/, '')}/${path}`;
+  }
+
+  private route(what: 'files' | 'filestat'): string {
+    return `v1/projects/${encodeURIComponent(this.project)}/${what}`;
+  }
+
+  private refused(answer: FailedAnswer, question: Question): Error {
+    const path = question.path ?? '';
+    const about = { operation: question.operation, path };
+    if (isUnauthorizedPath(answer)) {
+      const message = `MLRun's API server passes nothing on from ${redactUri(this.targetOf(path))} (${wordsOf(answer)}): ${howToReach(this.place)}`;
+      return mlrunError('WB_PERMISSION_DENIED', message, { ...about, scope: 'source' });
+    }
+    if (/IsADirectory/.test(answer.text)) {
+      const message = `${redactUri(this.targetOf(path))} is a folder, not a file`;
+      return mlrunError('WB_NOT_FOUND', message, about);
+    }
+    return errorOfAnswer(answer, question, this.rest.config);
+  }
+
+  private changed(path: string): Error {
+    const message = `${path || this.root} changed since it was pinned`;
+    return mlrunError('WB_SOURCE_CHANGED', message, { operation: 'openRead', path });
+  }
+
+  private question(operation: string, path: string, { signal }: CallOptions): Question {
+    const what = `file ${redactUri(this.targetOf(path))}`;
+    return { operation, what, path, ...(signal === undefined ? {} : { signal }) };
+  }
+}
+
+function listedNames(value: unknown): string[] {
+  const list: unknown =
+    typeof value === 'object' && value !== null ? Reflect.get(value, 'listdir') : undefined;
+  const names = Array.isArray(list)
+    ? list.filter((one): one is string => typeof one === 'string')
+    : [];
+  return names
+    .map((name) => name.replace(/^\/+/, ''))
+    .filter((name) => name !== '' && !name.endsWith('/'));
+}
+
+/** Sizes are numbers; times are seconds, or text. */
+function statOf(text: string): FileStat | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const size: unknown = Reflect.get(value, 'size');
+  const modified: unknown = Reflect.get(value, 'modified');
+  if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return undefined;
+  if (typeof modified !== 'number' && typeof modified !== 'string') return { sizeBytes: size };
+  const atMs = typeof modified === 'number' ? modified * 1_000 : Date.parse(modified);
+  const isTime = Number.isFinite(atMs) && Math.abs(atMs) < 8.64e15;
+  return {
+    sizeBytes: size,
+    pin: { strength: 'weak', value: `mtime:${modified}+${size}` },
+    ...(isTime ? { modifiedAt: new Date(atMs).toISOString() } : {}),
+  };
+}
