@@ -112,7 +112,8 @@ async function* all(
 ): AsyncIterable<MlrunRecord> {
   const question = about(field.replace('_', ' '), signal);
   const seen = new Set<string>();
-  let query: Query = { tag: '*' };
+  // Of features every tag is listed anyhow, and none by this word.
+  let query: Query = field === 'artifacts' ? { tag: '*' } : {};
   for (;;) {
     const answer = await rest.get(route, query, question);
     for (const one of readList(answer, field)) {

@@ -1,5 +1,6 @@
 /** The files of one MLRun record, wherever they lie, held against what was written down of them. */
 import { redactUri } from '../../model/artifact-uri.js';
+import { WaybillError } from '../../model/errors.js';
 import type { ObjectEntry, Pin } from '../../model/object-entry.js';
 import { compareByBytes } from '../../model/object-path.js';
 import type {
@@ -38,7 +39,7 @@ const CAPABILITIES: StoreCapabilities = {
   ranges: 'unknown',
   pin: 'unknown',
   knowsSizes: true,
-  nativeDigests: ['sha1', 'sha256', 'md5', 'crc32', 'crc32c', 'crc64nvme'],
+  nativeDigests: ['sha1'],
   listsInOrder: false,
   maxConnections: 16,
 };
@@ -77,7 +78,7 @@ export class MlrunStore implements Store {
       throw this.missing(own, 'stat');
     }
     const { member, placed, inner } = located;
-    const entry = await placed.store.stat(inner, options);
+    const entry = await retold(own, placed.store.stat(inner, options));
     return held({ ...entry, path: own }, member, own);
   }
 
@@ -110,7 +111,7 @@ export class MlrunStore implements Store {
     const located = await this.locate((await this.load(options)).members, path);
     if (located === undefined) throw this.missing(path, 'openRead');
     const { member, placed, inner } = located;
-    const opened = await placed.store.openRead(inner, options);
+    const opened = await retold(path, placed.store.openRead(inner, options));
     try {
       refuseOverwritten(member, path, opened.sizeBytes, opened.digests?.sha1);
     } catch (error) {
@@ -194,10 +195,32 @@ async function* listIn(
   options: ListOptions,
 ): AsyncIterable<ObjectEntry> {
   const cut = inner === '' ? 0 : inner.length + 1;
-  for await (const entry of placed.store.list(inner, options)) {
-    const path = join(own, entry.path.slice(cut));
-    yield held({ ...entry, path }, member, path);
+  try {
+    for await (const entry of placed.store.list(inner, options)) {
+      const path = join(own, entry.path.slice(cut));
+      yield held({ ...entry, path }, member, path);
+    }
+  } catch (error) {
+    throw error instanceof WaybillError ? retoldOf(own, error) : error;
   }
+}
+
+/** What the store behind it says of a path is said of the path in this tree. */
+async function retold<T>(path: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw error instanceof WaybillError ? retoldOf(path, error) : error;
+  }
+}
+
+function retoldOf(path: string, error: WaybillError): WaybillError {
+  const { code, message, scope, retryable, operation, retryAfterMs, advice } = error;
+  return mlrunError(code, message, {
+    ...{ scope, retryable, advice, path, cause: error },
+    ...(operation === undefined ? {} : { operation }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }
 
 /** A file with what was written down of it. One that has another size by now is never taken for the one that is here. */

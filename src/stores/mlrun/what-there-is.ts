@@ -23,11 +23,13 @@ export async function whatThereIs(
   const base = `v1/projects/${encodeURIComponent(project)}/`;
   const [route, field] =
     kind === 'artifact' ? ['artifacts', 'artifacts'] : [kind, kind.replace('-', '_')];
-  const same = records(await listOf(rest, base + route, { tag: '*' }, field, signal)).filter(
-    (one) => keyOfRecord(one) === key,
-  );
+  const same = records(
+    await listOf(rest, base + route, kind === 'artifact' ? { tag: '*' } : {}, field, signal),
+  ).filter((one) => keyOfRecord(one) === key);
   if (same.length > 0) return `there is ${few([...new Set(same.map(spell))])}`;
-  const all = records(await listOf(rest, base + route, { tag: 'latest' }, field, signal));
+  const all = records(
+    await listOf(rest, base + route, kind === 'artifact' ? { tag: 'latest' } : {}, field, signal),
+  );
   const keys = [...new Set(all.map(keyOfRecord))].filter((one) => one !== '');
   if (keys.length === 0) return `project ${project} has none`;
   return `project ${project} has ${few(keys)}`;

@@ -81,7 +81,9 @@ describe('a version', () => {
     `store://artifacts/p1/plain:${TREE}`,
     `store://p1/plain@${TREE}^${UID}`,
   ])('%s is the one that was overwritten', async (uri) => {
-    const done = await run('pull', uri, join(bed.dir, 'overwritten'));
+    // Another source is another destination.
+    const to = join(bed.dir, uri.replaceAll(/\W/gu, '-'));
+    const done = await run('pull', uri, to);
     expect(done.result).toMatchObject({ ok: false, exitCode: 6, code: 'WB_VERSION_OVERWRITTEN' });
   });
 

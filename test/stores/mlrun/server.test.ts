@@ -273,7 +273,8 @@ describe('what is refused', () => {
     ['file:///etc/passwd', 5, /passes nothing on|does not permit/u],
   ])('rule 4: a record that leads to %s', async (target_path, exitCode, says) => {
     await mlrun.putArtifact('churn', 'hostile', { spec: { target_path, size: 1 } });
-    const done = await run(['pull', 'store://churn/hostile', to('hostile'), '--json']);
+    const at = to(`hostile-${exitCode}-${target_path.length}`);
+    const done = await run(['pull', 'store://churn/hostile', at, '--json']);
     expect(done.result).toMatchObject({ ok: false, exitCode });
     expect(done.stdout).toMatch(says);
   });
