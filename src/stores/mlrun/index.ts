@@ -16,12 +16,13 @@ import type { ProjectReference } from './reference.js';
 /** The factory. */
 export const mlrun: StoreFactory = {
   name: 'mlrun',
-  schemes: ['store', 'mlrun'],
+  schemes: ['store', 'mlrun', 'v3io', 'v3ios'],
   summary: 'MLRun artifacts, models, data sets, feature sets and feature vectors',
   forms: [
     'store://[<kind>/][<project>/]<key>[#iter][:tag][@tree][^uid]',
     'store://feature-sets/<project>/<name>[:tag]',
     'store://feature-vectors/<project>/<name>[:tag]',
+    'v3io:///<container>/<path>',
   ],
   facts: {
     auth: ['user and password', 'token', 'Iguazio access key', '~/.mlrun.env', 'none'],
@@ -39,7 +40,10 @@ export const mlrun: StoreFactory = {
   // Loaded here: a thread that reads another store need not carry this one.
   resolve: async (address, options, others) =>
     (await import('./resolve.js')).resolveReference(address, options, given(others)),
-  open: async (address, others) => (await import('./open.js')).openRecord(address, given(others)),
+  open: async (address, others) =>
+    /^v3ios?:/i.test(address.uri)
+      ? (await import('./v3io/store.js')).openV3io(address)
+      : (await import('./open.js')).openRecord(address, given(others)),
   settingsAtHome: (homeDir, { settings }) =>
     pick(readEnvFile(homeDir, settings['MLRUN_ENV_FILE']), SETTING_NAMES),
   secretsAtHome: (homeDir, { settings }) =>
@@ -50,6 +54,7 @@ export const mlrun: StoreFactory = {
   },
   localName: (uri) => {
     if (/^mlrun:/i.test(uri)) return undefined;
+    if (/^v3ios?:/i.test(uri)) return uri.replace(/\/+$/, '').split('/').at(-1);
     const { key } = parseReference(uri);
     return key;
   },

@@ -70,6 +70,13 @@ export async function wayTo(
   if (scheme === 'file') return wayToDisk(place, config);
   // A target may hold a key or a signature: the connection has its own (rules 3 and 4).
   const uri = redactUri(spellAsWaybill(place));
+  if (scheme === 'v3io' || scheme === 'v3ios') {
+    const { settings, secrets } = config;
+    if (settings['V3IO_API'] && secrets['V3IO_ACCESS_KEY']) {
+      return { via: 'direct', uri, why: 'V3IO_API and V3IO_ACCESS_KEY are set' };
+    }
+    return { via: 'proxied', scheme, why: 'V3IO_API and V3IO_ACCESS_KEY are not both set' };
+  }
   if (!others.hasScheme(scheme)) {
     return { via: 'proxied', scheme, why: `Waybill itself reads no ${scheme}:` };
   }
@@ -107,10 +114,13 @@ export function accessTo(
   uri: string,
   { settings, secrets }: Pick<MlrunConfig, 'settings' | 'secrets'>,
 ): { readonly settings: ConnectionSettings; readonly secrets: ConnectionSecrets } {
-  const own = Object.entries(secrets).filter(([name]) => !/^(MLRUN_|V3IO_)/.test(name));
+  // The key of the platform goes to its web API, which its own store sees to.
+  const isPlatform = /^v3ios?:/i.test(uri);
+  const foreign = isPlatform ? /^MLRUN_/ : /^(MLRUN_|V3IO_)/;
+  const own = Object.entries(secrets).filter(([name]) => !foreign.test(name));
   const prefixes = (settings['WAYBILL_PREFIXES'] ?? '').split(/\s+/).filter((one) => one !== '');
   const isListed = prefixes.some((prefix) => coversUri(prefix, uri));
-  if (isListed || objectStoreOf(schemeOf(uri)) !== undefined) {
+  if (isPlatform || isListed || objectStoreOf(schemeOf(uri)) !== undefined) {
     return { settings, secrets: Object.fromEntries(own) };
   }
   const network: readonly string[] = NETWORK_VARIABLES.settings;
