@@ -28,8 +28,8 @@ export const mlrun: StoreFactory = {
     auth: ['user and password', 'token', 'Iguazio access key', '~/.mlrun.env', 'none'],
     ranges: 'yes, or as the store behind it',
     pin: 'as the store behind it; through the API server weak: modification time and size',
-    digests: ['sha1'],
-    levels: ['size', 'provider'],
+    digests: ['sha1', 'sha256', 'md5', 'crc32', 'crc32c', 'crc64nvme'],
+    levels: ['none', 'published'],
   },
   environment: {
     settings: [...SETTING_NAMES, ...NETWORK_VARIABLES.settings],

@@ -39,7 +39,7 @@ const CAPABILITIES: StoreCapabilities = {
   ranges: 'unknown',
   pin: 'unknown',
   knowsSizes: true,
-  nativeDigests: ['sha1'],
+  nativeDigests: ['sha1', 'sha256', 'md5', 'crc32', 'crc32c', 'crc64nvme'],
   listsInOrder: false,
   maxConnections: 16,
 };

@@ -14,7 +14,7 @@ storeConformance({
       ranges: 'unknown',
       pin: 'unknown',
       knowsSizes: true,
-      nativeDigests: ['sha1'],
+      nativeDigests: ['sha1', 'sha256', 'md5', 'crc32', 'crc32c', 'crc64nvme'],
       listsInOrder: false,
       maxConnections: 16,
     },
