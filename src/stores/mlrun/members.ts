@@ -35,13 +35,13 @@ export function membersOf({ reference, record }: Found): readonly Member[] {
   throw nothing(`artifact ${reference.key} has no target_path: its bytes were not kept`);
 }
 
-/** Size and SHA-1 of what was logged. A data set's size without a hash counts cells, not bytes. */
-function proofOf({ kind, metadata, spec }: MlrunRecord): Pick<Member, 'sizeBytes' | 'sha1'> {
+/** Size and SHA-1 of what was logged. A size of 0 without a hash is one that nobody knew. */
+function proofOf({ metadata, spec }: MlrunRecord): Pick<Member, 'sizeBytes' | 'sha1'> {
   const sha1 = metadata.hash?.toLowerCase();
   const isHash = sha1 !== undefined && /^[0-9a-f]{40}$/.test(sha1);
   const { size } = spec;
   const isSize = size !== undefined && Number.isSafeInteger(size) && size >= 0;
-  const isTold = isHash || (kind !== 'dataset' && size !== 0);
+  const isTold = isHash || size !== 0;
   return {
     ...(isHash ? { sha1 } : {}),
     ...(isSize && isTold ? { sizeBytes: size } : {}),

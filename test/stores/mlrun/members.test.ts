@@ -66,13 +66,16 @@ describe('a model', () => {
 });
 
 describe('another record', () => {
-  it('is its target, held to its size where that counts bytes', () => {
+  it('is its target, held to its size and its hash where they are known', () => {
     const spec = { target_path: '/data/x.csv', size: 6 };
     expect(members({ kind: 'plot', spec })).toEqual([
       { path: '', target: '/data/x.csv', sizeBytes: 6 },
     ]);
-    // Of a data set the client writes the number of cells.
-    expect(members({ kind: 'dataset', spec })).toEqual([{ path: '', target: '/data/x.csv' }]);
+    // Nobody knew how large it is.
+    const unknown = { ...spec, size: 0 };
+    expect(members({ kind: 'dataset', spec: unknown })).toEqual([
+      { path: '', target: '/data/x.csv' },
+    ]);
     expect(members({ kind: 'dataset', metadata: { hash: SHA1 }, spec })).toEqual([
       { path: '', target: '/data/x.csv', sizeBytes: 6, sha1: SHA1 },
     ]);
