@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { readServiceRecord } from '../../src/service/service-record.js';
 import { MEMORY_SETTINGS } from '../../src/service/child-settings.js';
 import { serviceFiles } from '../../src/service/service-files.js';
-import { WORKER_FLAGS } from '../../src/service/worker-child.js';
+import { WORKER_FLAGS } from '../../src/service/worker-flags.js';
 import { cacheFolder } from '../../test/helpers/cache.js';
 import { scrubbedEnv } from '../../test/helpers/processes.js';
 import { runWaybill } from '../../test/helpers/waybill.js';

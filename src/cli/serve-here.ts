@@ -38,10 +38,12 @@ export async function serveThisHost(
   }
   const { secrets } = address;
   const hasSecrets = Object.keys(secrets).length > 0;
-  const [{ serveHere }, { clusterOptions }] = await Promise.all([
+  const [{ serveHere }, { clusterOptions }, { tuneForBytes }] = await Promise.all([
     import('../here.js'),
     import('../client/cluster.js'),
+    import('../service/worker-flags.js'),
   ]);
+  tuneForBytes();
   const request = hasSecrets
     ? { ...asked, source: { ...asked.source, credentials: await fingerprintOf(stateDir, secrets) } }
     : asked;

@@ -1,5 +1,6 @@
 /** The worker as a child of the service. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { WORKER_FLAGS } from './worker-flags.js';
 import {
   formatWorkerArguments,
   parseWorkerMessage,
@@ -7,22 +8,6 @@ import {
   type WorkerArguments,
   type WorkerMessage,
 } from './worker-ipc.js';
-
-/**
- * A small young generation is collected often, so that buffers outside the heap go early; and a heap grows by half at most
- * between two collections of all of it, from its first megabytes on. Together the worker stays some 130 MB smaller. Another
- * 50 MB are to be had with `--optimize-for-size`, which all but doubles what many small files cost: it collects all the time.
- * A collection of a few megabytes is over before helpers have woken up, and they wake up on the cores of the fetching threads.
- * Compiling a function once more for speed pays off only where it runs often: the first pull of thousands of small files spent a
- * quarter of its processor time in that compiler. At 2,000,000 a pull of 100,000 files waits too long for its fast functions.
- */
-export const WORKER_FLAGS = [
-  '--max-semi-space-size=4',
-  '--initial-old-space-size=16',
-  '--heap-growing-percent=50',
-  '--single-threaded-gc',
-  '--interrupt-budget=300000',
-];
 
 /**
  * Starts it, in a session of its own: a Ctrl-C in the terminal is for the command, which pauses the pull. Its

@@ -1,6 +1,7 @@
 /** `waybill worker`: serves the pulls of a Temporal cluster until it is stopped. */
 import { WaybillError } from '../../model/errors.js';
 import { parseWorkerArguments } from '../../worker-arguments.js';
+import { tuneForBytes } from '../../service/worker-flags.js';
 import { runWorker as serve } from '../../worker.js';
 import { openWorkerLog } from '../../worker-log.js';
 import { textFlag, type CommandContext } from '../context.js';
@@ -49,6 +50,7 @@ export async function runWorker({
   if (output.isJson) {
     output.json({ type: 'serving', address: temporal.address, site: site ?? null });
   }
+  tuneForBytes();
   await serve(worker, stop.signal);
   if (output.isJson) output.jsonResult();
   return 0;
