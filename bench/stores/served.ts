@@ -18,7 +18,7 @@ export interface Served {
   };
 }
 
-/** A row of the table. To add a store: one of these in rows.ts. */
+/** A row of the table. To add a store: a file in rows/ with one of these, and a line in rows.ts. */
 export interface StoreRow {
   /** As in `waybill stores`. */
   readonly store: string;
