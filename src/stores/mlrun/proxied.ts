@@ -33,6 +33,9 @@ const CAPABILITIES: StoreCapabilities = {
   maxConnections: MAX_CONNECTIONS,
 };
 
+/** The words of boto3, azure and fsspec. */
+const MISSING_INSIDE_500 = /\(404\)|NoSuchKey|BlobNotFound|FileNotFoundError/;
+
 /** What the server says of a file. */
 interface FileStat {
   readonly sizeBytes: number;
@@ -191,6 +194,11 @@ export class ProxiedStore implements Store {
     }
     if (/IsADirectory/.test(answer.text)) {
       const message = `${redactUri(this.targetOf(path))} is a folder, not a file`;
+      return mlrunError('WB_NOT_FOUND', message, about);
+    }
+    // What the storage behind the server says of a missing object, inside a status 500.
+    if (answer.status === 500 && MISSING_INSIDE_500.test(answer.text)) {
+      const message = `MLRun's storage has no ${redactUri(this.targetOf(path))} (${wordsOf(answer)})`;
       return mlrunError('WB_NOT_FOUND', message, about);
     }
     return errorOfAnswer(answer, question, this.rest.config);
