@@ -45,7 +45,7 @@ function parseNetrc(text: string): NetrcEntry[] {
   const entries: NetrcEntry[] = [];
   // A macro's lines hold commands, up to an empty one; a comment is a word of its own that starts with #.
   const plain = text
-    .replace(/^[ \t]*macdef\b[\s\S]*?(\n[ \t]*\n|$)/gm, '')
+    .replace(/^[ \t]*macdef\b[\s\S]*?(\n[ \t]*\n|(?![\s\S]))/gm, '\n')
     .replace(/^\s*#.*$/gm, '');
   const words = [...plain.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, bare = '']) =>
     quoted === undefined ? bare : quoted.replace(/\\(.)/g, '$1'),
