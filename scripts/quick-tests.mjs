@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const tests = fileURLToPath(new URL('../dist/test', import.meta.url));
 const SLOW_HELPERS = [
   ...['minio', 'mlflow', 'nginx', 'apache', 'model-signing', 'python-http'],
-  ...['faultfs', 'mount'],
+  ...['faultfs', 'mount', 'realnfs'],
 ].map((name) => join(tests, 'helpers', `${name}.js`));
 
 /** Tests that take most of a minute by themselves, wherever they are. */

@@ -47,6 +47,7 @@ export class LiveLimits implements HostUser {
   private counted = 0;
   private applied = '';
   private users = 0;
+  private isLooking = false;
   private timer: NodeJS.Timeout | undefined;
 
   /** @param asked the limits of the request */
@@ -140,7 +141,7 @@ export class LiveLimits implements HostUser {
     await this.refresh();
     if (this.users === 0) this.around.host.join(this);
     this.users += 1;
-    this.timer ??= setInterval(() => void this.refresh(), LOOK_MS);
+    this.timer ??= setInterval(() => this.lookAgain(), LOOK_MS);
     try {
       return await work();
     } finally {
@@ -151,6 +152,13 @@ export class LiveLimits implements HostUser {
         this.around.host.leave(this);
       }
     }
+  }
+
+  /** A share that hangs answers no look: one is enough. */
+  private lookAgain(): void {
+    if (this.isLooking) return;
+    this.isLooking = true;
+    void this.refresh().finally(() => (this.isLooking = false));
   }
 
   private apply(tuned: PullLimits): void {

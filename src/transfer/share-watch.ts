@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import { schemeOf } from '../model/artifact-uri.js';
 import type { Mount } from '../model/mount-table.js';
 import type { About, Shares, ShareWatch } from './api.js';
-import { answers, shareOf } from './shares.js';
+import { shareOf, ShareProbes } from './shares.js';
 
 /** So many sources are remembered; of one that is forgotten it is not known that it lies on a share. */
 const MAX_SOURCES = 1_000;
@@ -11,6 +11,7 @@ const MAX_SOURCES = 1_000;
 /** Remembers where the sources of the open pulls lie: their records are at the destination, which may be what hangs. */
 export class EngineShares implements ShareWatch {
   private readonly sources = new Map<string, string>();
+  private readonly probes = new ShareProbes();
 
   /** Notes where the bytes of a pull come from. */
   note(recordDir: string, uri: string): void {
@@ -33,7 +34,7 @@ export class EngineShares implements ShareWatch {
   }
 
   answers(share: Mount): Promise<boolean> {
-    return answers(share);
+    return this.probes.answers(share);
   }
 }
 

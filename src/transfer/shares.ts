@@ -1,7 +1,7 @@
 /** The shares that work depends on: which they are, and whether they answer, without waiting for them. */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
-import { readFile, readlink } from 'node:fs/promises';
+import { readFile, readlink, statfs } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { isShare, mountAbove, MOUNT_TABLE, mountsOf, type Mount } from '../model/mount-table.js';
 
@@ -88,28 +88,37 @@ function* wayAlong(
 }
 
 /**
- * Whether a share answers. Another process asks: one that is left waiting there takes nothing from this one, and it is killed.
- * Where it cannot be asked, it is said to answer.
+ * Whether shares answer. Each is asked how much room it has, which no client remembers; while it has not answered, it is not asked
+ * again. The question takes a thread of Node's own. Another process would be no better: it begins with this one's files
+ * open, and does not start before a share that hangs lets go of them.
  */
-export function answers(share: Mount, withinMs: number = ANSWERS_WITHIN_MS): Promise<boolean> {
-  return new Promise((resolve) => {
-    // Never `sync`, and no look at a file's attributes alone: those are cached.
-    const child = spawn('stat', ['--file-system', share.point], { stdio: 'ignore' });
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL');
-      child.unref();
-      resolve(false);
-    }, withinMs);
-    const answered = (): void => {
-      clearTimeout(timer);
-      resolve(true);
-    };
-    child.once('error', answered);
-    child.once('exit', answered);
-  });
+export class ShareProbes {
+  private readonly asked = new Map<string, Promise<true>>();
+
+  constructor(private readonly withinMs: number = ANSWERS_WITHIN_MS) {}
+
+  /** Resolves within some seconds. */
+  async answers({ point }: Mount): Promise<boolean> {
+    const answer = this.asked.get(point) ?? this.ask(point);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<false>((resolve) => {
+      timer = setTimeout(resolve, this.withinMs, false);
+    });
+    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+  }
+
+  private ask(point: string): Promise<true> {
+    // An error is an answer too.
+    const answer = statfs(point).then(
+      () => true as const,
+      () => true as const,
+    );
+    this.asked.set(point, answer);
+    return answer.finally(() => this.asked.delete(point));
+  }
 }
 
-/** The same at once. */
+/** Whether a share answers, for a command, which has no files open there: another process asks, and is ended. */
 export function answersNow(share: Mount, withinMs: number = ANSWERS_WITHIN_MS): boolean {
   const asked = spawnSync('stat', ['--file-system', share.point], {
     stdio: 'ignore',

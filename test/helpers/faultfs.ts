@@ -9,19 +9,12 @@
  *     await disk.cut('random', seed);           // the power comes back: what a flush covered is there
  *     await disk.stop();                        // always
  */
-import { createHash } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { access, mkdir, rename } from 'node:fs/promises';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import { withInstallLock } from '../../src/service/install-lock.js';
-import { runTool } from '../../src/service/run-tool.js';
-import { cacheFolder } from './cache.js';
+import { ensureGoProgram } from './go-program.js';
 import { scratchFolder, scrubbedEnv } from './processes.js';
-
-const SOURCES = fileURLToPath(new URL('../../../test/faultfs', import.meta.url));
 
 /** What fails. */
 export interface DiskFault {
@@ -101,34 +94,6 @@ export interface FaultFs {
   stop(): Promise<void>;
 }
 
-/** Builds the file system with Go, once for each version of its sources. Answers the path of the program. */
-export async function ensureFaultFs(onProgress: (line: string) => void): Promise<string> {
-  const target = faultFsPath();
-  if (await isThere(target)) return target;
-  await mkdir(join(cacheFolder(), 'bin'), { recursive: true });
-  const onWait = (pid: number): void => onProgress(`faultfs: waiting for process ${pid}`);
-  await withInstallLock({ path: `${target}.lock`, onWait }, async () => {
-    if (await isThere(target)) return;
-    onProgress("faultfs: building it, 2 MB from Go's module proxy, once");
-    const beside = `${target}.${process.pid}`;
-    const { exitCode, output } = await runTool({
-      command: 'env',
-      args: ['CGO_ENABLED=0', 'GOFLAGS=-trimpath -modcacherw', 'go', 'build', '-o', beside, '.'],
-      cwd: SOURCES,
-    });
-    if (exitCode !== 0) throw new Error(`faultfs could not be built:\n${output}`);
-    await rename(beside, target);
-  });
-  return target;
-}
-
-/** Where the program lies in the cache. */
-export function faultFsPath(): string {
-  const hash = createHash('sha256');
-  for (const name of readdirSync(SOURCES).sort()) hash.update(readFileSync(join(SOURCES, name)));
-  return join(cacheFolder(), 'bin', `faultfs-${hash.digest('hex').slice(0, 12)}`);
-}
-
 /** How it is mounted. */
 export interface FaultFsOptions {
   /** The kernel asks anew whenever it is asked; else it remembers what a file is for an hour. */
@@ -139,7 +104,7 @@ export interface FaultFsOptions {
 
 /** Mounts an empty one. */
 export async function startFaultFs(options: FaultFsOptions = {}): Promise<FaultFs> {
-  const program = await ensureFaultFs((line) => process.stderr.write(`${line}\n`));
+  const program = await ensureGoProgram('faultfs', (line) => process.stderr.write(`${line}\n`));
   const base = scratchFolder('faultfs');
   const path = join(base, 'mnt');
   mkdirSync(path);
@@ -197,11 +162,4 @@ function ended(child: ChildProcess): Promise<void> {
     child.once('exit', () => resolve());
     child.stdin?.end();
   });
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

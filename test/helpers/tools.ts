@@ -11,7 +11,7 @@ import { AZURITE_FOLDER, ensureAzurite } from './azurite-install.js';
 import { cacheFolder } from './cache.js';
 import { ensureFaketime } from './faketime.js';
 import { ensureFakeGcs, fakeGcsPath } from './fake-gcs.js';
-import { ensureFaultFs, faultFsPath } from './faultfs.js';
+import { ensureGoProgram, goProgramPath } from './go-program.js';
 import { ensureImagePackages } from '../image/base-image.js';
 import { ensureHadoop, hadoopFolder } from './hadoop-install.js';
 import { ensureKerberos } from './kerberos.js';
@@ -83,8 +83,14 @@ const LANES: readonly (readonly Tool[])[] = [
     {
       name: 'faultfs',
       cost: 'built with Go, 2 MB to fetch, seconds',
-      isThere: () => isThere(faultFsPath()),
-      ensure: ensureFaultFs,
+      isThere: () => isThere(goProgramPath('faultfs')),
+      ensure: (onProgress) => ensureGoProgram('faultfs', onProgress),
+    },
+    {
+      name: 'realnfs',
+      cost: 'built with Go, 5 MB to fetch, seconds',
+      isThere: () => isThere(goProgramPath('realnfs')),
+      ensure: (onProgress) => ensureGoProgram('realnfs', onProgress),
     },
   ],
   [
