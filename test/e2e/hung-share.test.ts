@@ -20,8 +20,6 @@ let bed: WaybillBed;
 let from: { readonly share: FaultFs; readonly tree: string };
 let here: string;
 const shares: FaultFs[] = [];
-/** A minute without a byte has to pass: the other tests run beside it. */
-let blocked: { readonly share: FaultFs; readonly to: string; readonly pulling: RunningWaybill };
 
 beforeAll(async () => {
   bed = openWaybill();
@@ -30,9 +28,6 @@ beforeAll(async () => {
   const share = await mounted();
   from = { share, tree: join(share.path, 'tree') };
   fill(from.tree);
-  const onto = await mounted();
-  const to = join(onto.path, 'blocked');
-  blocked = { share: onto, to, pulling: await startHung(onto, here, to) };
 }, LONG_MS);
 
 afterAll(async () => {
@@ -131,21 +126,6 @@ describe('a destination on a share that hangs', () => {
       await share.clear();
       const again = await bed.run(['pull', here, to, '--json']);
       expect(again.result).toMatchObject({ exitCode: 0, files: 12 });
-      await expectWhole(to, here);
-    },
-    LONG_MS,
-  );
-
-  it(
-    'rules 18 and 27: blocks the pull, which says by which share, and goes on when it answers',
-    async () => {
-      const { share, to, pulling } = blocked;
-      await pulling.untilOutput(/blocked.*the share faultfs/u);
-      expect(pulling.stderr()).toContain(`(fuse.faultfs) at ${share.path} does not answer`);
-      await expectOthersGoOn(to, 'beside-blocked');
-      await share.clear();
-      await bed.run(['retry', to]);
-      expect(await pulling.done).toMatchObject({ exitCode: 0 });
       await expectWhole(to, here);
     },
     LONG_MS,
