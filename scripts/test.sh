@@ -13,14 +13,14 @@ if [ "${1:-}" = quick ]; then
 fi
 
 missing=
-need='git node npm go python3 javac mvn'
+need='git node npm go python3 javac mvn g++'
 [ "$mode" = all ] || need='node npm'
 for tool in $need; do
   command -v "$tool" >/dev/null 2>&1 || missing="$missing $tool"
 done
 if [ -n "$missing" ]; then
   echo "npm test needs these, and they are not on the PATH:$missing" >&2
-  echo "git, Node.js 20.20 with npm, Go 1.24, Python 3.10 with venv (python3-venv), JDK 17, Maven: install them, then run it again." >&2
+  echo "git, Node.js 20.20 with npm, Go 1.24, Python 3.10 with venv (python3-venv), JDK 17, Maven, g++: install them, then run it again." >&2
   exit 2
 fi
 

@@ -129,7 +129,6 @@ function krb5Conf(dir: string, root: string, port: number): string {
   dns_canonicalize_hostname = false
   rdns = false
   udp_preference_limit = 1
-  clockskew = 5
 [realms]
   ${REALM} = {
     kdc = 127.0.0.1:${port}

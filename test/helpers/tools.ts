@@ -15,6 +15,7 @@ import { ensureGoProgram, goProgramPath } from './go-program.js';
 import { ensureImagePackages } from '../image/base-image.js';
 import { ensureHadoop, hadoopFolder } from './hadoop-install.js';
 import { ensureKerberos } from './kerberos.js';
+import { ensureKerberosPackage, KERBEROS_PACKAGE_FOLDER } from './kerberos-package.js';
 import { ensureMinio, minioPath } from './minio.js';
 import { CURRENT_NODE, ensureCurrentNode } from './current-node.js';
 import { ensureMicrosocks } from './microsocks.js';
@@ -219,6 +220,12 @@ const LANES: readonly (readonly Tool[])[] = [
       cost: 'with Maven, 110 MB to fetch, seconds',
       isThere: () => isThere(hadoopFolder()),
       ensure: ensureHadoop,
+    },
+    {
+      name: 'kerberos for Node.js',
+      cost: 'an npm package, built with g++, seconds',
+      isThere: () => inCache(KERBEROS_PACKAGE_FOLDER),
+      ensure: ensureKerberosPackage,
     },
     {
       name: `MLflow ${MLFLOW_VERSION}`,

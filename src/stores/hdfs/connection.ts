@@ -1,7 +1,6 @@
 /** Requests to the name nodes of a source: as whoever asks, and to the one that is active. */
 import { WaybillError } from '../../model/errors.js';
 import { percentEncodePath } from '../lib/byte-names.js';
-import type { Headers } from '../lib/exchange.js';
 import {
   createHttpClient,
   type HttpAnswer,
@@ -14,7 +13,7 @@ import type { Collect, StoreAddress } from '../store.js';
 import type { HdfsConfig } from './config.js';
 import { errorOfAnswer, failureOf, notWebHdfs, type Asked } from './errors.js';
 import type { NameService } from './name-service.js';
-import { authCookieOf, wantsTicket, type Negotiate } from './negotiate.js';
+import { SignIns, withoutUser, type Negotiate, type Sent } from './negotiate.js';
 
 /** Connections that data nodes and name nodes take at once without complaint, over all threads of a process. */
 export const MAX_CONNECTIONS = 32;
@@ -38,7 +37,7 @@ export interface HdfsRequest {
 /** An answer of a name node: a success, or a redirect that was not followed. */
 export interface NodeAnswer {
   readonly answer: HttpAnswer;
-  readonly sent: HttpRequest & { readonly headers: Headers };
+  readonly sent: Sent;
 }
 
 /** The other end of a source. */
@@ -46,14 +45,15 @@ export class HdfsConnection {
   readonly http: HttpClient;
   /** By the name of the service: the name node that answered last. */
   private readonly active = new Map<string, number>();
-  private readonly cookies = new Map<string, string>();
+  private readonly signIns: SignIns;
 
   /** @param negotiate absent: there is nobody who could */
   constructor(
     private readonly config: HdfsConfig,
     { settings, secrets, pace }: StoreAddress,
-    private readonly negotiate?: Negotiate,
+    negotiate?: Negotiate,
   ) {
+    this.signIns = new SignIns(config.identity.kind === 'user' ? negotiate : undefined);
     const endpoints = config.mounts.services().flatMap((service) => service.endpoints);
     this.http = createHttpClient({
       store: 'hdfs',
@@ -166,7 +166,7 @@ export class HdfsConnection {
       store: 'hdfs',
       path,
       address: `${at}: ${url.origin}`,
-      identity: this.config.identity,
+      identity: this.signIns.identityOr(this.config.identity),
       isListing: op.startsWith('LIST'),
     };
   }
@@ -183,14 +183,9 @@ export class HdfsConnection {
   ): Promise<NodeAnswer> {
     const plainly = this.requestOf(endpoint, request);
     const sent = { ...plainly, ...(collect === undefined ? {} : { collect }) };
-    let answer = await this.http.request(sent);
-    if (wantsTicket(answer.status, answer.headers) && this.mayNegotiate()) {
-      answer.body.destroy();
-      const ticket = await this.ticketFor(sent.url as URL, request.signal);
-      const { cookie: _, ...plain } = sent.headers;
-      answer = await this.http.request({ ...sent, headers: { ...plain, authorization: ticket } });
-    }
-    this.keepCookie(answer);
+    const first = await this.http.request(sent);
+    const answer = await this.signIns.retried(first, { sent, http: this.http });
+    this.signIns.keep(answer);
     const { status } = answer;
     if (status < 400 && status !== 304) return { answer, sent };
     const failed = await failedOf(answer);
@@ -207,30 +202,15 @@ export class HdfsConnection {
     const base = url.pathname.replace(/\/$/, '');
     url.pathname = `${base}/webhdfs/v1${encodedPath(at, request)}`;
     url.search = new URLSearchParams({ op, ...query, ...identity.query }).toString();
-    const cookie = this.cookies.get(url.origin);
+    const cookie = this.signIns.cookieOf(url.origin);
     return {
-      url,
+      url: cookie === undefined ? url : withoutUser(url),
       headers: { ...identity.headers, ...(cookie === undefined ? {} : { cookie }) },
       operation,
       path,
       signal,
       redirects: 'never',
     };
-  }
-
-  private mayNegotiate(): boolean {
-    return this.negotiate !== undefined && this.config.identity.kind === 'user';
-  }
-
-  private async ticketFor(url: URL, signal: AbortSignal | undefined): Promise<string> {
-    this.cookies.delete(url.origin);
-    return (await this.negotiate?.(url, signal)) ?? '';
-  }
-
-  /** Of those who believe a name the cookie is nothing but that name. */
-  private keepCookie({ headers, url, status }: HttpAnswer): void {
-    const cookie = this.mayNegotiate() && status < 400 ? authCookieOf(headers) : undefined;
-    if (cookie !== undefined) this.cookies.set(url.origin, cookie);
   }
 }
 

@@ -1,15 +1,16 @@
 /** How the HDFS store enters the registry. */
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
 import { localNameOfHdfs } from './address.js';
-import { SECRET_VARIABLES, SETTING_VARIABLES } from './variables.js';
+import { KERBEROS_VARIABLES, SECRET_VARIABLES, SETTING_VARIABLES } from './variables.js';
 
 async function open(address: StoreAddress): Promise<Store> {
   // Loaded here: a thread that reads another store need not carry this one.
-  const [{ readHdfsConfig }, { HdfsStore }] = await Promise.all([
+  const [{ readHdfsConfig }, { HdfsStore }, { negotiateWith }] = await Promise.all([
     import('./config.js'),
     import('./store.js'),
+    import('./kerberos.js'),
   ]);
-  return new HdfsStore(await readHdfsConfig(address), address);
+  return new HdfsStore(await readHdfsConfig(address), address, negotiateWith(address.settings));
 }
 
 /** Hadoop's file system, over WebHDFS. */
@@ -25,7 +26,7 @@ export const hdfs: StoreFactory = {
     'viewfs://cluster/models/churn',
   ],
   facts: {
-    auth: ['delegation token', 'user and password', 'user', 'none'],
+    auth: ['Kerberos ticket', 'delegation token', 'user and password', 'user', 'none'],
     ranges: 'yes',
     pin: 'strong: file id with mtime and size',
     digests: ['md5crc', 'crc32c', 'crc32'],
@@ -33,7 +34,13 @@ export const hdfs: StoreFactory = {
   },
   environment: { settings: SETTING_VARIABLES, secrets: SECRET_VARIABLES, url: 'WAYBILL_HDFS_URL' },
   identity: {
-    settings: ['HADOOP_USER_NAME', 'HADOOP_TOKEN_FILE_LOCATION', 'MLFLOW_KERBEROS_USER'],
+    settings: [
+      'HADOOP_USER_NAME',
+      'HADOOP_TOKEN_FILE_LOCATION',
+      'MLFLOW_KERBEROS_TICKET_CACHE',
+      'MLFLOW_KERBEROS_USER',
+      ...KERBEROS_VARIABLES,
+    ],
     none: { WAYBILL_HDFS_IDENTITY: 'none' },
   },
   secretsGoAnywhere: 'configured',
