@@ -2,12 +2,10 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * A heap grows by half at most between two collections of all of it, from its first megabytes on. Compiling a function once
- * more for speed pays off only where it runs often: the first pull of thousands of small files spent a quarter of its processor
- * time in that compiler. At 2,000,000 a pull of 100,000 files waits too long for its fast functions. V8 reads both when it uses
- * them: they may be set in a process that runs.
+ * A heap grows by half at most between two collections of all of it, from its first megabytes on. V8 reads it when it uses it: it
+ * may be set in a process that runs.
  */
-const LATE_FLAGS = ['--heap-growing-percent=50', '--interrupt-budget=300000'];
+const LATE_FLAGS = ['--heap-growing-percent=50'];
 
 /**
  * A small young generation is collected often, so that buffers outside the heap go early. Together the worker stays some 130 MB
