@@ -28,8 +28,8 @@ export function splitTarget({ path, target }: Pick<Member, 'path' | 'target'>): 
   readonly place: string;
   readonly path: string;
 } {
-  // A signed address holds for that file only; a slash at the end says that it is a folder.
-  const isWhole = path === '' || /[?#]|\/$/.test(target);
+  // A signed address holds for that file only; a slash at the end says that it is a folder. A web server may have no list of one.
+  const isWhole = path === '' || /[?#]|\/$|^https?:/i.test(target);
   const trimmed = target.replace(/\/+$/, '');
   const at = trimmed.lastIndexOf('/');
   if (isWhole || at < 0 || /^[a-z][a-z0-9+.-]*:\/*$/i.test(trimmed.slice(0, at + 1))) {
