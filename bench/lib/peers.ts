@@ -3,7 +3,18 @@ import { join } from 'node:path';
 import { MLFLOW_VERSION, ensureMlflowVenv } from '../../src/demo/mlflow-venv.js';
 import { ensureAwscli } from '../../test/helpers/awscli.js';
 import { cacheFolder } from '../../test/helpers/cache.js';
-import { RCLONE_VERSION, ensureAria2, ensureCurl, ensureRclone } from '../../test/helpers/peers.js';
+import { ensureHadoop } from '../../test/helpers/hadoop-install.js';
+import { MLRUN_VERSION, ensureMlrun } from '../../test/helpers/mlrun.js';
+import {
+  RCLONE_VERSION,
+  ensureAria2,
+  ensureAz,
+  ensureCurl,
+  ensureGsutil,
+  ensureLftp,
+  ensureRclone,
+  ensureSftp,
+} from '../../test/helpers/peers.js';
 import { scrubbedEnv } from '../../test/helpers/processes.js';
 import type { Contender, Target } from './case.js';
 
@@ -22,8 +33,20 @@ export interface Peers {
   aria2(run: PeerRun): Promise<Contender>;
   curl(run: PeerRun): Promise<Contender>;
   aws(run: PeerRun): Promise<Contender>;
+  az(run: PeerRun): Promise<Contender>;
   mlflow(run: PeerRun): Promise<Contender>;
+  lftp(run: PeerRun): Promise<Contender>;
+  /** OpenSSH's client. */
+  sftp(run: PeerRun): Promise<Contender>;
+  gsutil(run: PeerRun): Promise<Contender>;
+  /** `hdfs dfs`, with the configuration of a user in `confDir`. */
+  hdfs(run: PeerRun & { readonly confDir: string }): Promise<Contender>;
+  /** A program of Python that has `mlrun`; it is the first of `args`. */
+  mlrun(run: PeerRun): Promise<Contender>;
 }
+
+/** What the script `hdfs dfs` starts. */
+const HDFS_SHELL = 'org.apache.hadoop.fs.FsShell';
 
 interface Program {
   readonly argv: readonly string[];
@@ -69,10 +92,28 @@ export function openPeers(say: (line: string) => void): Peers {
     aws: peer('aws s3 cp', async () => ({
       argv: [(await ensureAwscli(say)).python, '-m', 'awscli', 's3', 'cp'],
     })),
+    az: peer('az', async () => ({ argv: [await ensureAz(say), '-m', 'azure.cli'] })),
     mlflow: peer(`mlflow artifacts download ${MLFLOW_VERSION}`, async () => {
       const { python } = await ensureMlflowVenv({ cacheDir: cacheFolder(), onProgress: say });
       return { argv: [python, '-m', 'mlflow', 'artifacts', 'download'] };
     }),
+    lftp: peer('lftp', async () => {
+      const { path, env } = await ensureLftp(say);
+      return { argv: [path], env };
+    }),
+    sftp: peer('sftp', async () => {
+      const { path, root, env } = await ensureSftp(say);
+      return { argv: [path, '-S', join(root, 'usr/bin/ssh')], env };
+    }),
+    gsutil: peer('gsutil', async () => ({ argv: [await ensureGsutil(say)] })),
+    hdfs: ({ confDir, ...run }) =>
+      peer('hdfs dfs', async () => ({
+        argv: ['java', '-cp', `${confDir}:${await ensureHadoop(say)}`, HDFS_SHELL],
+      }))(run),
+    mlrun: peer(`mlrun ${MLRUN_VERSION}`, async () => ({
+      argv: [(await ensureMlrun(say)).python, '-W', 'ignore', '-c'],
+      env: { MLRUN_IGNORE_ENV_FILE: 'true' },
+    })),
   };
 }
 

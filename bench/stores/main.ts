@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { openWaybill } from '../../test/helpers/waybill.js';
 import { createWorld, type WorldOptions } from '../lib/world.js';
-import { raceRclone, type RaceOptions } from './races.js';
+import { racePeers, type RaceOptions } from './races.js';
 import { ROWS } from './rows.js';
 import type { StoreRow } from './served.js';
 import { withRows } from './table.js';
@@ -30,7 +30,7 @@ async function rowOf(row: StoreRow, options: RaceOptions): Promise<string> {
     await bed.close();
     await world.close();
   }
-  const { many, large } = await raceRclone(row, options);
+  const { many, large } = await racePeers(row, options);
   return `| ${[`${row.store} (${row.server})`, ...cells, many, large].join(' | ')} |`;
 }
 

@@ -1,9 +1,12 @@
-/** How fast a store is read beside rclone, in one run. */
+/** How fast a store is read beside rclone and the store's own tools, in one run. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { BenchCase } from '../lib/case.js';
-import { figuresOf } from '../lib/report.js';
+import { figuresOf, type Figures } from '../lib/report.js';
 import { runCase } from '../lib/run-case.js';
 import { createWorld, type World, type WorldOptions } from '../lib/world.js';
 import { contentOf } from '../../test/helpers/tree.js';
+import { putBelow } from './put-below.js';
 import type { Served, StoreRow } from './served.js';
 
 const MiB = 1024 * 1024;
@@ -15,8 +18,8 @@ export interface RaceOptions extends WorldOptions {
   readonly largeMiB: number;
 }
 
-/** `1.2 s, 0.8 x rclone`, of 1,000 files of 16 KiB and of one large file. */
-export async function raceRclone(
+/** `1.2 s, 0.8 x sftp` beside the fastest of the others, of 1,000 files of 16 KiB and of one large file. */
+export async function racePeers(
   row: StoreRow,
   options: RaceOptions,
 ): Promise<{ readonly many: string; readonly large: string }> {
@@ -39,44 +42,76 @@ async function race(
     what: '',
     prepare: async (world) => {
       const served = await row.serve(world);
-      await putAll(served, folder, shape);
+      await putAll(world, served, folder, shape);
       return { contenders: await contendersOf(world, served, folder, shape) };
     },
   };
   const { rounds } = options;
   const result = await runCase(one, createWorld(options), { rounds, places: ['tmpfs'] });
-  const [own, peer] = figuresOf(result);
-  if (own?.seconds === undefined) return `**${result.rows[0]?.problem ?? 'did not run'}**`;
+  return raceCell(figuresOf(result), options.say);
+}
+
+/** What a race says in its cell; what each peer took, and why one took nothing, goes to whoever watches. */
+export function raceCell(figures: readonly Figures[], say: (line: string) => void): string {
+  const [own, ...others] = figures;
+  if (own?.seconds === undefined) return `**${own?.problem ?? 'did not run'}**`;
+  // Who only copies is not asked to hash as well.
+  const peers = others.filter(({ contender }) => !contender.endsWith(' + openssl'));
+  for (const { contender, seconds, problem } of [own, ...peers]) {
+    say(
+      `  ${contender}: ${problem ?? ''}${seconds === undefined ? '' : ` ${seconds.toFixed(2)} s`}`,
+    );
+  }
   const took = `${own.seconds.toFixed(2)} s`;
-  if (peer?.seconds === undefined) return took;
-  return `${took}, ${(own.seconds / peer.seconds).toFixed(2)} x`;
+  const there = peers.flatMap(({ contender, seconds, problem }) =>
+    seconds === undefined || problem !== undefined ? [] : [{ contender, seconds }],
+  );
+  const best = there.sort((one, other) => one.seconds - other.seconds)[0];
+  const ratio =
+    best && `${(own.seconds / best.seconds).toFixed(2)} x ${best.contender.split(' ')[0] ?? ''}`;
+  const absent = peers
+    .filter(({ problem }) => problem !== undefined)
+    .map(({ contender }) => `${contender} did not run`);
+  return [took, ratio, ...absent].filter((part) => part !== undefined).join(', ');
 }
 
 async function contendersOf(
   world: World,
-  { uri, env, rclone }: Served,
+  { uri, env, rclone, tools }: Served,
   folder: string,
   { count, sizeBytes }: { readonly count: number; readonly sizeBytes: number },
 ) {
   const brings = { files: count, bytes: count * sizeBytes };
   const [side] = await world.sides();
   const own = side === undefined ? [] : [side.puller(uri(folder), { env, brings })];
-  if (rclone === undefined) return own;
+  const others = (await tools?.(folder, brings)) ?? [];
+  if (rclone === undefined) return [...own, ...others];
   const peer = await world.peers.rclone({
     suffix: '--transfers 32',
     args: ({ folder: to }) => ['copy', '--transfers', '32', rclone.remote(folder), to],
     ...(rclone.env === undefined ? {} : { env: rclone.env }),
     brings,
   });
-  return [...own, peer];
+  return [...own, peer, ...others];
 }
 
 async function putAll(
+  world: World,
   served: Served,
   folder: string,
   { count, sizeBytes }: { readonly count: number; readonly sizeBytes: number },
 ): Promise<void> {
-  const next = Array.from({ length: count }, (_, index) => `${folder}f${index}.bin`).values();
+  const paths = Array.from({ length: count }, (_, index) => `${folder}f${index}.bin`);
+  const { putFolder } = served;
+  if (putFolder !== undefined) {
+    const dir = await world.folder('to-put');
+    const put = putBelow(dir);
+    for (const path of paths) await put(path, contentOf({ path, sizeBytes }));
+    await putFolder(folder, join(dir, folder));
+    rmSync(dir, { recursive: true });
+    return;
+  }
+  const next = paths.values();
   const lane = async (): Promise<void> => {
     for (const path of next) await served.put(path, contentOf({ path, sizeBytes }));
   };

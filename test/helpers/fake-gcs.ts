@@ -53,6 +53,8 @@ export async function ensureFakeGcs(onProgress: (line: string) => void): Promise
 export interface FakeGcs extends ServerProcess {
   /** `http://127.0.0.1:PORT`, or https. */
   readonly endpoint: string;
+  /** The same over HTTP, whatever its clients speak. */
+  readonly plainEndpoint: string;
   readonly port: number;
   /** What a client of this server has in its environment. */
   readonly env: Readonly<Record<string, string>>;
@@ -119,6 +121,7 @@ export async function startFakeGcs({ tls }: FakeGcsOptions = {}): Promise<FakeGc
   return {
     ...server,
     endpoint,
+    plainEndpoint: own,
     port,
     env: { STORAGE_EMULATOR_HOST: endpoint },
     createBucket: (bucket, { versioning = false } = {}) =>

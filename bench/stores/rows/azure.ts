@@ -9,6 +9,7 @@ export const azure: StoreRow = {
     const azurite = await startAzurite();
     world.onEnd(() => azurite.stop());
     await azurite.createContainer('models');
+    const home = await world.folder('az');
     const { account, key, endpoint } = azurite;
     const remote = `:azureblob,account=${account},key="${key}",endpoint="${endpoint}"`;
     return {
@@ -18,6 +19,20 @@ export const azure: StoreRow = {
       // The service takes a backslash for a slash.
       canHold: (name) => !name.includes('\\'),
       rclone: { remote: (path) => `${remote}:models/${path}` },
+      tools: async (folder, brings) => [
+        await world.peers.az({
+          suffix: 'storage blob download-batch',
+          args: ({ folder: to }) => [
+            ...['storage', 'blob', 'download-batch', '--no-progress', '--output', 'none'],
+            ...['--source', 'models', '--pattern', `${folder}*`, '--destination', to],
+          ],
+          env: {
+            AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString,
+            AZURE_CONFIG_DIR: home,
+          },
+          brings,
+        }),
+      ],
     };
   },
 };

@@ -9,6 +9,9 @@ import { startVsftpd, type FtpServer } from '../../../test/helpers/vsftpd.js';
 import type { StoreRow } from '../served.js';
 import { putBelow } from '../put-below.js';
 
+/** As many connections as rclone has at once; a large file in parts. */
+const LFTP_MIRROR = 'set cmd:fail-exit yes; mirror --parallel=16 --use-pget-n=8';
+
 /** A server of FTP over a folder. */
 function ftp(
   server: string,
@@ -35,6 +38,17 @@ function ftp(
         // A command ends at a line end.
         canHold: (name) => !/[\r\n]/u.test(name),
         rclone: { remote: (path) => `${remote}:${path}` },
+        tools: async (folder, brings) => [
+          await world.peers.lftp({
+            suffix: 'mirror',
+            args: ({ folder: to }) => [
+              ...['--norc', '-u', `${user},${password}`, '-e'],
+              `${LFTP_MIRROR} ${folder} ${to}; exit`,
+              `ftp://127.0.0.1:${port}`,
+            ],
+            brings,
+          }),
+        ],
       };
     },
   };

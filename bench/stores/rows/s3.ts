@@ -14,6 +14,17 @@ export const s3: StoreRow = {
       uri: (path) => `s3://models/${path}`,
       put: (path, bytes) => minio.putObject('models', path, bytes),
       rclone: { remote: (path) => rcloneS3(minio.endpoint, `models/${path}`), env: minio.env },
+      tools: async (folder, brings) => [
+        await world.peers.aws({
+          suffix: '--recursive',
+          args: ({ folder: to }) => [
+            ...['--recursive', '--only-show-errors', '--endpoint-url', minio.endpoint],
+            ...[`s3://models/${folder}`, to],
+          ],
+          env: minio.env,
+          brings,
+        }),
+      ],
     };
   },
 };

@@ -21,6 +21,17 @@ export const sftp: StoreRow = {
       uri: (path) => `sftp://${SSHD_USER}@127.0.0.1:${port}${percentEncodePath(join(root, path))}`,
       put: putBelow(root),
       rclone: { remote: (path) => `${remote}:${join(root, path)}` },
+      tools: async (folder, brings) => [
+        await world.peers.sftp({
+          suffix: '-r',
+          args: ({ folder: to }) => [
+            ...['-q', '-r', '-P', String(port), '-i', sshd.keyFile, '-F', '/dev/null'],
+            ...['-o', `UserKnownHostsFile=${sshd.knownHostsFile}`, '-o', 'BatchMode=yes'],
+            ...[`${SSHD_USER}@127.0.0.1:${join(root, folder)}`, to],
+          ],
+          brings,
+        }),
+      ],
     };
   },
 };
