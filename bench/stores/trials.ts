@@ -16,6 +16,8 @@ const MiB = 1024 * 1024;
 const MODEL_BYTES = 64 * MiB;
 /** One part after another: what is replaced half-way is asked for again. */
 const SLOWLY = ['--max-bandwidth', '8MiB/s', '--concurrency', '1'];
+/** More than a part of 16 MiB: it would be recorded by now. */
+const UNRECORDED_MB = 24;
 const PATIENCE_MS = 120_000;
 /** A weak pin that is younger cannot be told from the next one (rule 12), and parts of it are not kept. */
 const SETTLED_AFTER_MS = 3_000;
@@ -44,7 +46,7 @@ export async function killedHalfWay(served: Served, bed: WaybillBed): Promise<st
   await sleep(SETTLED_AFTER_MS);
   const to = join(bed.dir, 'killed');
   const running = startPull(served, bed, 'killed/', to, SLOWLY);
-  if (!(await untilPartRecorded(to, running))) return endedEarly(running);
+  if (!(await untilHalfWay(to, running))) return endedEarly(running);
   const { stateDir } = bed;
   const record = readServiceRecord(serviceFiles(stateDir).record);
   for (const process of [record?.service, record?.worker, record?.temporal]) {
@@ -66,7 +68,7 @@ export async function replacedHalfWay(served: Served, bed: WaybillBed): Promise<
   await sleep(SETTLED_AFTER_MS);
   const to = join(bed.dir, 'replaced');
   const running = startPull(served, bed, 'replaced/', to, SLOWLY);
-  if (!(await untilPartRecorded(to, running))) return endedEarly(running);
+  if (!(await untilHalfWay(to, running))) return endedEarly(running);
   await served.put('replaced/model.bin', after);
   await bed.run(['tune', to, '--max-bandwidth', 'never']);
   const { exitCode } = await running.done;
@@ -100,17 +102,24 @@ function startPull(
   return bed.start(['pull', uri(path), `${to}/`, ...more], { env });
 }
 
-/** False: the pull ended first. */
-async function untilPartRecorded(to: string, running: RunningWaybill): Promise<boolean> {
+/** Parts are on disk, or so much has come that the store is one that lets none be kept. False: the pull ended first. */
+async function untilHalfWay(to: string, running: RunningWaybill): Promise<boolean> {
   let isOver = false;
   void running.done.finally(() => (isOver = true));
   const endMs = performance.now() + PATIENCE_MS;
   while (recordedBytes(to) < MODEL_BYTES / 4) {
     if (isOver) return false;
+    if (recordedBytes(to) === 0 && shownMegabytes(running) >= UNRECORDED_MB) return true;
     if (performance.now() > endMs) throw new Error(`nothing came:\n${running.stderr()}`);
     await sleep(20);
   }
   return true;
+}
+
+/** What the last line of progress says. */
+function shownMegabytes(running: RunningWaybill): number {
+  const shown = running.stderr().match(/(?<=fetching: )\d+(?= MB of )/gu) ?? [];
+  return Number(shown.at(-1) ?? 0);
 }
 
 /** Bytes of partial files that are recorded with their digests. */

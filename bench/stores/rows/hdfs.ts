@@ -14,10 +14,7 @@ export const hdfs: StoreRow = {
       uri: (path) => `hdfs:///models/${path}`,
       put: (path, bytes) => hadoop.putFile(`/models/${path}`, bytes, { block: 128 * 1024 * 1024 }),
       // A thousand files one by one take it half a minute.
-      putFolder: async (path, dir) => {
-        await hadoop.dfs(['-mkdir', '-p', '/models']);
-        await hadoop.dfs(['-put', '-t', '8', dir, `/models/${path}`]);
-      },
+      putFolder: (path, dir) => hadoop.putTree(`/models/${path.replace(/\/$/, '')}`, dir),
       // HDFS has no names with a colon.
       canHold: (name) => !name.includes(':'),
       rclone: {
