@@ -8,7 +8,7 @@ import { readTokenFile, tokenFor } from './tokens.js';
 
 /** Who asks, and what says so. */
 export interface HdfsIdentity {
-  /** `user`: a name that is believed, unless the name node wants a proof of it by Kerberos. */
+  /** `user`: a name that is believed, or none, unless the name node wants a proof by Kerberos. `nobody` has none to show. */
   readonly kind: 'token' | 'password' | 'user' | 'nobody';
   /** For messages: `alice (HADOOP_USER_NAME)`. */
   readonly who: string;
@@ -50,7 +50,8 @@ export async function readIdentity(
     const by = typed === undefined ? HDFS_PASSWORD : 'the address';
     return withPassword(user, decoded(password, typed), by, services);
   }
-  if (user === undefined) return nobody();
+  // A process without a name, as in some containers, may have a ticket.
+  if (user === undefined) return { ...nobody(), kind: 'user' };
   return {
     kind: 'user',
     who: `${user} (${source})`,

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { WaybillError } from '../../model/errors.js';
 import type { ConnectionSettings } from '../store.js';
+import { findPackage } from './kerberos-package.js';
 import type { TicketQuestion } from './kerberos-ticket.js';
 import type { Negotiate } from './negotiate.js';
 import { KERBEROS_VARIABLES } from './variables.js';
@@ -28,7 +29,7 @@ export function negotiateWith(settings: ConnectionSettings, module = 'kerberos')
   return async (endpoint, signal) => {
     const principal = settings['MLFLOW_KERBEROS_USER']?.trim() ?? '';
     const question: TicketQuestion = {
-      module,
+      module: findPackage(module),
       service: `HTTP@${endpoint.hostname}`,
       ...(principal === '' ? {} : { principal }),
     };
@@ -98,7 +99,7 @@ function refusal(
   }
   const what =
     failure === 'absent'
-      ? 'what speaks Kerberos is not here: npm install the package kerberos beside waybill, and the system package libgssapi-krb5-2 (krb5-libs), or set HADOOP_TOKEN_FILE_LOCATION to a delegation token (hdfs fetchdt)'
+      ? 'what speaks Kerberos is not here: npm install the package kerberos beside waybill, or globally (npm install --global kerberos@7), and the system package libgssapi-krb5-2 (krb5-libs), or set HADOOP_TOKEN_FILE_LOCATION to a delegation token (hdfs fetchdt)'
       : /not found in Kerberos database/i.test(said)
         ? `the realm knows no service HTTP/${hostname}: name the name node as dfs.web.authentication.kerberos.principal does`
         : `no ticket for it in ${ticket}: run kinit, and klist to see what is there`;

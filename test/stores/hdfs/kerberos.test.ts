@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readHdfsConfig } from '../../../src/stores/hdfs/config.js';
+import { findPackage } from '../../../src/stores/hdfs/kerberos-package.js';
 import { negotiateWith } from '../../../src/stores/hdfs/kerberos.js';
 import type { Negotiate } from '../../../src/stores/hdfs/negotiate.js';
 import { HdfsStore } from '../../../src/stores/hdfs/store.js';
@@ -137,6 +138,16 @@ describe('a cluster that wants tickets of Kerberos', () => {
     } finally {
       await store.close();
     }
+  });
+});
+
+describe('the package that speaks Kerberos', () => {
+  it('is also found where npm installs globally, for a Waybill that lies elsewhere', () => {
+    const [name, lib] = ['kerberos-of-a-test', join(folder, 'lib')];
+    mkdirSync(join(lib, 'node_modules'), { recursive: true });
+    symlinkSync(module, join(lib, 'node_modules', name));
+    expect(findPackage(name)).toBe(name);
+    expect(findPackage(name, [join(folder, 'nothing'), lib])).toBe(findPackage(module));
   });
 });
 
