@@ -11,6 +11,7 @@ import type { FailedAnswer } from '../lib/service-errors.js';
 import { redirectOf } from '../lib/redirects.js';
 import type { Collect, StoreAddress } from '../store.js';
 import type { HdfsConfig } from './config.js';
+import { DeadNodes } from './dead-nodes.js';
 import { errorOfAnswer, failureOf, notWebHdfs, type Asked } from './errors.js';
 import type { NameService } from './name-service.js';
 import { SignIns, withoutUser, type Negotiate, type Sent } from './negotiate.js';
@@ -45,6 +46,7 @@ export class HdfsConnection {
   readonly http: HttpClient;
   /** By the name of the service: the name node that answered last. */
   private readonly active = new Map<string, number>();
+  private readonly deadNodes = new DeadNodes();
   private readonly signIns: SignIns;
 
   /** @param negotiate absent: there is nobody who could */
@@ -82,8 +84,32 @@ export class HdfsConnection {
     return this.readJson(answer, sent, request);
   }
 
-  /** Sends a question, and to the data node that a name node names for it. What is no success is thrown. */
+  /**
+   * Sends a question, and to the data node that a name node names for it; where that one cannot be reached, to another that has
+   * the file. What is no success is thrown.
+   */
   async follow(request: HdfsRequest, collect?: Collect): Promise<NodeAnswer> {
+    const known = this.deadNodes.query();
+    const ask = (query: HdfsRequest['query']): Promise<NodeAnswer> =>
+      this.followOnce({ ...request, query: { ...request.query, ...query } }, collect);
+    try {
+      return await ask(known);
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      const isDead = error instanceof UnreachableNode;
+      if (!isDead && Object.keys(known).length === 0) throw error;
+      try {
+        // Of those that are passed over one may be the only one that has it.
+        return await ask(isDead ? this.deadNodes.query() : {});
+      } catch (second) {
+        request.signal?.throwIfAborted();
+        const told = isDead ? error : second;
+        throw told instanceof UnreachableNode ? told.error : told;
+      }
+    }
+  }
+
+  private async followOnce(request: HdfsRequest, collect?: Collect): Promise<NodeAnswer> {
     // A gateway may answer itself, as HttpFS does.
     const asked = await this.send(request, collect);
     const { status, headers, url } = asked.answer;
@@ -103,12 +129,24 @@ export class HdfsConnection {
       path,
       signal,
     };
-    const answer = await this.http.request({
+    const answer = await this.askDataNode({
       ...sent,
       ...(collect === undefined ? {} : { collect }),
     });
     if (answer.status === 200) return { answer, sent };
     throw await this.errorOf(answer, request);
+  }
+
+  /** Throws {@link UnreachableNode}, and remembers it, where nobody answers. */
+  private async askDataNode(sent: Sent): Promise<HttpAnswer> {
+    try {
+      return await this.http.request(sent);
+    } catch (error) {
+      sent.signal?.throwIfAborted();
+      if (!(error instanceof WaybillError) || !mayBeElsewhere(error)) throw error;
+      await this.deadNodes.add(sent.url.hostname);
+      throw new UnreachableNode(error);
+    }
   }
 
   private async readJson(
@@ -242,6 +280,13 @@ const STANDBY = new Set([
 ]);
 
 class Standby extends Error {
+  constructor(readonly error: WaybillError) {
+    super(error.message);
+  }
+}
+
+/** A data node that nobody answers at. */
+class UnreachableNode extends Error {
   constructor(readonly error: WaybillError) {
     super(error.message);
   }
