@@ -12,6 +12,7 @@ const LIBRARIES: readonly (readonly [RegExp, string])[] = [
   [/node_modules\/(@aws-sdk|@smithy)\//, 's3'],
   [/node_modules\/google-auth-library\//, 'gcs'],
   [/node_modules\/ssh2\//, 'sftp'],
+  [/node_modules\/kerberos\//, 'hdfs'],
   [/node_modules\/@temporalio\//, 'Temporal'],
 ];
 
@@ -74,10 +75,14 @@ it.each<[store: string, (port: number) => string, (port: number) => Record<strin
     (port) => `mlflow-artifacts://127.0.0.1:${port}/models`,
     (port) => ({ MLFLOW_TRACKING_URI: `http://127.0.0.1:${port}` }),
   ],
+  ['hdfs', (port) => `webhdfs://127.0.0.1:${port}/models/`, () => ({})],
+  ['mlrun', () => 'store://churn/model', (port) => ({ MLRUN_DBPATH: `http://127.0.0.1:${port}` })],
 ])('%s loads nothing of the other stores', async (store, sourceAt, envAt) => {
   const port = await freePort();
   const urls = await loadedBy(sourceAt(port), envAt(port));
-  const stores = urls.flatMap((url) => /\/stores\/([a-z0-9-]+)\/store\.js$/.exec(url)?.[1] ?? []);
+  // A reference is resolved before anything is opened.
+  const own = /\/stores\/([a-z0-9-]+)\/(?:store|rest)\.js$/;
+  const stores = urls.flatMap((url) => own.exec(url)?.[1] ?? []);
   expect([...new Set(stores)]).toEqual([store]);
   const libraries = LIBRARIES.filter(([pattern]) => urls.some((url) => pattern.test(url)));
   // With static keys, or none, no cloud's own library is needed; SSH is its library.

@@ -7,7 +7,7 @@ import {
   type HttpClient,
   type HttpRequest,
 } from '../lib/http-client.js';
-import type { FailedAnswer } from '../lib/service-errors.js';
+import { cutListing, type FailedAnswer } from '../lib/service-errors.js';
 import { redirectOf } from '../lib/redirects.js';
 import type { Collect, StoreAddress } from '../store.js';
 import type { HdfsConfig } from './config.js';
@@ -158,7 +158,9 @@ export class HdfsConnection {
     try {
       return JSON.parse(text) as unknown;
     } catch {
-      throw this.notWebHdfs(request, answer.url);
+      const start = { start: '{', headers: answer.headers };
+      const cut = cutListing(text, start, this.asked(request, answer.url));
+      throw cut ?? this.notWebHdfs(request, answer.url);
     }
   }
 

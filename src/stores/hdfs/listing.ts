@@ -3,6 +3,7 @@ import { compareByBytes, MAX_DEPTH } from '../../model/object-path.js';
 import { WaybillError } from '../../model/errors.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { askAgain } from '../lib/ask-again.js';
+import { CircleDetector } from '../lib/list-objects.js';
 import type { ListOptions } from '../store.js';
 import { BatchAnswer, entryOf, ListAnswer, type FileStatus } from './answers.js';
 import type { HdfsConnection, HdfsRequest } from './connection.js';
@@ -110,6 +111,7 @@ async function* statusesOf(
   walk: Walk,
   request: HdfsRequest,
 ): AsyncGenerator<readonly FileStatus[], void, undefined> {
+  const circle = new CircleDetector();
   let startAfter: string | undefined;
   let coming = askPage(walk, request, startAfter);
   for (;;) {
@@ -119,7 +121,7 @@ async function* statusesOf(
     // The listing of a file is that of one name, which is empty.
     if (last === '') throw noFolder(request);
     const isOver = page.remaining === 0;
-    if (!isOver && (last === undefined || last === startAfter)) throw circular(request);
+    if (!isOver && (last === undefined || circle.hasSeen(last))) throw circular(request);
     startAfter = last;
     if (!isOver) coming = askPage(walk, request, startAfter);
     yield page.statuses;

@@ -41,8 +41,8 @@ export function errorOfRow(
 }
 
 /**
- * The error of a text that is no listing, where it may be the beginning of one: nothing told its end, and what broke off looks
- * like what has ended. Undefined: it is something else. `start`: how a listing begins.
+ * The error of a text that is no answer, where it may be the beginning of one: nothing told its end, and what broke off looks
+ * like what has ended. Undefined: it is something else. `start`: how an answer begins.
  */
 export function cutListing(
   text: string,
@@ -51,7 +51,7 @@ export function cutListing(
 ): WaybillError | undefined {
   if (endingOf(headers) !== 'close' || !start.startsWith(text.trimStart().slice(0, start.length)))
     return undefined;
-  const message = `${asked.address} broke off in the middle of its listing`;
+  const message = `${asked.address} broke off in the middle of its answer`;
   const { operation, store, path } = asked;
   return new WaybillError('WB_UNAVAILABLE', message, {
     operation,

@@ -5,7 +5,8 @@
 import { Readable } from 'node:stream';
 import { redactUri } from '../../model/artifact-uri.js';
 import type { ObjectEntry, Pin } from '../../model/object-entry.js';
-import { isoDateOf } from '../lib/http-headers.js';
+import { askAgain } from '../lib/ask-again.js';
+import { endingOf, isoDateOf } from '../lib/http-headers.js';
 import type {
   CallOptions,
   ListOptions,
@@ -66,20 +67,7 @@ export class ProxiedStore implements Store {
   }
 
   async *list(prefix: string, options: ListOptions): AsyncIterable<ObjectEntry> {
-    const folder = `${this.targetOf(prefix).replace(/\/+$/, '')}/`;
-    const question = this.question('list', prefix, options);
-    const result = await this.rest.tryGet(this.route('files'), { path: folder }, question);
-    if (result.refused !== undefined) {
-      const said = wordsOf(result.refused);
-      // Of a folder on the server's disk it says that it is one, and no more.
-      if (!/IsADirectory/.test(said)) throw this.refused(result.refused, question);
-      throw mlrunError(
-        'WB_UNSUPPORTED',
-        `MLRun's API server does not list folders of its disk (${this.root}): ${howToReach(this.place)}`,
-        { operation: 'list', path: prefix, scope: 'source' },
-      );
-    }
-    const names = listedNames(result.value);
+    const names = await askAgain(options, () => this.namesBelow(prefix, options));
     const seen = new Set<string>();
     for (const name of names) {
       options.signal?.throwIfAborted();
@@ -91,7 +79,7 @@ export class ProxiedStore implements Store {
         seen.add(first);
         continue;
       }
-      yield await this.stat(path, options);
+      yield await askAgain(options, () => this.stat(path, options));
     }
   }
 
@@ -124,6 +112,24 @@ export class ProxiedStore implements Store {
   /** The client is the caller's. */
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  private async namesBelow(prefix: string, options: CallOptions): Promise<string[]> {
+    const folder = `${this.targetOf(prefix).replace(/\/+$/, '')}/`;
+    const question = this.question('list', prefix, options);
+    const about = { operation: 'list', path: prefix, scope: 'source' as const };
+    const result = await this.rest.tryGet(this.route('files'), { path: folder }, question);
+    if (result.refused !== undefined) {
+      const said = wordsOf(result.refused);
+      // Of a folder on the server's disk it says that it is one, and no more.
+      if (!/IsADirectory/.test(said)) throw this.refused(result.refused, question);
+      const message = `MLRun's API server does not list folders of its disk (${this.root}): ${howToReach(this.place)}`;
+      throw mlrunError('WB_UNSUPPORTED', message, about);
+    }
+    const names = listedNames(result.value);
+    if (names !== undefined) return names;
+    const message = `MLRun does not list ${redactUri(folder)}: what it answers is no list of names`;
+    throw mlrunError('WB_UNAVAILABLE', message, { ...about, retryable: false });
   }
 
   private async *chunks(
@@ -167,7 +173,9 @@ export class ProxiedStore implements Store {
     const said = statOf(text);
     if (said === undefined) {
       const message = `MLRun does not say how large ${path || this.root} is`;
-      throw mlrunError('WB_UNAVAILABLE', message, { operation, path, retryable: false });
+      // What broke off looks like what has ended where nothing else tells its end.
+      const retryable = endingOf(answer.headers) === 'close';
+      throw mlrunError('WB_UNAVAILABLE', message, { operation, path, retryable });
     }
     const answeredAt = isoDateOf(answer.headers['date']);
     return { ...said, ...(answeredAt === undefined ? {} : { answeredAt }) };
@@ -215,13 +223,12 @@ export class ProxiedStore implements Store {
   }
 }
 
-function listedNames(value: unknown): string[] {
+/** Undefined: it is no list of names, which is not the same as an empty one. */
+function listedNames(value: unknown): string[] | undefined {
   const list: unknown =
     typeof value === 'object' && value !== null ? Reflect.get(value, 'listdir') : undefined;
-  const names = Array.isArray(list)
-    ? list.filter((one): one is string => typeof one === 'string')
-    : [];
-  return names
+  if (!Array.isArray(list) || !list.every((one) => typeof one === 'string')) return undefined;
+  return list
     .map((name) => name.replace(/^\/+/, ''))
     .filter((name) => name !== '' && !name.endsWith('/'));
 }

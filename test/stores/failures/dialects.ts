@@ -2,17 +2,27 @@
 import { createHash } from 'node:crypto';
 import { azureBlob } from '../../../src/stores/azure-blob/index.js';
 import { gcs } from '../../../src/stores/gcs/index.js';
+import { hdfs } from '../../../src/stores/hdfs/index.js';
 import { http } from '../../../src/stores/http/index.js';
 import { mlflowFactory } from '../../../src/stores/mlflow/index.js';
 // Jest loses a module that two imports at once ask for first.
 import '../../../src/stores/mlflow/location.js';
 import '../../../src/stores/mlflow/parts.js';
 import '../../../src/stores/mlflow/store.js';
+import '../../../src/stores/hdfs/config.js';
+import '../../../src/stores/hdfs/kerberos.js';
+import '../../../src/stores/hdfs/store.js';
+import { formatLocation } from '../../../src/stores/mlrun/location.js';
+import { membersOf } from '../../../src/stores/mlrun/members.js';
+import { readRecord } from '../../../src/stores/mlrun/record.js';
+import { sealOf } from '../../../src/stores/mlrun/resolve.js';
+import { StoreRegistry } from '../../../src/stores/registry.js';
 import { s3 } from '../../../src/stores/s3/index.js';
 import type { Store } from '../../../src/stores/store.js';
 import { serveFile } from '../../helpers/cut-server.js';
 import type { CutReply, CutRequest } from '../../helpers/cut-server.js';
 import { bytesOf } from '../conformance/tree.js';
+import type { Outcome } from './reading.js';
 
 export const FILE = bytesOf(5, 60_001);
 export const NAME = 'model.bin';
@@ -35,6 +45,12 @@ export interface Dialect {
   /** What says which version it is, and a header with a digest. */
   readonly versionHeader: string;
   readonly digestHeader?: readonly [name: string, value: string, digest: string];
+  /** It asks about the file beside each read (`isStat`): what is said of the version stands there, in `none` of them nothing. */
+  readonly beside?: (request: CutRequest, version: '1' | '2' | 'none') => CutReply;
+  /** How reads end that end otherwise here, by the titles of the faults. */
+  readonly ends?: Readonly<Record<string, readonly Outcome[]>>;
+  /** The last name of a page is the token of the next one. */
+  readonly goesOnByName?: true;
   /** A listing is one page, whatever comes. */
   readonly hasOnePage?: true;
   /** Any object of JSON is a page of its listing: what is empty is left out of it. */
@@ -204,10 +220,117 @@ function noIfMatch({ headers }: CutRequest): CutRequest['headers'] {
   return others;
 }
 
+/** A part by its place, where no header asks for it. */
+function partBy({ query }: CutRequest, length: string): Buffer {
+  const offset = Number(query.get('offset') ?? 0);
+  return FILE.subarray(offset, offset + Number(query.get(length) ?? FILE.length));
+}
+
+/** Whatever they mean elsewhere, nothing here has them. */
+const WITHOUT_CONTENT_RANGE: Readonly<Record<string, readonly Outcome[]>> = {
+  'a part that starts elsewhere': ['right'],
+  'a part that ends elsewhere': ['right'],
+  'a part without Content-Range': ['right'],
+  'a part that says nonsense of itself': ['right'],
+};
+
+const hdfsStatus = (version: '1' | '2' | 'none', pathSuffix = ''): object => ({
+  pathSuffix,
+  type: 'FILE',
+  length: pathSuffix === '' ? FILE.length : 3,
+  modificationTime: version === '2' ? 1_700_000_000_002 : 1_700_000_000_001,
+  permission: '644',
+  ...(version === 'none' ? {} : { fileId: 16_387 }),
+});
+const hdfsBeside: Dialect['beside'] = ({ query }, version) =>
+  query.get('op') === 'GETFILESTATUS'
+    ? json({ FileStatus: hdfsStatus(version) })
+    : json({ FileChecksum: { algorithm: 'COMPOSITE-CRC32C', bytes: '01234567', length: 4 } });
+/** As HttpFS and gateways answer, at one address. */
+const hdfsDialect: Dialect = {
+  name: 'hdfs',
+  open: (url) =>
+    hdfs.open({
+      uri: 'hdfs:///tree/',
+      settings: { ...SETTINGS, WAYBILL_HDFS_URL: url, HADOOP_USER_NAME: 'ada' },
+      secrets: {},
+    }),
+  isListing: ({ query }) => query.get('op')?.startsWith('LISTSTATUS') === true,
+  isStat: ({ query }) => query.get('op')?.startsWith('GETFILE') === true,
+  file: (request) => ({ body: partBy(request, 'length') }),
+  stat: (request) => hdfsBeside(request, '1'),
+  beside: hdfsBeside,
+  page: (names, next) =>
+    json({
+      DirectoryListing: {
+        partialListing: {
+          FileStatuses: { FileStatus: names.map((name) => hdfsStatus('1', name)) },
+        },
+        remainingEntries: next === undefined ? 0 : 1,
+      },
+    }),
+  tokenOf: ({ query }) => query.get('startAfter') ?? undefined,
+  goesOnByName: true,
+  versionHeader: 'none',
+  ends: {
+    ...WITHOUT_CONTENT_RANGE,
+    // A file that somebody appends to is longer than its name node says.
+    'a larger Content-Length than the body': ['WB_SOURCE_CHANGED'],
+    'a part of another length': ['WB_SOURCE_CHANGED'],
+    '200 and the whole file to a part': ['WB_SOURCE_CHANGED'],
+    'compressed bytes that nobody asked for': ['WB_SOURCE_CHANGED', 'WB_SIZE_MISMATCH'],
+    '206 to the whole file': ['WB_CONFIG_INVALID'],
+    '204': ['WB_CONFIG_INVALID'],
+    'a page of someone else with 200': ['WB_SIZE_MISMATCH'],
+  },
+};
+
+const RECORD = {
+  kind: 'dir',
+  metadata: { key: 'tree', project: 'p', iter: 0, tree: 't1' },
+  spec: { target_path: 's3://bucket/tree/', db_key: 'tree' },
+};
+const mlrunBeside: Dialect['beside'] = ({ path }, version) => {
+  if (!path.endsWith('/filestat')) return json(RECORD);
+  const modified = version === '2' ? 1_700_000_002 : 1_700_000_001;
+  return json({ size: FILE.length, ...(version === 'none' ? {} : { modified }) });
+};
+/** The files of a record, passed on by the API server. */
+const mlrunDialect: Dialect = {
+  name: 'mlrun',
+  open: (url) => {
+    const reference = { kind: 'artifact', prefix: 'artifacts', project: 'p', key: 'tree' } as const;
+    const record = readRecord(RECORD, 'the record');
+    const seal = sealOf(membersOf({ reference, record, api: 'v2' }));
+    const uri = formatLocation({ reference, seal, proxied: ['s3'] }, url);
+    const settings = { ...SETTINGS, MLRUN_DBPATH: url };
+    return new StoreRegistry().open({ uri, settings, secrets: {} });
+  },
+  isListing: ({ path, query }) => path.endsWith('/files') && query.get('path')?.at(-1) === '/',
+  isStat: ({ path }) => !path.endsWith('/files'),
+  file: (request) => ({ body: partBy(request, 'size') }),
+  stat: (request) => mlrunBeside(request, '1'),
+  beside: mlrunBeside,
+  page: (names) => json({ listdir: names }),
+  tokenOf: () => undefined,
+  versionHeader: 'none',
+  hasOnePage: true,
+  ends: {
+    ...WITHOUT_CONTENT_RANGE,
+    '200 and the whole file to a part': ['WB_SIZE_MISMATCH'],
+    '206 to the whole file': ['WB_UNAVAILABLE'],
+    '412': ['WB_UNAVAILABLE'],
+    '416': ['WB_UNAVAILABLE'],
+    'a page of someone else with 200': ['WB_SIZE_MISMATCH'],
+  },
+};
+
 export const DIALECTS: readonly Dialect[] = [
   httpDialect,
   s3Dialect,
   azureDialect,
   gcsDialect,
   mlflowDialect,
+  hdfsDialect,
+  mlrunDialect,
 ];

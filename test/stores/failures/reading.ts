@@ -11,6 +11,8 @@ export interface ReadFault {
   readonly title: string;
   /** Only a part is asked for; else the whole. */
   readonly isRange?: true;
+  /** It is put over what is said of the version. */
+  readonly isOfVersion?: true;
   readonly fault: (good: CutReply, dialect: Dialect, request: CutRequest) => CutReply;
   /** How a read may end. */
   readonly ends: readonly Outcome[];
@@ -123,16 +125,19 @@ export const READ_FAULTS: readonly ReadFault[] = [
   {
     title: 'another version',
     ...CHANGED,
+    isOfVersion: true,
     fault: (_good, dialect, request) => {
       const { 'if-match': _, ...headers } = request.headers;
-      return dialect.file({ ...request, headers }, '2');
+      return dialect.beside?.(request, '2') ?? dialect.file({ ...request, headers }, '2');
     },
   },
   {
     title: 'no word of the version',
     // Whoever does not say it at all may be no such service.
     ends: ['WB_SOURCE_CHANGED', 'WB_CONFIG_INVALID'],
-    fault: (good, { versionHeader }) => without(good, versionHeader),
+    isOfVersion: true,
+    fault: (good, { versionHeader, beside }, request) =>
+      beside?.(request, 'none') ?? without(good, versionHeader),
   },
   ...[500, 502, 503, 504].map((status): ReadFault => ({
     title: `${status} and a page`,
