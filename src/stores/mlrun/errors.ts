@@ -1,6 +1,7 @@
 /** What MLRun's failed answers mean: FastAPI's `{"detail"}`, or what a proxy in front of it sends. */
 import { WaybillError } from '../../model/errors.js';
 import type { ErrorCode, ErrorContext } from '../../model/errors.js';
+import { isClientCertificatePage, refusedClient } from '../lib/tls-errors.js';
 import type { MlrunConfig } from './config.js';
 
 /** An error of this store. */
@@ -76,6 +77,10 @@ export function errorOfAnswer(
   };
   const fail = (code: ErrorCode, message: string, more: ErrorContext = {}): WaybillError =>
     mlrunError(code, message, { ...about, ...more });
+  if (isClientCertificatePage(status, answer.text)) {
+    const [code, wants, over] = refusedClient(`HTTP ${status}`, undefined);
+    return fail(code, `MLRun at ${server} ${wants}`, over);
+  }
   if (status >= 300 && status < 400) {
     const message = `${server} answers with a redirect: set MLRUN_DBPATH to the address that answers, or sign in where a login page is in front of it`;
     return fail('WB_SIGN_IN_PAGE', message, { scope: 'source' });

@@ -213,6 +213,27 @@ describe("Azure's own names, through a proxy with a password", () => {
   });
 });
 
+describe('NO_PROXY', () => {
+  it('leads past a proxy to what it names, and to nothing else', async () => {
+    const secrets = { AZURE_STORAGE_KEY: azurite.key };
+    const settings = {
+      AZURE_STORAGE_ACCOUNT: 'waybilltest',
+      AZURE_STORAGE_SERVICE_ENDPOINT: `https://127.0.0.1:${azurite.port}/waybilltest`,
+      SSL_CERT_FILE: authority.certFile,
+      HTTPS_PROXY: 'http://127.0.0.1:1',
+    };
+    const error = await errorOf(read(settings, secrets, 'az://models/a'));
+    expect(error).toMatchObject({ code: 'WB_UNAVAILABLE', retryable: true });
+    expect(error.message).toContain('(HTTPS_PROXY)');
+    const past = { ...settings, NO_PROXY: '127.0.0.1' };
+    expect(await read(past, secrets, 'az://models/a')).toBe('the bytes');
+    const { settings: company, HTTPS_PROXY } = through();
+    const others = { ...company, NO_PROXY: '127.0.0.1,.internal' };
+    expect(await read(others, { ...secrets, HTTPS_PROXY })).toBe('the bytes');
+    expect(asked).toEqual([`CONNECT ${BLOBS}:443`]);
+  });
+});
+
 describe('a service that asks for a client certificate', () => {
   it('gets it, and refuses whoever has none', async () => {
     const settings = {

@@ -195,6 +195,20 @@ describe('an emulator over TLS', () => {
     expect(await read(settings)).toBe(RIGHT);
   });
 
+  it('is reached past a proxy where NO_PROXY names it', async () => {
+    const settings = {
+      STORAGE_EMULATOR_HOST: google.endpoint,
+      SSL_CERT_FILE: authority.certFile,
+      HTTPS_PROXY: 'http://127.0.0.1:1',
+    };
+    expect(await read(settings)).toMatch(/^WB_UNAVAILABLE retryable: .*\(HTTPS_PROXY\)/);
+    expect(await read({ ...settings, NO_PROXY: '127.0.0.0/8' })).toBe(RIGHT);
+    // It is Google's own names that the proxy is for.
+    const named = { ...company(), GS_NO_SIGN_REQUEST: '1' };
+    expect(await read({ ...named, NO_PROXY: '127.0.0.0/8,internal' }, ADA)).toBe(RIGHT);
+    expect([...new Set(asked)]).toEqual([CONNECT_STORAGE]);
+  });
+
   it('that asks who comes is shown the client certificate, and says so where there is none', async () => {
     const settings = { STORAGE_EMULATOR_HOST: strict.url, SSL_CERT_FILE: authority.certFile };
     expect(await read(settings)).toMatch(
