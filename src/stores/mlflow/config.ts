@@ -4,7 +4,13 @@ import { WaybillError } from '../../model/errors.js';
 import { AZURE_SECRETS, GCS_SECRETS, HDFS_SECRETS, S3_SECRETS } from '../lib/secret-variables.js';
 import { diskPlaceOf } from './places.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
-import { AZURE_SETTINGS, GCS_SETTINGS, HDFS_SETTINGS } from './direct.js';
+import {
+  AZURE_SETTINGS,
+  FTP_SECRETS,
+  FTP_SETTINGS,
+  GCS_SETTINGS,
+  HDFS_SETTINGS,
+} from './direct.js';
 
 /** Settings of MLflow's own environment, and of the storage behind it for the direct transport. */
 export const SETTING_NAMES = [
@@ -32,6 +38,7 @@ export const SETTING_NAMES = [
   ...AZURE_SETTINGS,
   ...GCS_SETTINGS,
   ...HDFS_SETTINGS,
+  ...FTP_SETTINGS,
 ] as const;
 
 /** Secrets of the same. */
@@ -43,6 +50,7 @@ export const SECRET_NAMES = [
   ...AZURE_SECRETS,
   ...GCS_SECRETS,
   ...HDFS_SECRETS,
+  ...FTP_SECRETS,
 ] as const;
 
 /** A server and the right to ask it. */

@@ -1,52 +1,120 @@
 /** The stores from which files can be fetched past MLflow, where the caller has access to them. */
+import { redactUri } from '../../model/artifact-uri.js';
+import { isListed } from '../lib/listed.js';
 import { AZURE_SECRETS, GCS_SECRETS, HDFS_SECRETS } from '../lib/secret-variables.js';
-import type { MlflowConfig } from './config.js';
+import type { ConnectionSecrets, ConnectionSettings } from '../store.js';
+import { joinPath } from './names.js';
+
+/** Who asks, as far as the storage is concerned. */
+export interface Access {
+  readonly settings: ConnectionSettings;
+  readonly secrets: ConnectionSecrets;
+}
 
 /** One kind of store. */
 interface Storage {
   readonly name: string;
   readonly schemes: RegExp;
   /** Whether the caller, or the connection, names something to sign in with. */
-  readonly hasAccess: (config: MlflowConfig) => boolean;
+  readonly hasAccess: (access: Access) => boolean;
+  /** A run may name any host, and what signs in there would go to that: the connection has to list the place (rules 3 and 4). */
+  readonly goesToAnyHost?: (access: Access) => boolean;
 }
+
+const always = (): boolean => true;
 
 const STORAGES: readonly Storage[] = [
   { name: 'S3', schemes: /^s3[an]?$/, hasAccess: hasS3Access },
   { name: 'Azure', schemes: /^(wasbs?|abfss?)$/, hasAccess: hasAzureAccess },
   { name: 'Google Cloud Storage', schemes: /^gs$/, hasAccess: hasGcsAccess },
-  { name: 'HDFS', schemes: /^(hdfs|viewfs|s?webhdfs)$/, hasAccess: hasHdfsAccess },
+  {
+    name: 'HDFS',
+    schemes: /^(hdfs|viewfs|s?webhdfs)$/,
+    hasAccess: hasHdfsAccess,
+    goesToAnyHost: ({ secrets }) => HDFS_SECRETS.some((name) => secrets[name]),
+  },
+  // Keys of this machine sign in at SFTP although nothing is set.
+  { name: 'SFTP', schemes: /^sftp$/, hasAccess: always, goesToAnyHost: always },
+  { name: 'FTP', schemes: /^ftp(e?s)?$/, hasAccess: always, goesToAnyHost: always },
 ];
 
 /** What to set, for messages. */
-export const HOW_TO_HAVE_ACCESS =
-  'for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for Azure: AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCESS_KEY; for Google Cloud Storage: GOOGLE_APPLICATION_CREDENTIALS; for HDFS: HADOOP_CONF_DIR, or HADOOP_USER_NAME';
+const HOW_TO_HAVE_ACCESS =
+  'set credentials for that storage (for S3: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for Azure: AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCESS_KEY; for Google Cloud Storage: GOOGLE_APPLICATION_CREDENTIALS; for HDFS: HADOOP_CONF_DIR, or HADOOP_USER_NAME)';
 
-/** The name of the store of this scheme, if the caller has access to it; undefined: its files come through MLflow. */
-export function storageOf(scheme: string, config: MlflowConfig): string | undefined {
-  if (config.settings['WAYBILL_MLFLOW_TRANSPORT'] === 'proxied') return undefined;
-  return STORAGES.find(({ schemes, hasAccess }) => schemes.test(scheme) && hasAccess(config))?.name;
+function schemeIn(uri: string): string {
+  return /^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1]?.toLowerCase() ?? '';
 }
 
-function hasS3Access({ settings, secrets }: MlflowConfig): boolean {
+function storageAt(uri: string): Storage | undefined {
+  return STORAGES.find(({ schemes }) => schemes.test(schemeIn(uri)));
+}
+
+/**
+ * A path below an artifact root as the URI of its own store. A root may hold a key or a password: the connection has its own (rules 3
+ * and 4). MLflow decodes nothing in a root, and FTP servers get its path from their own root on.
+ */
+export function storageUri(artifactUri: string, path: string): string {
+  const [, place, folder = ''] =
+    /^(s?ftp:\/\/[^/?#]*)([^?#]*)/is.exec(redactUri(artifactUri)) ?? [];
+  if (place === undefined) return joinPath(redactUri(artifactUri).replace(/\/+$/, ''), path);
+  const full = joinPath(folder.replace(/^\/+|\/+$/g, ''), path);
+  const slash = /^ftp:/i.test(place) ? '//' : '/';
+  return place + slash + full.replace(/[%?#;]/g, encodeURIComponent);
+}
+
+/** Why the files at a URI are read past MLflow, as the end of a sentence; undefined: they come through MLflow. */
+export function accessTo(uri: string, access: Access): string | undefined {
+  if (access.settings['WAYBILL_MLFLOW_TRANSPORT'] === 'proxied') return undefined;
+  const storage = storageAt(uri);
+  if (storage?.hasAccess(access) !== true) return undefined;
+  if (storage.goesToAnyHost?.(access) !== true) {
+    return `this connection has credentials for ${storage.name}`;
+  }
+  return isListed(uri, access.settings) ? 'the prefixes of this connection list it' : undefined;
+}
+
+/** Whether the credentials that there are would go to whatever host a record names, and nobody said that they may. */
+export function isUnlisted(uri: string, access: Access): boolean {
+  return storageAt(uri)?.goesToAnyHost?.(access) === true && !isListed(uri, access.settings);
+}
+
+/** What to set so that files are read past MLflow. */
+export function howToHaveAccess(uri: string, root: string, access: Access): string {
+  if (!isUnlisted(uri, access)) return HOW_TO_HAVE_ACCESS;
+  const scheme = schemeIn(uri);
+  const login =
+    scheme === 'sftp'
+      ? 'a key, or WAYBILL_SFTP_PASSWORD'
+      : /^ftp/.test(scheme)
+        ? 'WAYBILL_FTP_USER and WAYBILL_FTP_PASSWORD'
+        : 'the credentials that are set';
+  return (
+    `let the connection list the place, and Waybill reads it with ${login}: prefixes = ["runs:/", "models:/", ` +
+    `"${storageUri(root, '')}"] (without a connection: WAYBILL_PREFIXES, separated by blanks)`
+  );
+}
+
+function hasS3Access({ settings, secrets }: Access): boolean {
   if (secrets['AWS_ACCESS_KEY_ID']) return true;
   const names = ['AWS_PROFILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_WEB_IDENTITY_TOKEN_FILE'];
   if (names.some((name) => settings[name])) return true;
   return settings['MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION'] === 'unsigned';
 }
 
-function hasAzureAccess({ settings, secrets }: MlflowConfig): boolean {
+function hasAzureAccess({ settings, secrets }: Access): boolean {
   if (/^(true|1|yes|on)$/i.test(settings['AZURE_STORAGE_ANON'] ?? '')) return true;
   const names = ['AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_FEDERATED_TOKEN_FILE'];
   return names.some((name) => settings[name]) || AZURE_SECRETS.some((name) => secrets[name]);
 }
 
-function hasGcsAccess({ settings, secrets }: MlflowConfig): boolean {
+function hasGcsAccess({ settings, secrets }: Access): boolean {
   const names = ['GOOGLE_APPLICATION_CREDENTIALS', 'STORAGE_EMULATOR_HOST'];
   return names.some((name) => settings[name]) || GCS_SECRETS.some((name) => secrets[name]);
 }
 
 /** A configuration of the cluster, or whoever asks there; many clusters believe a name. */
-function hasHdfsAccess({ settings, secrets }: MlflowConfig): boolean {
+function hasHdfsAccess({ settings, secrets }: Access): boolean {
   return HDFS_SETTINGS.some((name) => settings[name]) || HDFS_SECRETS.some((name) => secrets[name]);
 }
 
@@ -78,4 +146,24 @@ export const AZURE_SETTINGS = [
   'AZURE_CLIENT_ID',
   'AZURE_CLIENT_CERTIFICATE_PATH',
   'AZURE_FEDERATED_TOKEN_FILE',
+] as const;
+
+/** Settings that the direct way to SFTP and FTP needs. */
+export const FTP_SETTINGS = [
+  'SSH_AUTH_SOCK',
+  'WAYBILL_SFTP_KEY_FILE',
+  'WAYBILL_SFTP_CONFIG_FILE',
+  'WAYBILL_SFTP_KNOWN_HOSTS_FILE',
+  'WAYBILL_SFTP_CHECKSUM',
+  'WAYBILL_SFTP_IDENTITY',
+  'WAYBILL_FTP_TLS',
+] as const;
+
+/** Secrets of the same. */
+export const FTP_SECRETS = [
+  'WAYBILL_SFTP_PASSWORD',
+  'WAYBILL_SFTP_KEY_PASSPHRASE',
+  'SSHPASS',
+  'WAYBILL_FTP_USER',
+  'WAYBILL_FTP_PASSWORD',
 ] as const;

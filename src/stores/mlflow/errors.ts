@@ -4,9 +4,10 @@
  * a missing object from a broken server.
  */
 import { z } from 'zod';
-import { WaybillError } from '../../model/errors.js';
+import { asWaybillError, WaybillError } from '../../model/errors.js';
 import type { ErrorCode, ErrorContext } from '../../model/errors.js';
 import { isClientCertificatePage, refusedClient } from '../lib/tls-errors.js';
+import { refusalIn, wordsOfStorage } from './storage-refusal.js';
 
 /** A failed answer, its body read (up to some KiB). */
 export interface FailedAnswer {
@@ -172,12 +173,55 @@ function verdictOf(answer: FailedAnswer, asked: Asked): Verdict {
   if (status === 501 || name === 'NOT_IMPLEMENTED') {
     return ['WB_UNSUPPORTED', `MLflow at ${server} cannot do this for ${what}: ${said}`];
   }
-  if (status >= 500) return ['WB_UNAVAILABLE', `MLflow at ${server} failed on ${what}: ${said}`];
+  const refused = verdictOfStorage(answer, asked);
+  if (refused !== undefined) return refused;
+  if (status >= 500) {
+    // Of a listing that fails MLflow says nothing.
+    const isMute = status === 500 && /Internal Server Error/.test(message);
+    const why = isMute ? '; its log says why (may it read its own storage?)' : '';
+    return ['WB_UNAVAILABLE', `MLflow at ${server} failed on ${what}: ${said}${why}`];
+  }
   if (status < 400) {
     const message = `MLflow at ${server} answers in an unexpected way for ${what}: ${said}`;
     return ['WB_UNAVAILABLE', message, { retryable: false, scope: 'file' }];
   }
   return ['WB_USAGE', `MLflow at ${server} refused the request for ${what}: ${said}`];
+}
+
+/** Nobody's sign-in at MLflow helps where MLflow's own storage refuses MLflow. */
+function verdictOfStorage(answer: FailedAnswer, asked: Asked): Verdict | undefined {
+  const words = wordsOfStorage(answer, asked.path ?? '');
+  const how = words === undefined ? undefined : refusalIn(words);
+  if (words === undefined || how === undefined) return undefined;
+  const isKnown = how === 'does not let it';
+  return [
+    'WB_PERMISSION_DENIED',
+    `MLflow at ${asked.server} could not read ${asked.what}, as the storage behind it ${how}: ${JSON.stringify(words.slice(0, 300))}. ` +
+      (isKnown
+        ? 'Its operator lets the account of the server list and read its artifact root (permission to read on a disk, SFTP or ' +
+          'FTP; s3:ListBucket and s3:GetObject; Storage Blob Data Reader; storage.objects.list and storage.objects.get)'
+        : 'Its operator gives the server credentials that are valid for its artifact root') +
+      '; yours for MLflow are not what is wrong',
+    { scope: isKnown ? 'file' : 'source' },
+  ];
+}
+
+/** Whether a server failed by itself, as one does that cannot read its own storage; of a listing it does not say why. */
+export function isServersFailure(error: unknown): boolean {
+  return asWaybillError(error).code === 'WB_UNAVAILABLE';
+}
+
+/** The same error, with another way out. */
+export function withAdvice(error: unknown, wayOut: string): WaybillError {
+  const { code, message, scope, retryable, operation, path, retryAfterMs } = asWaybillError(error);
+  return mlflowError(code, `${message}; or ${wayOut}`, {
+    operation: operation ?? 'resolve',
+    scope,
+    retryable,
+    ...(path === undefined ? {} : { path }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    cause: error,
+  });
 }
 
 function originOf(location: string | undefined): string {

@@ -1,4 +1,5 @@
 /** References turned into places: which run or model is meant, where its files lie, and how they will travel. */
+import { redactUri } from '../../model/artifact-uri.js';
 import type { CallOptions, Resolution, StoreAddress } from '../store.js';
 import { joinPath } from './names.js';
 import { openParts } from './parts.js';
@@ -47,7 +48,7 @@ function resolutionOf(target: Target, chosen: Chosen): Resolution {
     ...(target.revision === undefined ? {} : { revision: target.revision }),
     facts: {
       ...target.facts,
-      artifactUri: joinPath(target.artifactUri.replace(/\/+$/, ''), target.path),
+      artifactUri: joinPath(redactUri(target.artifactUri).replace(/\/+$/, ''), target.path),
       ...(warnings.length === 0 ? {} : { warning: warnings.join('; ') }),
     },
   };

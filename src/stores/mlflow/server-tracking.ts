@@ -1,7 +1,6 @@
 /** A server's answers to what resolving asks. */
-import { schemeOf } from '../../model/artifact-uri.js';
-import { asWaybillError } from '../../model/errors.js';
-import { storageOf } from './direct.js';
+import { accessTo, howToHaveAccess, isUnlisted, storageUri } from './direct.js';
+import { isServersFailure, withAdvice } from './errors.js';
 import {
   findDownloadUri,
   findLoggedModel,
@@ -37,8 +36,12 @@ export function serverTracking(rest: MlflowRest): Tracking {
         return lines.some((line) => line.name === name);
       } catch (error) {
         // A server that only keeps the books fails at every listing: who has access to the storage asks there.
-        const isUnreadable = asWaybillError(error).code === 'WB_UNAVAILABLE';
-        if (isUnreadable && storageOf(schemeOf(files.artifactUri), rest.config)) return undefined;
+        if (!isServersFailure(error)) throw error;
+        const uri = storageUri(files.artifactUri, path);
+        if (accessTo(uri, rest.config) !== undefined) return undefined;
+        if (isUnlisted(uri, rest.config)) {
+          throw withAdvice(error, howToHaveAccess(uri, files.artifactUri, rest.config));
+        }
         throw error;
       }
     },

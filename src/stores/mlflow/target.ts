@@ -1,4 +1,5 @@
 /** What a reference means: which run or model, and where its files lie. */
+import { redactUri } from '../../model/artifact-uri.js';
 import { mlflowError } from './errors.js';
 import { diskPath, isDiskRoot } from '../lib/local-roots.js';
 import { joinPath } from './names.js';
@@ -101,7 +102,7 @@ async function targetOfRun(
       const both =
         isInRun === true
           ? [
-              `run ${runId} has own files at ${path} too, which are left out: ${joinPath(artifactUri, path)}`,
+              `run ${runId} has own files at ${path} too, which are left out: ${joinPath(redactUri(artifactUri), path)}`,
             ]
           : [];
       return {

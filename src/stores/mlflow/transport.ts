@@ -1,11 +1,9 @@
 /** How the bytes of a target travel: presigned, else direct, else proxied. Chosen once, with the reason. */
 import { pathToFileURL } from 'node:url';
-import { redactUri } from '../../model/artifact-uri.js';
-import { asWaybillError } from '../../model/errors.js';
 import type { ConnectionSettings } from '../store.js';
 import type { MlflowConfig } from './config.js';
-import { HOW_TO_HAVE_ACCESS, storageOf } from './direct.js';
-import { meansFeatureAbsent, mlflowError } from './errors.js';
+import { accessTo, howToHaveAccess, isUnlisted, storageUri } from './direct.js';
+import { isServersFailure, meansFeatureAbsent, mlflowError, withAdvice } from './errors.js';
 import { baseOf, formatLocation } from './location.js';
 import type { ArtifactLocation, Via } from './location.js';
 import { allowedPath, diskPath } from '../lib/local-roots.js';
@@ -149,16 +147,17 @@ async function viaStorage(
   const { rest, storage } = parts;
   const { runId, modelId, path } = target;
   const isOff = presignedIsOff(rest.config);
-  const direct = storageOf(scheme, rest.config);
+  const uri = storageUri(target.artifactUri, path);
+  const direct = accessTo(uri, rest.config);
+  const howTo = howToHaveAccess(uri, target.artifactUri, rest.config);
   let obstacle = isOff ?? 'the server presigns the files of runs only';
   if (runId !== undefined && isOff === undefined) {
     const found = await probePresigned(runRoute(rest, runId, ''), storage, path, signal).catch(
       (error: unknown) => {
+        if (!isServersFailure(error)) throw error;
         // A server without access to its own storage fails on every listing of it.
-        if (direct !== undefined && asWaybillError(error).code === 'WB_UNAVAILABLE') {
-          return 'the server cannot read its storage';
-        }
-        throw error;
+        if (direct !== undefined) return 'the server cannot read its storage';
+        throw isUnlisted(uri, rest.config) ? withAdvice(error, howTo) : error;
       },
     );
     if (found === undefined) {
@@ -167,21 +166,17 @@ async function viaStorage(
     obstacle = found;
   }
   if (direct !== undefined) {
-    return {
-      // An artifact root may hold a key or a signature: the connection has its own (rules 3 and 4).
-      uri: joinPath(redactUri(target.artifactUri).replace(/\/+$/, ''), path),
-      settings: {},
-      transport: `direct (${obstacle}, and this connection has credentials for ${direct})`,
-      warnings: [],
-    };
+    return { uri, settings: {}, transport: `direct (${obstacle}, and ${direct})`, warnings: [] };
   }
-  const why = `the files lie at ${scheme}://, ${obstacle}, and no credentials for it are set`;
+  const lacking = isUnlisted(uri, rest.config)
+    ? `no prefixes of this connection list ${storageUri(target.artifactUri, '')}`
+    : 'no credentials for it are set';
+  const why = `the files lie at ${scheme}://, ${obstacle}, and ${lacking}`;
   if (runId !== undefined) return served(rest, { path, via: 'proxied', runId }, why);
   if (modelId !== undefined) return served(rest, { path, via: 'proxied', modelId }, why);
   throw mlflowError(
     'WB_CONFIG_INVALID',
-    `the files lie at ${joinPath(redactUri(target.artifactUri), path)}, which MLflow does not pass on: set credentials for ` +
-      `that storage (${HOW_TO_HAVE_ACCESS}), or pull from there`,
+    `the files lie at ${uri}, which MLflow does not pass on: ${howTo}; or pull from there`,
     { operation: 'resolve', scope: 'source' },
   );
 }

@@ -1,6 +1,7 @@
 /** How the bytes at a place travel: directly from the store that they lie in, or through MLRun's API server. */
 import { pathToFileURL } from 'node:url';
-import { coversUri, redactUri, schemeOf } from '../../model/artifact-uri.js';
+import { redactUri, schemeOf } from '../../model/artifact-uri.js';
+import { isListed } from '../lib/listed.js';
 import { allowedPath, diskPath, isDiskRoot } from '../lib/local-roots.js';
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
 import { findMapped } from '../lib/path-map.js';
@@ -118,9 +119,7 @@ export function accessTo(
   const isPlatform = /^v3ios?:/i.test(uri);
   const foreign = isPlatform ? /^MLRUN_/ : /^(MLRUN_|V3IO_)/;
   const own = Object.entries(secrets).filter(([name]) => !foreign.test(name));
-  const prefixes = (settings['WAYBILL_PREFIXES'] ?? '').split(/\s+/).filter((one) => one !== '');
-  const isListed = prefixes.some((prefix) => coversUri(prefix, uri));
-  if (isPlatform || isListed || objectStoreOf(schemeOf(uri)) !== undefined) {
+  if (isPlatform || isListed(uri, settings) || objectStoreOf(schemeOf(uri)) !== undefined) {
     return { settings, secrets: Object.fromEntries(own) };
   }
   const network: readonly string[] = NETWORK_VARIABLES.settings;

@@ -201,3 +201,55 @@ describe('an answer of MLflow', () => {
     expect(meansFeatureAbsent(answer(404, { error_code: 'RESOURCE_DOES_NOT_EXIST' }))).toBe(false);
   });
 });
+
+/** As MLflow passes on what the library of its storage says of one file. */
+function ofStorage(words: string, file = 'model/x'): FailedAnswer {
+  const root = `sftp://ada:s3cret@h/${'long/'.repeat(100)}`;
+  const message = `The following failures occurred while downloading one or more artifacts from ${root}:\n##### File ${file} #####\n${words}`;
+  return answer(500, { error_code: 'INTERNAL_ERROR', message });
+}
+
+describe('a server whose storage refuses it', () => {
+  it.each([
+    ['[Errno 13] Permission denied', 'file'],
+    ["[Errno 13] Permission denied: '/data/mlartifacts/x'", 'file'],
+    ['550 /mlflow/x: Permission denied', 'file'],
+    ['An error occurred (403) when calling the HeadObject operation: Forbidden', 'file'],
+    [
+      'An error occurred (AccessDenied) when calling the GetObject operation: Access Denied.',
+      'file',
+    ],
+    [
+      'This request is not authorized to perform this operation.\nErrorCode:AuthorizationFailure',
+      'file',
+    ],
+    [
+      '403 GET https://storage.googleapis.com/download/x: ada does not have storage.objects.get access',
+      'file',
+    ],
+    [
+      'An error occurred (InvalidAccessKeyId) when calling the GetObject operation: no such key',
+      'source',
+    ],
+    ['Unable to locate credentials', 'source'],
+    ['Server failed to authenticate the request.\nErrorCode:AuthenticationFailed', 'source'],
+    [
+      '401 GET https://storage.googleapis.com/x: Anonymous caller does not have storage.objects.get access',
+      'source',
+    ],
+  ])('lacks a right, which is not tried again: %s', (words, scope) => {
+    const error = errorOfAnswer(ofStorage(words), asked);
+    expect(error).toMatchObject({ code: 'WB_PERMISSION_DENIED', retryable: false, scope });
+    expect(error.message).toContain('Its operator');
+    expect(error.message).not.toContain('s3cret');
+  });
+
+  it.each([
+    ['[Errno 111] Connection refused', 'model/x'],
+    ['The read operation timed out', 'Permission denied'],
+    ['550 /mlflow/why 403 AccessDenied: Try again', 'why 403 AccessDenied'],
+  ])('is told from one that fails for a while: %s, of the file %s', (words, path) => {
+    const error = errorOfAnswer(ofStorage(words, path), { ...asked, path });
+    expect(error).toMatchObject({ code: 'WB_UNAVAILABLE', retryable: true });
+  });
+});

@@ -1,5 +1,5 @@
 /** A real MLflow before each kind of store: what comes through its artifact service, and whole pulls that are killed half-way. */
-import { chmodSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -7,31 +7,24 @@ import { request } from 'undici';
 import type { MlflowRun } from '../../../src/demo/mlflow-seed.js';
 import { serviceFiles } from '../../../src/service/service-files.js';
 import { readServiceRecord } from '../../../src/service/service-record.js';
+import { StoreRegistry } from '../../../src/stores/registry.js';
 import { startAzurite } from '../../helpers/azurite.js';
 import { startFakeGcs } from '../../helpers/fake-gcs.js';
-import { startMlflow, type Mlflow, type MlflowOptions } from '../../helpers/mlflow.js';
-import {
-  mlflowOnAzure,
-  mlflowOnFtp,
-  mlflowOnGcs,
-  mlflowOnSftp,
-} from '../../helpers/mlflow-roots.js';
+import { ADMIN, basicAuth } from '../../helpers/mlflow-auth.js';
+import { startMlflow, type Mlflow } from '../../helpers/mlflow.js';
+import { mlflowOnAzure, mlflowOnGcs } from '../../helpers/mlflow-roots.js';
 import { scratchFolder } from '../../helpers/processes.js';
-import { PASSWORD, startProftpd } from '../../helpers/proftpd.js';
-import { SSHD_PASSWORD, startSshd } from '../../helpers/sshd.js';
+import { PASSWORD } from '../../helpers/proftpd.js';
+import { SSHD_PASSWORD } from '../../helpers/sshd.js';
 import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '../../helpers/toxiproxy.js';
 import { digestsOfTree, expectedDigests, treeFiles, writeTree } from '../../helpers/tree.js';
 import { openWaybill, type WaybillBed } from '../../helpers/waybill.js';
-import { failureOf, filesOf, textOf, withReference } from './bench.js';
+import { failureOf, filesOf, open, resolve, textOf, withReference } from './bench.js';
+import { onFtp, onSftp, type Started, type WithFolder } from './roots-with-accounts.js';
 
 const MiB = 1024 * 1024;
 const LONG_MS = 600_000;
 const FILES = treeFiles({ fileCount: 6, largeSizes: [8 * MiB], names: [] });
-
-interface Started {
-  readonly options: MlflowOptions;
-  readonly stop: () => Promise<void>;
-}
 
 interface Root {
   readonly name: string;
@@ -58,24 +51,6 @@ const ROOTS: readonly Root[] = [
   { name: 'SFTP', start: onSftp },
   { name: 'FTP', start: onFtp },
 ];
-
-async function onSftp(): Promise<Started & { readonly folder: string }> {
-  const sshd = await startSshd();
-  const options = await mlflowOnSftp(sshd);
-  return { options, folder: join(sshd.dir, 'home/mlflow'), stop: () => sshd.stop() };
-}
-
-async function onFtp(): Promise<Started & { readonly folder: string }> {
-  const root = scratchFolder('mlflow-ftp');
-  chmodSync(root, 0o777);
-  const server = await startProftpd({ root });
-  const stop = async (): Promise<void> => {
-    await server.stop();
-    rmSync(root, { recursive: true, force: true });
-  };
-  const options = await mlflowOnFtp(server.port, { user: 'ada', password: PASSWORD });
-  return { options, folder: join(root, 'mlflow'), stop };
-}
 
 const pathOf = ({ artifactUri }: MlflowRun): string =>
   artifactUri.replace(/^mlflow-artifacts:\/+/, '');
@@ -155,6 +130,26 @@ describe.each(ROOTS)('an MLflow server on $name', ({ name, start }) => {
   );
 
   it(
+    'hands out a LoggedModel',
+    async () => {
+      const body = { experiment_id: await mlflow.createExperiment('models'), name: 'net' };
+      const made = await mlflow.api('logged-models', { body });
+      const { model } = made as {
+        model: { info: { model_id: string; artifact_uri: string } };
+      };
+      const { model_id: modelId, artifact_uri: artifactUri } = model.info;
+      await mlflow.putArtifact(artifactUri, 'MLmodel', 'flavors: {}');
+      await mlflow.putArtifact(artifactUri, 'data/weights.bin', '0123456789');
+      await withReference(mlflow.uri, `models:/${modelId}`, async (store, { transport }) => {
+        expect(transport).toBe('proxied (the server offers no presigned addresses)');
+        expect(await filesOf(store)).toEqual(['MLmodel', 'data/weights.bin']);
+        expect(await textOf(store, 'data/weights.bin')).toBe('0123456789');
+      });
+    },
+    LONG_MS,
+  );
+
+  it(
     'answers 500 for a file that is not there, which is not found',
     () =>
       withReference(mlflow.uri, `runs:/${run.runId}/model`, async (store) => {
@@ -218,27 +213,161 @@ async function untilPublished(to: string): Promise<readonly string[]> {
   throw new Error(`nothing came to ${to}`);
 }
 
+/** Addresses with a host are no matter of course for a server, which would connect to it. */
+const ALLOWED = { MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES: 'sftp,ftp' };
+
 describe.each([
   { name: 'SFTP', start: onSftp, secret: SSHD_PASSWORD },
   { name: 'FTP', start: onFtp, secret: PASSWORD },
 ])('an MLflow server whose root on $name has a password in it', ({ start, secret }) => {
+  let root: WithFolder;
+  let mlflow: Mlflow;
+  let address: string;
+  let run: MlflowRun;
+
+  /** A run that lies where its experiment says, with two files that nobody logged through the server. */
+  async function runAt(name: string, location: string): Promise<MlflowRun> {
+    const made = await mlflow.createRun(await mlflow.createExperiment(name, location));
+    const inStorage = made.artifactUri.slice(made.artifactUri.indexOf('/mlflow/') + 1);
+    const folder = join(root.folder, '..', inStorage);
+    mkdirSync(join(folder, 'model/data'), { recursive: true });
+    writeFileSync(join(folder, 'model/data/weights.bin'), '0123456789');
+    writeFileSync(join(folder, 'model/50%25 #1;type=i'), 'odd');
+    return made;
+  }
+
+  beforeAll(async () => {
+    root = await start();
+    mlflow = await startMlflow({ ...root.options, env: { ...root.options.env, ...ALLOWED } });
+    mkdirSync(root.folder, { recursive: true });
+    chmodSync(root.folder, 0o777);
+    address = root.options.extraArgs?.[1] ?? '';
+    run = await runAt('own root', `${address}/own`);
+  }, LONG_MS);
+
+  afterAll(async () => {
+    await mlflow.stop();
+    await root.stop();
+  }, LONG_MS);
+
   it(
-    'rule 3: repeats it when it cannot read a file, and Waybill does not',
+    'rule 3: repeats it of a file that it may not read, and Waybill says that the server lacks the right, without it',
     async () => {
-      const root = await start();
-      const mlflow = await startMlflow(root.options);
+      const served = await mlflow.createRun(await mlflow.createExperiment('unreadable'));
+      await mlflow.putArtifact(served.artifactUri, 'model/locked.bin', 'nobody reads this');
+      chmodSync(join(root.folder, pathOf(served), 'model/locked.bin'), 0);
+      const url = `${mlflow.uri}/api/2.0/mlflow-artifacts/artifacts/${pathOf(served)}/model/locked.bin`;
+      const answer = await request(url);
+      expect([answer.statusCode, decodeURIComponent(await answer.body.text())]).toEqual([
+        500,
+        expect.stringContaining(secret),
+      ]);
+      await withReference(mlflow.uri, `runs:/${served.runId}/model`, async (store) => {
+        const error = await failureOf('WB_PERMISSION_DENIED', store.openRead('locked.bin'));
+        expect(error).toMatchObject({ retryable: false, scope: 'file', path: 'locked.bin' });
+        expect(error.message).toMatch(/the storage behind it does not let it.*Permission denied/);
+        expect(error.message).toContain('Its operator lets the account of the server');
+        expect(decodeURIComponent(error.message)).not.toContain(secret);
+      });
+    },
+    LONG_MS,
+  );
+
+  it(
+    'rule 4: hands out a run that lies at such an address, unless the connection lists the place',
+    async () => {
+      const elsewhere = `${root.uri.replace('127.0.0.1', '127.0.0.2')} ${root.uri}/own2`;
+      for (const settings of [{}, { WAYBILL_PREFIXES: elsewhere }]) {
+        const extra = { settings: { ...root.settings, ...settings }, secrets: root.secrets };
+        const found = await resolve(mlflow.uri, `runs:/${run.runId}/model`, extra);
+        expect(found.uri).toMatch(/^mlflow-artifacts:.*via=proxied&run=/);
+        expect(found.transport).toContain(`no prefixes of this connection list ${root.uri}/own`);
+        expect(decodeURIComponent(JSON.stringify(found))).not.toContain(secret);
+        const store = await open(mlflow.uri, found, extra);
+        expect(await textOf(store, 'data/weights.bin')).toBe('0123456789');
+        await store.close();
+      }
+    },
+    LONG_MS,
+  );
+
+  it(
+    'is passed by where the connection lists the place, with what the connection signs in with',
+    async () => {
+      const settings = { ...root.settings, WAYBILL_PREFIXES: `runs:/ ${root.uri}/own` };
+      const extra = { settings, secrets: root.secrets };
+      const found = await resolve(mlflow.uri, `runs:/${run.runId}/model`, extra);
+      expect(found.uri).toBe(`${root.uri}/own/${run.runId}/artifacts/model`);
+      expect(found.transport).toMatch(/^direct \(.*the prefixes of this connection list it\)$/);
+      expect(decodeURIComponent(JSON.stringify(found))).not.toContain(secret);
+      const store = await new StoreRegistry().open({ uri: found.uri, ...extra });
+      expect(await filesOf(store)).toEqual(['50%25 #1;type=i', 'data/weights.bin']);
+      expect(await textOf(store, 'data/weights.bin', { offsetBytes: 7 })).toBe('789');
+      expect(await textOf(store, '50%25 #1;type=i')).toBe('odd');
+      await store.close();
+    },
+    LONG_MS,
+  );
+
+  it(
+    'may not know its way in: then an error says what to list, and whoever does that reads the files',
+    async () => {
+      const wrong = address.replace(/:[^:@/]*@/, ':not-the-password@');
+      const { runId } = await runAt('wrong password', `${wrong}/wrong`);
+      const extra = { settings: root.settings, secrets: root.secrets };
+      const error = await failureOf(
+        'WB_UNAVAILABLE',
+        resolve(mlflow.uri, `runs:/${runId}/model`, extra),
+      );
+      expect(error.message).toContain('its log says why');
+      expect(error.message).toContain('or let the connection list the place');
+      expect(error.message).toContain(`"${root.uri}/wrong/${runId}/artifacts"]`);
+      expect(error.message).not.toContain('not-the-password');
+      const WAYBILL_PREFIXES = `${root.uri}/wrong/${runId}/artifacts`;
+      const listed = { ...extra, settings: { ...root.settings, WAYBILL_PREFIXES } };
+      const found = await resolve(mlflow.uri, `runs:/${runId}/model`, listed);
+      expect(found.transport).toContain('the server cannot read its storage');
+      const store = await new StoreRegistry().open({ uri: found.uri, ...listed });
+      expect(await textOf(store, 'data/weights.bin')).toBe('0123456789');
+      await store.close();
+    },
+    LONG_MS,
+  );
+});
+
+describe('an MLflow server with basic-auth before a root on FTP', () => {
+  it(
+    'hands out a LoggedModel to whoever signs in, and to nobody else',
+    async () => {
+      const root = await onFtp();
+      const auth = await basicAuth();
+      const libraries = [root.options.env?.['PYTHONPATH'], auth.env['PYTHONPATH']].join(':');
+      const mlflow = await startMlflow({
+        extraArgs: [...auth.extraArgs, ...(root.options.extraArgs ?? [])],
+        env: { ...root.options.env, ...auth.env, PYTHONPATH: libraries },
+      });
       try {
-        const run = await mlflow.createRun(await mlflow.createExperiment('unreadable'));
-        await mlflow.putArtifact(run.artifactUri, 'model/locked.bin', 'nobody reads this');
-        chmodSync(join(root.folder, pathOf(run), 'model/locked.bin'), 0);
-        const url = `${mlflow.uri}/api/2.0/mlflow-artifacts/artifacts/${pathOf(run)}/model/locked.bin`;
-        const answer = await request(url);
-        expect(decodeURIComponent(await answer.body.text())).toContain(secret);
-        await withReference(mlflow.uri, `runs:/${run.runId}/model`, async (store) => {
-          const { message } = await failureOf('WB_UNAVAILABLE', store.openRead('locked.bin'));
-          expect(message).toContain('failures occurred while downloading');
-          expect(decodeURIComponent(message)).not.toContain(secret);
-        });
+        const code = [
+          'import mlflow, pathlib, sys',
+          'client = mlflow.MlflowClient()',
+          "model = client.create_logged_model(client.create_experiment('guarded'), name='net')",
+          'folder = pathlib.Path(sys.argv[1]); folder.mkdir()',
+          "(folder / 'weights.bin').write_text('0123456789')",
+          'client.log_model_artifacts(model.model_id, str(folder))',
+          "print('MODEL', model.model_id)",
+        ].join('\n');
+        const said = await mlflow.python(code, [join(bed.dir, 'guarded')]);
+        const reference = `models:/${/MODEL (\S+)/.exec(said)?.[1] ?? ''}`;
+        await failureOf('WB_UNAUTHENTICATED', resolve(mlflow.uri, reference));
+        await withReference(
+          mlflow.uri,
+          reference,
+          async (store) => {
+            expect(await filesOf(store)).toEqual(['weights.bin']);
+            expect(await textOf(store, 'weights.bin')).toBe('0123456789');
+          },
+          { secrets: { ...ADMIN } },
+        );
       } finally {
         await mlflow.stop();
         await root.stop();

@@ -3,10 +3,11 @@ import { lstat } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { redactUri } from '../../../model/artifact-uri.js';
-import type { ConnectionSettings, StoreAddress } from '../../store.js';
+import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../../store.js';
+import { howToHaveAccess, isUnlisted, storageUri } from '../direct.js';
 import { mlflowError } from '../errors.js';
 import { allowedPath, diskPath, isDiskRoot } from '../../lib/local-roots.js';
-import { encodePath, joinPath } from '../names.js';
+import { encodePath } from '../names.js';
 import { findMapped, mapPath, PATH_MAP, readPathMap } from '../../lib/path-map.js';
 import { notHere } from '../not-here.js';
 import { diskPlaceOf, isAbsolutePlace } from '../places.js';
@@ -27,11 +28,12 @@ export interface OnDisk {
   /** Folders in which the files of runs may be read (rule 4). */
   readonly roots: readonly string[];
   readonly settings: ConnectionSettings;
+  readonly secrets: ConnectionSecrets;
   close(): void;
 }
 
 /** Opens the records that an address names. */
-export async function openOnDisk({ settings }: StoreAddress): Promise<OnDisk> {
+export async function openOnDisk({ settings, secrets }: StoreAddress): Promise<OnDisk> {
   const place = placeIn(settings, 'MLFLOW_TRACKING_URI');
   const registryUri = settings['MLFLOW_REGISTRY_URI'];
   const isApart = registryUri && registryUri !== settings['MLFLOW_TRACKING_URI'];
@@ -54,6 +56,7 @@ export async function openOnDisk({ settings }: StoreAddress): Promise<OnDisk> {
     registry,
     roots,
     settings,
+    secrets,
     tracking: diskTracking(runs, registry, (artifactUri) => findHere(settings, roots, artifactUri)),
     close: () => {
       runs.close();
@@ -103,7 +106,7 @@ async function findHere(
 
 /** Where the files of a target are read from. */
 export async function chooseOnDisk(
-  { runs, roots, settings }: OnDisk,
+  { runs, roots, settings, secrets }: OnDisk,
   { artifactUri, path, runId, modelId }: Target,
 ): Promise<Chosen> {
   encodePath(path, 'resolve');
@@ -115,7 +118,7 @@ export async function chooseOnDisk(
   });
   const mapped = await findMapped(settings, artifactUri, path);
   if (mapped !== undefined) return chosen(fileUri(mapped.path), mapped.why);
-  const shown = joinPath(redactUri(artifactUri).replace(/\/+$/, ''), path);
+  const shown = storageUri(artifactUri, path);
   if (isDiskRoot(artifactUri)) {
     const wanted = join(diskPath(artifactUri), path);
     const here = await allowedPath(roots, wanted);
@@ -128,6 +131,15 @@ export async function chooseOnDisk(
       'WB_CONFIG_INVALID',
       `${runs.place} says that the files lie at ${shown}, behind a server: set MLFLOW_TRACKING_URI to its http(s) address, ` +
         `or, where its folder is on this machine, ${PATH_MAP}=mlflow-artifacts:/=/path/of/mlartifacts`,
+      { operation: 'resolve', scope: 'source' },
+    );
+  }
+  // Records that somebody sent may name any host, to which nothing of whoever reads them may go.
+  if (isUnlisted(shown, { settings, secrets })) {
+    throw mlflowError(
+      'WB_CONFIG_INVALID',
+      `${runs.place} says that the files lie at ${shown}: if you trust that, ` +
+        howToHaveAccess(shown, artifactUri, { settings, secrets }),
       { operation: 'resolve', scope: 'source' },
     );
   }
