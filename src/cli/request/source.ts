@@ -137,6 +137,7 @@ export function collectSource(input: SourceInput): CollectedSource {
     secrets[name] ??= value;
   }
   const own = Object.keys(secrets);
+  const isReference = factory.isReference?.(split.uri) === true;
   if (table?.isProject) {
     const said = pickOf(
       settings,
@@ -144,12 +145,18 @@ export function collectSource(input: SourceInput): CollectedSource {
     );
     const named = registry.factories.filter(({ name }) => name === table.type);
     const logins = named.flatMap((store) => loginsOf(store, settings));
-    refuseProjectWord({ file: table.file, said, before, secrets: [...own, ...logins] });
+    refuseProjectWord({
+      file: table.file,
+      said,
+      before,
+      secrets: [...own, ...logins],
+      isReference,
+    });
   }
   if (input.trackingUriFile !== undefined) {
     const said = pickOf(settings, ['MLFLOW_TRACKING_URI']);
     const sent = own.filter((name) => name.startsWith('MLFLOW_'));
-    refuseProjectWord({ file: input.trackingUriFile, said, before, secrets: sent });
+    refuseProjectWord({ file: input.trackingUriFile, said, before, secrets: sent, isReference });
   }
   splitSettings(settings, secrets);
   absolutePaths(settings, cwd);

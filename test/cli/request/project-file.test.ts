@@ -59,6 +59,24 @@ describe('rule 2: a waybill.toml in the working directory', () => {
     expect(() => inProject(text, token)).not.toThrow(/token-12345/);
   });
 
+  it('does not choose the server of MLRun that a token of the shell goes to', () => {
+    const text =
+      '[connections.theirs]\ntype = "mlrun"\nurl = "http://somebody.example"\nmatch = ["store:**"]';
+    const token = { MLRUN_HTTPDB__TOKEN: 'token-12345' };
+    expect(() => inProject(text, token, 'store://models/p/m')).toThrow(/sets MLRUN_DBPATH to/);
+  });
+
+  it('does not list a host that a password of the shell goes to where records lead there', () => {
+    const text =
+      '[connections.theirs]\ntype = "mlflow"\nmatch = ["models:*"]\nprefixes = ["sftp://ada@somebody.example"]';
+    const password = { WAYBILL_SFTP_PASSWORD: 'password-12345' };
+    expect(() => inProject(text, password)).toThrow(
+      /sets WAYBILL_PREFIXES .*WAYBILL_SFTP_PASSWORD/,
+    );
+    const other = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+    expect(inProject(text, other).address.settings['WAYBILL_PREFIXES']).toContain('somebody');
+  });
+
   it.each([
     ['gcs', 'gs://bucket/x', 'url = "https://somebody.example"', 'OVERRIDES_STORAGE'],
     ['gcs', 'gs://bucket/x', 'HTTPS_PROXY = "http://somebody.example"', 'HTTPS_PROXY'],
