@@ -2,10 +2,12 @@
 import { homedir, userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { WaybillError } from '../../model/errors.js';
+import { shellQuote } from '../../model/shell-quote.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
 import { readTimeouts, type Timeouts } from '../lib/timeouts.js';
 import { parseSftpUri, type SftpAddress } from './address.js';
 import { connectError } from './errors.js';
+import { knownName } from './known-hosts.js';
 import type { ChecksumRule } from './shell.js';
 import { readHostConfig } from './ssh-config.js';
 
@@ -48,7 +50,7 @@ export interface SftpTarget {
   readonly host: string;
   readonly port: number;
   readonly user: string;
-  /** The name in `known_hosts`, without a port. */
+  /** The name in `known_hosts`: that of the host with its port, or an alias as it is, as `ssh` takes it. */
   readonly hostKeyName: string;
   readonly knownHostsFiles: readonly string[];
   readonly keyFiles: readonly string[];
@@ -99,11 +101,12 @@ export async function findTarget(config: SftpConfig): Promise<SftpTarget> {
   const own = settings['WAYBILL_SFTP_CONFIG_FILE'] ?? join(home, '.ssh', 'config');
   const files = isAnonymous ? [] : [own, '/etc/ssh/ssh_config'];
   const { words, keyFiles } = await readHostConfig(files, address.host, home);
-  refuseProxies(words, address.host);
   const host = (words.get('hostname') ?? address.host)
     .replaceAll('%h', address.host)
     .replaceAll('%%', '%');
   const port = address.port ?? portOf(words.get('port'));
+  const hostKeyName = words.get('hostkeyalias')?.toLowerCase() ?? knownName(host, port);
+  refuseProxies(words, address.host, hostKeyName);
   const user = address.user ?? words.get('user') ?? userInfo().username;
   const full = (path: string): string => expanded(path, { home, host, user });
   const key = settings['WAYBILL_SFTP_KEY_FILE'];
@@ -117,7 +120,7 @@ export async function findTarget(config: SftpConfig): Promise<SftpTarget> {
     host,
     port,
     user,
-    hostKeyName: words.get('hostkeyalias') ?? host,
+    hostKeyName,
     knownHostsFiles:
       known !== undefined && known !== ''
         ? [known]
@@ -139,7 +142,11 @@ export async function findTarget(config: SftpConfig): Promise<SftpTarget> {
   };
 }
 
-function refuseProxies(words: ReadonlyMap<string, string>, host: string): void {
+function refuseProxies(
+  words: ReadonlyMap<string, string>,
+  host: string,
+  hostKeyName: string,
+): void {
   for (const [key, name] of [
     ['proxyjump', 'ProxyJump'],
     ['proxycommand', 'ProxyCommand'],
@@ -148,8 +155,9 @@ function refuseProxies(words: ReadonlyMap<string, string>, host: string): void {
     if (value === undefined || /^none$/i.test(value)) continue;
     throw connectError(
       'WB_UNSUPPORTED',
-      `~/.ssh/config reaches ${host} through ${name} ${value}, which Waybill does not do yet: ` +
-        `open a tunnel (ssh -N -L 2222:${host}:22 JUMP-HOST) and pull from sftp://user@127.0.0.1:2222/..., with HostKeyAlias ${host}`,
+      `~/.ssh/config reaches ${host} through ${name} ${value}, which Waybill does not do yet: open a tunnel ` +
+        `(ssh -N -L 2222:localhost:22 ${shellQuote(host)}) and pull from sftp://tunnel/..., with "Host tunnel", ` +
+        `"HostName 127.0.0.1", "Port 2222" and "HostKeyAlias ${hostKeyName}" in ~/.ssh/config`,
       { scope: 'source' },
     );
   }

@@ -9,7 +9,7 @@ import { guardedLookup, isForbiddenAddress } from '../lib/forbidden-address.js';
 import { findTarget, type SftpConfig, type SftpTarget } from './config.js';
 import { connectError } from './errors.js';
 import { refuseHostKey } from './host-key.js';
-import { judge, knownName, readKnownKeys, type KnownKey, type Verdict } from './known-hosts.js';
+import { judge, readKnownKeys, type KnownKey, type Verdict } from './known-hosts.js';
 import { prepareSignIn, refusedSignIn, type SignIn } from './sign-in.js';
 
 /** Preferred as OpenSSH does, newest first. */
@@ -37,8 +37,7 @@ const REASONS: Readonly<Record<string, string>> = {
 export async function connectSsh(config: SftpConfig, signal: AbortSignal): Promise<Client> {
   const target = await findTarget(config);
   const shown = shownTarget(config, target);
-  const name = knownName(target.hostKeyName, target.port);
-  const known = await readKnownKeys(target.knownHostsFiles, name);
+  const known = await readKnownKeys(target.knownHostsFiles, target.hostKeyName);
   const signIn = await prepareSignIn(target, config.isAnonymous ? {} : config.secrets);
   signal.throwIfAborted();
   const socket = await openSocket(target, shown, config.timeouts.connectMs, signal);

@@ -14,15 +14,15 @@ export function refuseHostKey(
   shown: string,
   target: SftpTarget,
 ): WaybillError {
-  const { hostKeyName, port, host, knownHostsFiles } = target;
-  const name = knownName(hostKeyName, port);
+  const { hostKeyName: name, port, host, knownHostsFiles } = target;
   const fingerprint = `${typeOf(key)} ${fingerprintOf(key)}`;
   const file = knownHostsFiles[0] ?? '~/.ssh/known_hosts';
-  const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${shellQuote(host)} >> ${shellQuote(file)}`;
-  const alias = hostKeyName === host ? '' : ` (under the name ${name})`;
+  // Under an alias the line needs that name.
+  const renamed = name === knownName(host, port) ? '' : `| sed ${shellQuote(`s|^[^ ]*|${name}|`)} `;
+  const scan = `ssh-keyscan ${port === 22 ? '' : `-p ${port} `}${shellQuote(host)} ${renamed}>> ${shellQuote(file)}`;
   if (verdict.kind === 'unknown') {
     return refusal(
-      `${shown} has a host key that is not known (${fingerprint}): compare it with what the owner of the server says, then run \`${scan}\`${alias}`,
+      `${shown} has a host key that is not known (${fingerprint}): compare it with what the owner of the server says, then run \`${scan}\``,
     );
   }
   const where = placeOf(verdict.of);
@@ -39,7 +39,7 @@ export function refuseHostKey(
   return refusal(
     `${shown} has another host key than ${where} says: it shows ${fingerprint}, known is ${verdict.of.type} ${fingerprintOf(verdict.of.key)}. ` +
       'Somebody may be listening in between. If the owner of the server has changed the key, run ' +
-      `\`ssh-keygen -f ${shellQuote(verdict.of.file)} -R ${shellQuote(name)}\`, then \`${scan}\`${alias}`,
+      `\`ssh-keygen -f ${shellQuote(verdict.of.file)} -R ${shellQuote(name)}\`, then \`${scan}\``,
   );
 }
 

@@ -1,9 +1,9 @@
 /** Who the server is and who is asking: host keys, keys, agents, passwords, against a real sshd. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { splitSecrets } from '../../../src/model/artifact-uri.js';
@@ -245,11 +245,28 @@ describe('~/.ssh/config', () => {
     );
   });
 
-  it('with a jump host is refused with the tunnel to open', async () => {
-    const settings = await withConfig('Host lab\n  ProxyJump gate\n');
+  it('with a jump host is refused with the tunnel to open, and what to call its end', async () => {
+    const settings = await withConfig('Host lab\n  HostName gpu-01\n  ProxyJump gate\n');
     expect(await statAt(`sftp://lab${base}/w.bin`, settings)).toMatch(
-      /^WB_UNSUPPORTED: .*ProxyJump gate.*ssh -N -L/u,
+      /^WB_UNSUPPORTED: .*ProxyJump gate.*ssh -N -L 2222:localhost:22 lab.*"HostKeyAlias gpu-01"/u,
     );
+  });
+
+  it('may name the key of the host that is behind a tunnel, whatever the port of the tunnel', async () => {
+    const tunnel = await withConfig(
+      `Host tunnel\n  HostName 127.0.0.1\n  Port ${sshd.port}\n  HostKeyAlias GPU-01\n  User ${SSHD_USER}\n  IdentityFile ${sshd.keyFile}\n`,
+    );
+    const settings = { ...tunnel, ...(await knownHosts(`gpu-01 ${sshd.hostKey}`)) };
+    expect(await statAt(`sftp://tunnel${base}/w.bin`, settings)).toBe('7 bytes');
+
+    // Where it is not known, what the message says makes it so.
+    const empty = { ...tunnel, ...(await knownHosts()) };
+    const said = await statAt(`sftp://tunnel${base}/w.bin`, empty);
+    const command = /run `([^`]+)`/u.exec(said)?.[1] ?? `echo ${said}`;
+    const tools = dirname(await sshToolPath('ssh-keyscan'));
+    const env = { ...process.env, PATH: `${tools}:${process.env['PATH'] ?? ''}` };
+    execFileSync('sh', ['-c', command], { env, stdio: 'ignore' });
+    expect(await statAt(`sftp://tunnel${base}/w.bin`, empty)).toBe('7 bytes');
   });
 });
 
