@@ -86,7 +86,17 @@ export async function makeWorld(dir: string): Promise<World> {
       `proxy_pass ${google.storage.endpoint};`,
     ),
     await front('oauth2.googleapis.com', certificate, served, `proxy_pass ${google.tokens.url};`),
-    await startVsftpd({ root: '/srv', at: { host: HOSTS['ftp.example'], port: 21 } }),
+    await startVsftpd({
+      root: '/srv',
+      at: { host: HOSTS['ftp.example'], port: 21 },
+      config: `ssl_enable=YES
+allow_anon_ssl=YES
+force_local_logins_ssl=NO
+force_local_data_ssl=NO
+ssl_ciphers=HIGH
+rsa_cert_file=${certificate.certFile}
+rsa_private_key_file=${certificate.keyFile}`,
+    }),
     sshd,
     hadoop,
     google,
