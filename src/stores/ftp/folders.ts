@@ -89,7 +89,9 @@ export class FolderReader {
       if (started.code >= 400) {
         // An empty folder is an error to some.
         if (/no (such )?files?\b.*found|no files|empty/i.test(wordsOf(started))) return '';
-        if (started.code >= 500 && started.code !== 530) return undefined;
+        // 450 is what the standard has for a file that cannot be listed: the letter was taken for its name.
+        const isLetter = command === 'LIST -a' && started.code === 450;
+        if (isLetter || (started.code >= 500 && started.code !== 530)) return undefined;
         throw new Refusal(started, command);
       }
       const bytes = await this.collect(data, shown);

@@ -20,8 +20,9 @@ import { FtpBody } from './body.js';
 import type { FtpConfig } from './config.js';
 import { ftpErrorOf, placeOf, saysForbidden, type Asked } from './errors.js';
 import { FolderReader, type Folder } from './folders.js';
-import { isTimestamp } from './list-lines.js';
+import type { Listed } from './list-lines.js';
 import type { Session } from './login.js';
+import { look, UNTOLD, type Facts } from './look.js';
 import { joinPath, wireOf } from './names.js';
 import { FtpPool, MAX_CONNECTIONS } from './pool.js';
 import { Refusal, wordsOf } from './replies.js';
@@ -48,9 +49,6 @@ const CLOCK_DOUBT_MS = 24 * 60 * 60 * 1_000;
 const WAITED_FOR_BYTES = 64 * 1024 * 1024;
 /** Longer than the second that MDTM tells and the two that a weak pin has to be old (rule 12). */
 const SETTLES_IN_MS = 3_000;
-
-/** What SIZE and MDTM say of a file. */
-type Facts = Pick<ObjectEntry, 'sizeBytes' | 'modifiedAt' | 'pin'>;
 
 /** See `Store` for the methods. */
 export class FtpStore implements Store {
@@ -82,11 +80,15 @@ export class FtpStore implements Store {
     return this.use(asked, options.signal, async (session) => {
       const wire = this.wireOf(session, asked);
       const looked = isFolder ? undefined : await look(session, wire);
-      if (looked !== undefined && !(looked instanceof Refusal)) {
+      if (looked !== undefined && !(looked instanceof Refusal) && looked !== UNTOLD) {
         return { path: clean, kind: 'file', ...looked };
       }
       const entered = await session.connection.send(`CWD ${wire}`);
       if (entered.code < 300) return { path: clean, kind: 'directory' };
+      if (looked === UNTOLD) {
+        const listed = await this.listedAt(session, joinPath(this.rootOf(session), clean));
+        if (listed?.kind === 'file') return { path: clean, kind: 'file', ...factsOf(listed) };
+      }
       throw await this.missing(session, asked, new Refusal(entered, 'CWD'));
     });
   }
@@ -271,7 +273,11 @@ export class FtpStore implements Store {
       } catch (error) {
         if (!(error instanceof Refusal) || error.command !== 'CWD') throw error;
         const looked = await look(session, this.wireOf(session, asked));
-        if (looked instanceof Refusal) throw await this.missing(session, asked, error);
+        const isFile =
+          looked === UNTOLD
+            ? (await this.listedAt(session, joinPath(this.rootOf(session), path)))?.kind === 'file'
+            : !(looked instanceof Refusal);
+        if (!isFile) throw await this.missing(session, asked, error);
         const message = `${placeOf(asked, this.config)} is a file and no folder`;
         throw new WaybillError('WB_NOT_FOUND', message, { ...asked, store: 'ftp' });
       }
@@ -304,13 +310,19 @@ export class FtpStore implements Store {
     });
   }
 
+  /** A link that is there, and that leads nowhere, is a missing file. */
   private async isListed(session: Session, path: string): Promise<boolean> {
+    const listed = await this.listedAt(session, path);
+    return listed !== undefined && listed.kind !== 'link';
+  }
+
+  /** What the folder around something says of it. */
+  private async listedAt(session: Session, path: string): Promise<Listed | undefined> {
     try {
       const { names } = await this.folders.read(session, posix.dirname(path), '');
-      // A link that is there, and that leads nowhere, is a missing file.
-      return names.some(({ name, kind }) => name === posix.basename(path) && kind !== 'link');
+      return names.find(({ name }) => name === posix.basename(path));
     } catch (error) {
-      if (error instanceof Refusal) return false;
+      if (error instanceof Refusal) return undefined;
       throw error;
     }
   }
@@ -343,23 +355,4 @@ export class FtpStore implements Store {
       if (session !== undefined) this.pool.release(session);
     }
   }
-}
-
-/** Size and time of a file; the refusal where it is none, or missing. Links are followed by the server. */
-async function look({ connection }: Session, wire: string): Promise<Facts | Refusal> {
-  const size = await connection.send(`SIZE ${wire}`);
-  const time = await connection.send(`MDTM ${wire}`);
-  const sizeBytes = size.code === 213 ? Number(valueOf(size.lines)) : undefined;
-  const modified = time.code === 213 ? valueOf(time.lines) : undefined;
-  if (sizeBytes === undefined && (size.code === 550 || modified === undefined)) {
-    return new Refusal(size, 'SIZE');
-  }
-  return factsOf({
-    ...(Number.isSafeInteger(sizeBytes) ? { sizeBytes } : {}),
-    ...(modified !== undefined && isTimestamp(modified) ? { modified } : {}),
-  } as { sizeBytes?: number; modified?: string });
-}
-
-function valueOf(lines: readonly string[]): string {
-  return (lines[0] ?? '').slice(4).trim();
 }
