@@ -45,6 +45,7 @@ export async function startProftpd({ root, config = '' }: FtpServerOptions): Pro
     file,
     `ModulePath ${join(program.root, 'usr/lib/proftpd')}
 ${config.includes('TLSEngine') ? 'LoadModule mod_tls.c' : ''}
+${config.includes('DigestEngine') ? 'LoadModule mod_digest.c' : ''}
 ServerName test
 ServerType standalone
 DefaultAddress 127.0.0.1

@@ -9,6 +9,9 @@ import type { StoreAddress } from '../store.js';
 /** `explicit`: AUTH TLS on the usual port. `implicit`: TLS from the first byte, port 990. */
 export type FtpTls = 'none' | 'explicit' | 'implicit';
 
+/** When a server is asked for a digest. */
+export type ChecksumRule = 'auto' | 'always' | 'never';
+
 /** Who asks. */
 export interface FtpLogin {
   readonly user: string;
@@ -39,12 +42,14 @@ export interface FtpConfig extends FtpPlace {
   /** `ftp://host:port`, for messages. */
   readonly service: string;
   readonly login: FtpLogin;
+  /** When the server is asked for a SHA-256. */
+  readonly checksum: ChecksumRule;
   readonly timeouts: Timeouts;
   readonly certificates: TlsReading;
 }
 
 /** Settings and secrets by their variables. */
-export const SETTING_VARIABLES = ['WAYBILL_FTP_TLS', 'NETRC'] as const;
+export const SETTING_VARIABLES = ['WAYBILL_FTP_TLS', 'WAYBILL_FTP_CHECKSUM', 'NETRC'] as const;
 export const USER_VARIABLE = 'WAYBILL_FTP_USER';
 export const PASSWORD_VARIABLE = 'WAYBILL_FTP_PASSWORD';
 
@@ -117,9 +122,17 @@ export function readFtpConfig({ uri, settings, secrets }: StoreAddress): FtpConf
     service,
     root: `${service}/${place.isAbsolute ? '/' : ''}${shownPath}`,
     login: readLogin(secrets),
+    checksum: readChecksumRule(settings['WAYBILL_FTP_CHECKSUM']),
     timeouts: readTimeouts(settings),
     certificates: readTlsSettings(settings, secrets, 'http'),
   };
+}
+
+function readChecksumRule(text = ''): ChecksumRule {
+  if (text === '') return 'auto';
+  if (text === 'auto' || text === 'always' || text === 'never') return text;
+  const message = `WAYBILL_FTP_CHECKSUM must be auto, always or never, not ${text}`;
+  throw refused('WB_CONFIG_INVALID', message);
 }
 
 function readLogin(secrets: StoreAddress['secrets']): FtpLogin {

@@ -74,7 +74,7 @@ export class FtpConnection {
   }
 
   /** Sends a command and waits for its answer, whatever that is. */
-  async send(command: string): Promise<Reply> {
+  async send(command: string, waitMs?: number): Promise<Reply> {
     // An answer to nothing: whatever comes next would be taken for the answer to something else.
     if (this.failure === undefined && !this.isUsable) {
       const [said] = this.unread;
@@ -82,7 +82,7 @@ export class FtpConnection {
     }
     if (this.failure) throw this.failure;
     this.socket.write(Buffer.from(`${command}\r\n`, 'latin1'));
-    return this.next();
+    return this.next(waitMs);
   }
 
   /** Sends a command that must be done: any other answer is thrown as a `Refusal`. */

@@ -128,7 +128,8 @@ function withPlace(error: WaybillError, asked: Asked): WaybillError {
   return new WaybillError(error.code, error.message, { ...asked, store: 'ftp', cause: error });
 }
 
-function codeOf(cause: unknown): string {
+/** The code of an error of the network; empty where it has none. */
+export function codeOf(cause: unknown): string {
   const code: unknown =
     typeof cause === 'object' && cause !== null ? Reflect.get(cause, 'code') : undefined;
   return typeof code === 'string' ? code : '';

@@ -36,8 +36,8 @@ export const ftp: StoreFactory = {
     auth: ['user and password', '~/.netrc', 'client certificate', 'anonymous'],
     ranges: 'yes',
     pin: 'weak: modification time (MDTM, MLSD) and size; else none',
-    digests: [],
-    levels: ['none', 'size'],
+    digests: ['sha256'],
+    levels: ['none', 'provider'],
   },
   environment: {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],

@@ -2,6 +2,7 @@
 import { WaybillError } from '../../model/errors.js';
 import type { FtpConfig } from './config.js';
 import { FtpConnection } from './connection.js';
+import { digestCommandOf, type DigestCommand } from './digests.js';
 import { quotedPathOf } from './names.js';
 import { Refusal } from './replies.js';
 
@@ -11,6 +12,8 @@ export interface Session {
   /** The folder that the sign-in led to. */
   readonly home: string;
   readonly hasMlsd: boolean;
+  /** How it is asked for the SHA-256 of a file; undefined: it cannot say. */
+  readonly digestCommand: DigestCommand | undefined;
 }
 
 /** Connects and signs in. Throws what the connection throws. */
@@ -59,18 +62,20 @@ function withoutSecret(line: string, secret: string): string {
   return secret.length < 3 ? line : line.replaceAll(secret, '***');
 }
 
-async function settle(
-  connection: FtpConnection,
-): Promise<{ readonly home: string; readonly hasMlsd: boolean }> {
+async function settle(connection: FtpConnection): Promise<Omit<Session, 'connection'>> {
   const feat = await connection.send('FEAT');
   const features = feat.code === 211 ? feat.lines.map((line) => line.trim().toUpperCase()) : [];
   // Servers that know it and are not asked may write names in the charset of their disk.
   if (features.includes('UTF8')) await connection.send('OPTS UTF8 ON');
+  const command = digestCommandOf(features);
+  const isRefused = command === 'HASH' && (await connection.send('OPTS HASH SHA-256')).code >= 300;
+  const digestCommand = isRefused ? undefined : command;
   await connection.ask('TYPE I');
   const pwd = await connection.ask('PWD');
   return {
     home: quotedPathOf(pwd.lines.join(' ')) ?? '/',
     // A server that lists times of MLST has MLSD as well (RFC 3659, 7.8).
     hasMlsd: features.some((one) => /^MLS[TD]\b/.test(one)),
+    digestCommand,
   };
 }

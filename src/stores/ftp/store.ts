@@ -7,7 +7,6 @@ import { reasonOf } from '../lib/as-error.js';
 import { askAgain } from '../lib/ask-again.js';
 import { errorOfBody } from '../lib/http-errors.js';
 import type {
-  CallOptions,
   ListOptions,
   OpenObject,
   ReadOptions,
@@ -15,9 +14,11 @@ import type {
   StoreAddress,
   StoreCapabilities,
   StorePace,
+  StatOptions,
 } from '../store.js';
 import { FtpBody } from './body.js';
 import type { FtpConfig } from './config.js';
+import { ServerDigests } from './digests.js';
 import { ftpErrorOf, placeOf, saysForbidden, type Asked } from './errors.js';
 import { FolderReader, type Folder } from './folders.js';
 import type { Listed } from './list-lines.js';
@@ -33,7 +34,7 @@ export const FTP_CAPABILITIES: StoreCapabilities = {
   ranges: 'yes',
   pin: 'weak',
   knowsSizes: true,
-  nativeDigests: [],
+  nativeDigests: ['sha256'],
   listsInOrder: true,
   describesCheaply: true,
   maxConnections: MAX_CONNECTIONS,
@@ -57,6 +58,7 @@ export class FtpStore implements Store {
   readonly capabilities = FTP_CAPABILITIES;
   private readonly pool: FtpPool;
   private readonly folders: FolderReader;
+  private readonly digests: ServerDigests;
   private readonly pace: StorePace | undefined;
 
   /** Large young files: when this pin was first there, by the monotonic clock. */
@@ -70,9 +72,10 @@ export class FtpStore implements Store {
     this.pace = address.pace;
     this.pool = new FtpPool(config, address.pace);
     this.folders = new FolderReader(config, address.pace);
+    this.digests = new ServerDigests(config.checksum);
   }
 
-  async stat(path: string, options: CallOptions = {}): Promise<ObjectEntry> {
+  async stat(path: string, options: StatOptions = {}): Promise<ObjectEntry> {
     options.signal?.throwIfAborted();
     const clean = path.replace(/\/+$/, '');
     const asked = { operation: 'stat', path: clean };
@@ -81,7 +84,9 @@ export class FtpStore implements Store {
       const wire = this.wireOf(session, asked);
       const looked = isFolder ? undefined : await look(session, wire);
       if (looked !== undefined && !(looked instanceof Refusal) && looked !== UNTOLD) {
-        return { path: clean, kind: 'file', ...looked };
+        const { wantsDigests = false } = options;
+        const digests = wantsDigests ? await this.digests.of(session, wire, looked.sizeBytes) : {};
+        return { path: clean, kind: 'file', ...looked, ...digests };
       }
       const entered = await session.connection.send(`CWD ${wire}`);
       if (entered.code < 300) return { path: clean, kind: 'directory' };
@@ -142,6 +147,8 @@ export class FtpStore implements Store {
       throw this.changed(asked, 'since it was listed');
     this.checkOffset(asked, options.offsetBytes ?? 0, sizeBytes);
     const answeredAt = await this.clockOf(session, asked, facts, signal);
+    const isAll = (options.offsetBytes ?? 0) === 0 && (askedBytes ?? Infinity) >= (sizeBytes ?? 0);
+    const digests = isAll ? await this.digests.of(session, wire, sizeBytes) : {};
     const data = await connection.openData();
     let offsetBytes = options.offsetBytes ?? 0;
     if (offsetBytes > 0) {
@@ -170,6 +177,7 @@ export class FtpStore implements Store {
       offsetBytes,
       ...(lengthBytes === undefined ? {} : { lengthBytes }),
       ...facts,
+      ...digests,
       ending: lengthBytes === undefined ? 'close' : 'length',
       answeredAt,
     };

@@ -10,7 +10,7 @@ const traits: StoreTraits = {
     ranges: 'yes',
     pin: 'weak',
     knowsSizes: true,
-    nativeDigests: [],
+    nativeDigests: ['sha256'],
     listsInOrder: true,
     describesCheaply: true,
     maxConnections: 4,
