@@ -1,20 +1,34 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readHdfsConfig } from '../../../src/stores/hdfs/config.js';
+import { hdfs } from '../../../src/stores/hdfs/index.js';
 import { findPackage } from '../../../src/stores/hdfs/kerberos-package.js';
 import { negotiateWith } from '../../../src/stores/hdfs/kerberos.js';
 import type { Negotiate } from '../../../src/stores/hdfs/negotiate.js';
 import { HdfsStore } from '../../../src/stores/hdfs/store.js';
-import type { ConnectionSettings } from '../../../src/stores/store.js';
+import type { ConnectionSettings, StoreAddress } from '../../../src/stores/store.js';
 import { makeAuthority, type Authority } from '../../helpers/certificates.js';
+import { ensureHadoop } from '../../helpers/hadoop-install.js';
 import { startHadoop, type Hadoop } from '../../helpers/hadoop.js';
 import { ensureKerberosPackage } from '../../helpers/kerberos-package.js';
 import { startKdc, type Kerberos } from '../../helpers/kerberos.js';
 import { scratchFolder } from '../../helpers/processes.js';
+import { openWaybill, type WaybillBed } from '../../helpers/waybill.js';
+import { layOutGlobally } from './installed.js';
 
 const NAME_NODE = new URL('https://localhost:9871');
 const BODY = Buffer.from(Array.from({ length: 2 * 1024 * 1024 + 7 }, (_, at) => (at * 7919) % 251));
@@ -137,6 +151,136 @@ describe('a cluster that wants tickets of Kerberos', () => {
       });
     } finally {
       await store.close();
+    }
+  });
+});
+
+describe('a delegation token of a cluster that wants tickets', () => {
+  const web = (): string => `https://localhost:${hadoop.port}/webhdfs/v1/`;
+  const curl = async (...words: readonly string[]): Promise<string> => {
+    const args = ['-sf', '--negotiate', '-u', ':', '--cacert', authority.certFile, ...words];
+    const env = { ...kerberos.env, KRB5CCNAME: ada };
+    return (await promisify(execFile)('curl', args, { env })).stdout;
+  };
+  /** Reads with nothing but what is given: no ticket is there. */
+  const read = async (
+    given: Pick<StoreAddress, 'settings' | 'secrets'>,
+    path = 'a b.bin',
+  ): Promise<Buffer> => {
+    const settings = {
+      HADOOP_CONF_DIR: hadoop.userConf({ hdfsSite: { 'dfs.http.policy': 'HTTPS_ONLY' } }),
+      SSL_CERT_FILE: authority.certFile,
+      ...given.settings,
+    };
+    const store = await hdfs.open({ ...given, uri: 'hdfs:///models/churn', settings });
+    try {
+      const listed: string[] = [];
+      for await (const entry of store.list('', { recursive: true })) listed.push(entry.path);
+      expect(listed).toEqual(['a b.bin', 'c']);
+      const { body, digests } = await store.openRead(path);
+      expect(Object.keys(digests ?? {})).toEqual(['md5crc']);
+      return await buffer(body);
+    } finally {
+      await store.close();
+    }
+  };
+
+  it('is taken as op=GETDELEGATIONTOKEN gives it, until it is cancelled', async () => {
+    const said = JSON.parse(await curl(`${web()}?op=GETDELEGATIONTOKEN&renewer=ada`)) as {
+      readonly Token: { readonly urlString: string };
+    };
+    const token = said.Token.urlString;
+    const given = { settings: {}, secrets: { WAYBILL_HDFS_TOKEN: token } };
+    expect((await read(given)).equals(BODY)).toBe(true);
+    await curl('-X', 'PUT', `${web()}?op=CANCELDELEGATIONTOKEN&token=${token}`);
+    await expect(read(given)).rejects.toMatchObject({
+      code: 'WB_UNAUTHENTICATED',
+      message: expect.stringMatching(/get a new one.*WAYBILL_HDFS_TOKEN/s),
+    });
+  });
+
+  it('is taken out of the file that `hdfs fetchdt` writes', async () => {
+    const file = join(folder, 'tokens');
+    const ofServers = `hdfs/localhost@${kerberos.realm}`;
+    const conf = hadoop.userConf({ hdfsSite: { 'dfs.namenode.kerberos.principal': ofServers } });
+    const java = [`-Djava.security.krb5.conf=${kerberos.confFile}`, '-Xmx96m', '-XX:+UseSerialGC'];
+    const classes = `${conf}:${await ensureHadoop(() => undefined)}`;
+    const fetchdt = ['org.apache.hadoop.hdfs.tools.DelegationTokenFetcher', '--renewer', 'ada'];
+    await promisify(execFile)('java', [...java, '-cp', classes, ...fetchdt, file], {
+      env: { PATH: process.env['PATH'], KRB5CCNAME: ada },
+    });
+    const given = { settings: { HADOOP_TOKEN_FILE_LOCATION: file }, secrets: {} };
+    expect((await read(given)).equals(BODY)).toBe(true);
+  });
+});
+
+describe('a pull by the command line', () => {
+  const FILES = 8;
+  let bed: WaybillBed;
+  let main: string;
+  beforeAll(async () => {
+    main = layOutGlobally(join(folder, 'prefix'), module);
+    bed = openWaybill(join(folder, 'waybill'));
+    const tree = join(folder, 'night');
+    mkdirSync(tree);
+    for (let file = 0; file < FILES; file += 1) writeFileSync(join(tree, `part-${file}`), BODY);
+    await hadoop.putTree('/models/night', tree);
+  });
+  afterAll(() => bed.close());
+
+  const envWith = (cache: string): Readonly<Record<string, string>> => ({
+    HADOOP_CONF_DIR: hadoop.userConf({ hdfsSite: { 'dfs.http.policy': 'HTTPS_ONLY' } }),
+    REQUESTS_CA_BUNDLE: authority.certFile,
+    KRB5_CONFIG: kerberos.confFile,
+    KRB5CCNAME: cache,
+  });
+  const inPlace = (to: string): number =>
+    existsSync(to) ? readdirSync(to).filter((name) => name.startsWith('part-')).length : 0;
+
+  it('brings all of it, proven by the file system, with the package that npm put beside Waybill', async () => {
+    const to = join(bed.dir, 'churn');
+    const run = await bed.run(['pull', 'hdfs:///models/churn', to, '--json'], {
+      main,
+      env: envWith(ada),
+    });
+    expect({ exitCode: run.exitCode, stderr: run.stderr }).toMatchObject({ exitCode: 0 });
+    expect(readFileSync(join(to, 'a b.bin')).equals(BODY)).toBe(true);
+    const receipt = readFileSync(join(to, '.waybill', 'receipt.json'), 'utf8');
+    expect(JSON.parse(receipt)).toMatchObject({ levels: { provider: 2 } });
+    expect(await bed.run(['verify', to], { main })).toMatchObject({ exitCode: 0 });
+  });
+
+  it('is blocked when its ticket has ended, and goes on after kinit', async () => {
+    const [to, cache] = [join(bed.dir, 'night'), join(folder, 'cache-of-ada')];
+    copyFileSync(ada, cache);
+    // One file after the other: the next is opened by whoever has to show a ticket again.
+    const slowly = ['--max-bandwidth', '1MiB/s', '--concurrency', '1'];
+    const pull = ['pull', 'hdfs:///models/night', to, ...slowly];
+    const pulling = bed.start(pull, { main, env: envWith(cache) });
+    let isOver = false;
+    void pulling.done.finally(() => (isOver = true)).catch(() => undefined);
+    while (inPlace(to) < 1) {
+      if (isOver) throw new Error(`it ended before it was half-way:\n${pulling.stderr()}`);
+      await sleep(20);
+    }
+    copyFileSync(await endedTicket(), cache);
+    // What has shown a ticket is believed for hours; a name node that was started again knows nobody.
+    await hadoop.stopNameNode(0);
+    await hadoop.startNameNode(0);
+    for (;;) {
+      const { stdout } = await bed.run(['status', to, '--json'], { main });
+      if (/"blocked"/u.test(stdout) && /kinit/u.test(stdout)) break;
+      if (isOver) throw new Error(`it ended without a word:\n${pulling.stderr()}`);
+      await sleep(200);
+    }
+    expect(inPlace(to)).toBeLessThan(FILES);
+    copyFileSync(ada, cache);
+    await bed.run(['tune', to, '--max-bandwidth', 'never'], { main });
+    await bed.run(['retry', to], { main });
+    const { exitCode, stderr } = await pulling.done;
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    for (let file = 0; file < FILES; file += 1) {
+      expect(readFileSync(join(to, `part-${file}`)).equals(BODY)).toBe(true);
     }
   });
 });
