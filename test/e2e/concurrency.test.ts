@@ -137,7 +137,10 @@ describe('the connections of a pull', () => {
   it(
     'grow over a long link, and status says how many there are and why',
     async () => {
-      const { to, pulling } = pull(`http://127.0.0.1:${farPort}/`);
+      // Far enough for `status` to be asked in between, however busy the machine is.
+      const further = await far.before(nginx.port);
+      await further.add('latency', { latency: 400 });
+      const { to, pulling } = pull(`http://127.0.0.1:${further.port}/`);
       const shown = await shownUntil(to, ({ connections }) => connections >= 16);
       expect(shown?.connections).toBeGreaterThanOrEqual(16);
       expect(shown?.decisions[0]?.text).toMatch(/^\d+ to \d+ connections: /u);
