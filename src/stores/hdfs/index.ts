@@ -5,11 +5,9 @@ import { KERBEROS_VARIABLES, SECRET_VARIABLES, SETTING_VARIABLES } from './varia
 
 async function open(address: StoreAddress): Promise<Store> {
   // Loaded here: a thread that reads another store need not carry this one.
-  const [{ readHdfsConfig }, { HdfsStore }, { negotiateWith }] = await Promise.all([
-    import('./config.js'),
-    import('./store.js'),
-    import('./kerberos.js'),
-  ]);
+  const { readHdfsConfig } = await import('./config.js');
+  const { HdfsStore } = await import('./store.js');
+  const { negotiateWith } = await import('./kerberos.js');
   return new HdfsStore(await readHdfsConfig(address), address, negotiateWith(address.settings));
 }
 

@@ -38,10 +38,13 @@ export class SignIns {
     return { ...identity, who: 'the owner of the Kerberos ticket (klist)', remedy: 'run kinit' };
   }
 
-  /** Of those who believe a name the cookie is nothing but that name, and is not kept. */
-  keep({ headers, url, status }: HttpAnswer): void {
-    const isMeant = this.negotiate !== undefined && status !== 401;
-    const cookie = isMeant ? authCookieOf(headers) : undefined;
+  /** Keeps a newer cookie of who has shown a ticket. Of those who believe a name it is nothing but that name. */
+  keep(answer: HttpAnswer): void {
+    if (this.cookies.has(answer.url.origin)) this.remember(answer);
+  }
+
+  private remember({ headers, url, status }: HttpAnswer): void {
+    const cookie = status === 401 ? undefined : authCookieOf(headers);
     if (cookie !== undefined) this.cookies.set(url.origin, cookie);
   }
 
@@ -72,7 +75,7 @@ export class SignIns {
         url: withoutUser(sent.url),
         headers: { ...headers, ...proof },
       });
-      this.keep(answer);
+      this.remember(answer);
       return answer;
     })();
     this.turns.set(origin, turn);
