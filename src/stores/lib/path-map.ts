@@ -15,7 +15,7 @@ export interface Mapping {
 }
 
 /** Reads the setting. What is no pair, or leads to no absolute path, is WB_CONFIG_INVALID. */
-export function readPathMap(settings: ConnectionSettings): Mapping[] {
+export function readPathMap(settings: ConnectionSettings, store = 'mlflow'): Mapping[] {
   const entries = (settings[PATH_MAP] ?? '').split(',').map((entry) => entry.trim());
   return entries
     .filter((entry) => entry !== '')
@@ -27,7 +27,7 @@ export function readPathMap(settings: ConnectionSettings): Mapping[] {
       throw new WaybillError(
         'WB_CONFIG_INVALID',
         `${PATH_MAP}: "${entry}" is no mapping; write OLD=NEW, as in /home/alice/mlruns=/mnt/alice/mlruns`,
-        { operation: 'resolve' },
+        { operation: 'resolve', store },
       );
     });
 }
@@ -62,7 +62,7 @@ export async function findMapped(
   path: string,
   store = 'mlflow',
 ): Promise<{ readonly path: string; readonly why: string } | undefined> {
-  const mapped = mapPath(readPathMap(settings), artifactUri, path);
+  const mapped = mapPath(readPathMap(settings, store), artifactUri, path);
   if (mapped === undefined) return undefined;
   const { from, to } = mapped.entry;
   const real = await allowedPath([to], mapped.path);
