@@ -1,11 +1,11 @@
 /** The HDFS store's address, its settings and the configuration of Hadoop, read and checked. */
-import { WaybillError } from '../../model/errors.js';
 import type { ConnectionSettings, StoreAddress } from '../store.js';
 import { parseHdfsUri, type HdfsAddress } from './address.js';
 import { readIdentity, type HdfsIdentity } from './identity.js';
 import { Mounts, readMountTable } from './mounts.js';
 import { findNameService, type NameService } from './name-service.js';
 import { readSite, type Site } from './site.js';
+import { invalid } from './invalid.js';
 
 /** All that the store needs to know; free of secrets but for those of `identity`. */
 export interface HdfsConfig {
@@ -109,8 +109,4 @@ function gatewayOf(settings: ConnectionSettings): NameService | undefined {
   const path = url.pathname.replace(/\/+$/, '').replace(/\/webhdfs(\/v1)?$/, '');
   const endpoint = url.origin + path;
   return { name: endpoint, endpoints: [endpoint], services: [url.host] };
-}
-
-function invalid(message: string): WaybillError {
-  return new WaybillError('WB_CONFIG_INVALID', message, { operation: 'open', store: 'hdfs' });
 }

@@ -1,10 +1,10 @@
 /** Who asks: somebody with a delegation token, with a password, with a name, or nobody. */
-import { WaybillError } from '../../model/errors.js';
 import { HDFS_PASSWORD, HDFS_TOKENS } from '../lib/secret-variables.js';
 import type { StoreAddress } from '../store.js';
 import type { NameService } from './name-service.js';
 import { userName } from './site.js';
 import { readTokenFile, tokenFor } from './tokens.js';
+import { invalid } from './invalid.js';
 
 /** Who asks, and what says so. */
 export interface HdfsIdentity {
@@ -142,8 +142,4 @@ function decoded(text: string, typed: string | undefined): string {
 function isPrivate(endpoint: string): boolean {
   const { protocol, hostname } = new URL(endpoint);
   return protocol === 'https:' || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-}
-
-function invalid(message: string): WaybillError {
-  return new WaybillError('WB_CONFIG_INVALID', message, { operation: 'open', store: 'hdfs' });
 }

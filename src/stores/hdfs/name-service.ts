@@ -1,7 +1,7 @@
 /** Where the name nodes of a file system answer over HTTP, out of its address and the configuration. */
-import { WaybillError } from '../../model/errors.js';
 import type { HdfsAddress } from './address.js';
 import type { Site } from './site.js';
+import { invalid } from './invalid.js';
 
 /** The name nodes of one file system; with high availability one of them is active. */
 export interface NameService {
@@ -122,8 +122,4 @@ function servicesOf(service: string): string[] {
 
 function wordsOf(text: string): string[] {
   return text.split(/[\s,]+/).filter((word) => word !== '');
-}
-
-function invalid(message: string): WaybillError {
-  return new WaybillError('WB_CONFIG_INVALID', message, { operation: 'open', store: 'hdfs' });
 }

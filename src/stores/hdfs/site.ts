@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { errnoOf } from '../../model/errno.js';
-import { WaybillError } from '../../model/errors.js';
 import type { ConnectionSettings } from '../store.js';
 import { expanded, parseSiteXml } from './site-xml.js';
+import { invalid } from './invalid.js';
 
 /** Values of `core-site.xml` and `hdfs-site.xml`, the latter first. */
 export interface Site {
@@ -103,12 +103,4 @@ async function readInto(
   }
   for (const [name, value] of file.values) values.set(name, value);
   return true;
-}
-
-function invalid(message: string, cause?: unknown): WaybillError {
-  return new WaybillError('WB_CONFIG_INVALID', message, {
-    operation: 'open',
-    store: 'hdfs',
-    ...(cause === undefined ? {} : { cause }),
-  });
 }

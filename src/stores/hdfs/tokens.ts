@@ -2,8 +2,8 @@
 import { lookup } from 'node:dns/promises';
 import { readFile } from 'node:fs/promises';
 import { errnoOf } from '../../model/errno.js';
-import { WaybillError } from '../../model/errors.js';
 import type { NameService } from './name-service.js';
+import { invalid } from './invalid.js';
 
 /** A token. */
 export interface HadoopToken {
@@ -166,8 +166,4 @@ function writtenLength(length: number): Buffer {
   bytes.writeUInt32BE(length);
   const used = bytes.subarray(bytes.findIndex((byte) => byte !== 0));
   return Buffer.concat([Buffer.from([0x100 - 112 - used.length]), used]);
-}
-
-function invalid(message: string): WaybillError {
-  return new WaybillError('WB_CONFIG_INVALID', message, { operation: 'open', store: 'hdfs' });
 }
