@@ -5,6 +5,7 @@
  */
 import { WaybillError } from '../model/errors.js';
 import { describeMount, type Mount } from '../model/mount-table.js';
+import { settled, within } from '../model/within.js';
 import type { About, ShareWatch } from '../transfer/api.js';
 
 /** How long what waits. Only tests shorten these. */
@@ -83,10 +84,7 @@ export class GivenUp {
     signal: AbortSignal,
     onLeft: () => void,
   ): Promise<T> {
-    const over = running.then(
-      () => true as const,
-      () => true as const,
-    );
+    const over = settled(running);
     const abort = abortOf(signal);
     const sinceMs = performance.now();
     if (await Promise.race([over, abort.happens])) return running.finally(abort.forget);
@@ -129,13 +127,6 @@ function errorOf(hanging: Hanging | undefined, forMs: number): WaybillError {
       advice: `Try \`ls ${share.point}\`; once it answers, the pull goes on by itself.`,
     },
   );
-}
-
-/** Whether something is over within so long. */
-async function within(over: Promise<true>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => (timer = setTimeout(resolve, ms, false)));
-  return Promise.race([over, late]).finally(() => clearTimeout(timer));
 }
 
 function abortOf(signal: AbortSignal): {

@@ -4,6 +4,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile, readlink, statfs } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { isShare, mountAbove, MOUNT_TABLE, mountsOf, type Mount } from '../model/mount-table.js';
+import { settled, within } from '../model/within.js';
 
 /** More links on the way than the kernel follows. */
 const MAX_LINKS = 40;
@@ -99,20 +100,12 @@ export class ShareProbes {
 
   /** Resolves within some seconds. */
   async answers({ point }: Mount): Promise<boolean> {
-    const answer = this.asked.get(point) ?? this.ask(point);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<false>((resolve) => {
-      timer = setTimeout(resolve, this.withinMs, false);
-    });
-    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+    return within(this.asked.get(point) ?? this.ask(point), this.withinMs);
   }
 
   private ask(point: string): Promise<true> {
     // An error is an answer too.
-    const answer = statfs(point).then(
-      () => true as const,
-      () => true as const,
-    );
+    const answer = settled(statfs(point));
     this.asked.set(point, answer);
     return answer.finally(() => this.asked.delete(point));
   }
