@@ -7,7 +7,7 @@ import { WaybillError } from '../model/errors.js';
 import { LEVELS } from '../model/level.js';
 import { compareByBytes } from '../model/object-path.js';
 import { splitLines } from './lines.js';
-import { textOfPlain } from './plain-entry.js';
+import { MD5CRC, textOfPlain } from './plain-entry.js';
 import type { Chunks } from './lines.js';
 
 const hex = (digits: number): z.ZodString =>
@@ -23,11 +23,6 @@ const digestNameSchema = z.enum([
   'md5crc',
 ]);
 
-/** The kind of CRC, the bytes of a chunk and of a block, and the value: `crc32c/512/134217728/HEX`. */
-const md5crc = z
-  .string()
-  .regex(/^crc32c?\/[1-9]\d*\/[1-9]\d*\/[0-9a-f]{32}$/, 'no checksum of HDFS with its sizes');
-
 const digestsSchema = z.object({
   sha256: hex(64).exactOptional(),
   sha1: hex(40).exactOptional(),
@@ -35,7 +30,7 @@ const digestsSchema = z.object({
   crc32: hex(8).exactOptional(),
   crc32c: hex(8).exactOptional(),
   crc64nvme: hex(16).exactOptional(),
-  md5crc: md5crc.exactOptional(),
+  md5crc: z.string().regex(MD5CRC, 'no checksum of HDFS with its sizes').exactOptional(),
 });
 
 const decimal = z.string().regex(/^-?\d+$/, 'not a whole number');

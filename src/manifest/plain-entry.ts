@@ -9,6 +9,8 @@ import type { ManifestEntry } from './manifest.js';
 
 const LEVEL_NAMES: ReadonlySet<unknown> = new Set(LEVELS);
 const SHA256 = /^[0-9a-f]{64}$/;
+/** The kind of CRC, the bytes of a chunk and of a block, and the value: `crc32c/512/134217728/HEX`. */
+export const MD5CRC = /^crc32c?\/[1-9]\d*\/[1-9]\d*\/[0-9a-f]{32}$/;
 /** The text of each digest, in the order of the schema. */
 const DIGITS: ReadonlyMap<unknown, RegExp> = new Map([
   ['sha256', SHA256],
@@ -17,7 +19,7 @@ const DIGITS: ReadonlyMap<unknown, RegExp> = new Map([
   ['crc32', /^[0-9a-f]{8}$/],
   ['crc32c', /^[0-9a-f]{8}$/],
   ['crc64nvme', /^[0-9a-f]{16}$/],
-  ['md5crc', /^crc32c?\/[1-9]\d*\/[1-9]\d*\/[0-9a-f]{32}$/],
+  ['md5crc', MD5CRC],
 ]);
 const DECIMAL = /^-?\d+$/;
 
