@@ -1,6 +1,7 @@
 /** The FTP store's address and settings, read and checked. */
 import { WaybillError } from '../../model/errors.js';
 import { nameOfBytes, percentDecodeOnce } from '../lib/byte-names.js';
+import { FTP_PASSWORD, FTP_USER } from '../lib/secret-variables.js';
 import { isForbiddenAddress } from '../lib/forbidden-address.js';
 import { readTimeouts, type Timeouts } from '../lib/timeouts.js';
 import { readTlsSettings, type TlsReading } from '../lib/tls.js';
@@ -50,8 +51,6 @@ export interface FtpConfig extends FtpPlace {
 
 /** Settings and secrets by their variables. */
 export const SETTING_VARIABLES = ['WAYBILL_FTP_TLS', 'WAYBILL_FTP_CHECKSUM', 'NETRC'] as const;
-export const USER_VARIABLE = 'WAYBILL_FTP_USER';
-export const PASSWORD_VARIABLE = 'WAYBILL_FTP_PASSWORD';
 
 const BY_SCHEME: Readonly<Record<string, FtpTls>> = {
   ftp: 'none',
@@ -138,19 +137,19 @@ function readChecksumRule(text = ''): ChecksumRule {
 function readLogin(secrets: StoreAddress['secrets']): FtpLogin {
   const typedUser = decoded(secrets['username']);
   const typedPassword = decoded(secrets['password']);
-  const user = typedUser ?? secrets[USER_VARIABLE];
+  const user = typedUser ?? secrets[FTP_USER];
   if (user === undefined) {
-    const from = `nobody (anonymous): write ftp://user@host, set ${USER_VARIABLE} and ${PASSWORD_VARIABLE}, or add the host to ~/.netrc`;
+    const from = `nobody (anonymous): write ftp://user@host, set ${FTP_USER} and ${FTP_PASSWORD}, or add the host to ~/.netrc`;
     return { user: 'anonymous', password: 'anonymous@', from, isAnonymous: true };
   }
-  const password = typedPassword ?? secrets[PASSWORD_VARIABLE];
-  const userFrom = typedUser === undefined ? `${USER_VARIABLE} or ~/.netrc` : 'the address';
+  const password = typedPassword ?? secrets[FTP_PASSWORD];
+  const userFrom = typedUser === undefined ? `${FTP_USER} or ~/.netrc` : 'the address';
   const passwordFrom =
     typedPassword !== undefined
       ? 'the address'
       : password !== undefined
-        ? `${PASSWORD_VARIABLE} or ~/.netrc`
-        : `nowhere: set ${PASSWORD_VARIABLE}, or add the host to ~/.netrc`;
+        ? `${FTP_PASSWORD} or ~/.netrc`
+        : `nowhere: set ${FTP_PASSWORD}, or add the host to ~/.netrc`;
   return {
     user,
     password: password ?? '',

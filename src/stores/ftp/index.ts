@@ -1,15 +1,10 @@
 /** How the FTP store enters the registry. */
 import { join } from 'node:path';
 import { percentDecodeOnce } from '../lib/byte-names.js';
+import { FTP_PASSWORD, FTP_SECRETS, FTP_USER } from '../lib/secret-variables.js';
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
-import {
-  parseFtpUri,
-  PASSWORD_VARIABLE,
-  readFtpConfig,
-  SETTING_VARIABLES,
-  USER_VARIABLE,
-} from './config.js';
+import { parseFtpUri, readFtpConfig, SETTING_VARIABLES } from './config.js';
 import { findInNetrc } from './netrc.js';
 
 async function open(address: StoreAddress): Promise<Store> {
@@ -41,20 +36,20 @@ export const ftp: StoreFactory = {
   },
   environment: {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
-    secrets: [USER_VARIABLE, PASSWORD_VARIABLE, ...NETWORK_VARIABLES.secrets],
+    secrets: [...FTP_SECRETS, ...NETWORK_VARIABLES.secrets],
   },
   secretsGoAnywhere: 'configured',
   open,
   secretsAtHome: (homeDir, { uri, settings, secrets }) => {
     const place = settings['NETRC'] ?? '';
     const typed = secrets['username'];
-    const user = typed === undefined ? secrets[USER_VARIABLE] : percentDecodeOnce(typed);
-    const isAsked = secrets['password'] === undefined && secrets[PASSWORD_VARIABLE] === undefined;
+    const user = typed === undefined ? secrets[FTP_USER] : percentDecodeOnce(typed);
+    const isAsked = secrets['password'] === undefined && secrets[FTP_PASSWORD] === undefined;
     if (!isAsked) return {};
     const { host } = parseFtpUri(uri);
     const found = findInNetrc(place === '' ? join(homeDir, '.netrc') : place, host, user);
     if (found === undefined) return {};
-    return { [USER_VARIABLE]: found.login, [PASSWORD_VARIABLE]: found.password };
+    return { [FTP_USER]: found.login, [FTP_PASSWORD]: found.password };
   },
   localName,
 };

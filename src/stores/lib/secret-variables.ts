@@ -1,4 +1,4 @@
-/** Secrets by which object stores know who asks, as people have them in their environment: a store reads its own, a reference may lead to any. */
+/** Secrets by which stores know who asks, as people have them in their environment: a store reads its own, a reference may lead to any. */
 
 /** Amazon's. */
 export const S3_SECRETS = [
@@ -41,3 +41,17 @@ export const HDFS_PASSWORD = 'WAYBILL_HDFS_PASSWORD';
 
 /** All of Hadoop's. */
 export const HDFS_SECRETS = [...HDFS_TOKENS, HDFS_PASSWORD] as const;
+
+/** Of servers that speak SSH: of Waybill, and of sshpass. */
+export const SFTP_SECRETS = [
+  'WAYBILL_SFTP_PASSWORD',
+  'WAYBILL_SFTP_KEY_PASSPHRASE',
+  'SSHPASS',
+] as const;
+
+/** Who asks an FTP server; a name travels with its password. */
+export const FTP_USER = 'WAYBILL_FTP_USER';
+export const FTP_PASSWORD = 'WAYBILL_FTP_PASSWORD';
+
+/** Both. */
+export const FTP_SECRETS = [FTP_USER, FTP_PASSWORD] as const;

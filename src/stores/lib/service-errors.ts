@@ -23,6 +23,10 @@ export const SOURCE = { scope: 'source' } as const;
 /** Of the whole source, and the same however often it is asked. */
 export const FINAL = { scope: 'source', retryable: false } as const;
 
+function about({ operation, store, path }: Circumstances): ErrorContext {
+  return { operation, store, ...(path === undefined ? {} : { path }) };
+}
+
 /** The error of a row. `reason`: what the service said, in its own words. */
 export function errorOfRow(
   [code, what, over]: ErrorRow,
@@ -32,9 +36,7 @@ export function errorOfRow(
 ): WaybillError {
   const retryAfterMs = retryAfterMsOf(headers);
   return new WaybillError(code, `${asked.address} ${what} (${reason})`, {
-    operation: asked.operation,
-    store: asked.store,
-    ...(asked.path === undefined ? {} : { path: asked.path }),
+    ...about(asked),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...over,
   });
@@ -52,12 +54,7 @@ export function cutListing(
   if (endingOf(headers) !== 'close' || !start.startsWith(text.trimStart().slice(0, start.length)))
     return undefined;
   const message = `${asked.address} broke off in the middle of its answer`;
-  const { operation, store, path } = asked;
-  return new WaybillError('WB_UNAVAILABLE', message, {
-    operation,
-    store,
-    ...(path === undefined ? {} : { path }),
-  });
+  return new WaybillError('WB_UNAVAILABLE', message, about(asked));
 }
 
 /** The error of a refusal whose reason got lost on the way: the next answer brings it. */
@@ -67,13 +64,7 @@ export function cutRefusal(
 ): WaybillError | undefined {
   if (isCut !== true || status < 400 || status >= 500) return undefined;
   const message = `${asked.address} broke off while it said why it refuses (HTTP ${status})`;
-  const { operation, store, path } = asked;
-  return new WaybillError('WB_UNAVAILABLE', message, {
-    operation,
-    store,
-    ...(path === undefined ? {} : { path }),
-    scope: 'file',
-  });
+  return new WaybillError('WB_UNAVAILABLE', message, { ...about(asked), scope: 'file' });
 }
 
 /** Something else answered than the service. `how` says as what, and what to check. */

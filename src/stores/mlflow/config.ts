@@ -1,16 +1,18 @@
 /** Which MLflow server, and who asks: settings and secrets of an address, read and checked. */
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
-import { AZURE_SECRETS, GCS_SECRETS, HDFS_SECRETS, S3_SECRETS } from '../lib/secret-variables.js';
+import {
+  AZURE_SECRETS,
+  FTP_SECRETS,
+  GCS_SECRETS,
+  HDFS_SECRETS,
+  S3_SECRETS,
+  SFTP_SECRETS,
+} from '../lib/secret-variables.js';
+import { HDFS_SETTINGS } from '../lib/setting-variables.js';
 import { diskPlaceOf } from './places.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
-import {
-  AZURE_SETTINGS,
-  FTP_SECRETS,
-  FTP_SETTINGS,
-  GCS_SETTINGS,
-  HDFS_SETTINGS,
-} from './direct.js';
+import { AZURE_SETTINGS, FTP_SETTINGS, GCS_SETTINGS } from './direct.js';
 
 /** Settings of MLflow's own environment, and of the storage behind it for the direct transport. */
 export const SETTING_NAMES = [
@@ -50,6 +52,7 @@ export const SECRET_NAMES = [
   ...AZURE_SECRETS,
   ...GCS_SECRETS,
   ...HDFS_SECRETS,
+  ...SFTP_SECRETS,
   ...FTP_SECRETS,
 ] as const;
 

@@ -2,8 +2,15 @@
 import { redactUri } from '../../model/artifact-uri.js';
 import { isListed } from '../lib/listed.js';
 import { AZURE_SECRETS, GCS_SECRETS, HDFS_SECRETS } from '../lib/secret-variables.js';
+import {
+  AZURE_SIGN_IN,
+  GCS_SIGN_IN,
+  HDFS_SETTINGS,
+  S3_SIGN_IN,
+  SFTP_SETTINGS,
+} from '../lib/setting-variables.js';
 import type { ConnectionSecrets, ConnectionSettings } from '../store.js';
-import { joinPath } from './names.js';
+import { joinPath } from '../lib/join-path.js';
 
 /** Who asks, as far as the storage is concerned. */
 export interface Access {
@@ -97,20 +104,19 @@ export function howToHaveAccess(uri: string, root: string, access: Access): stri
 
 function hasS3Access({ settings, secrets }: Access): boolean {
   if (secrets['AWS_ACCESS_KEY_ID']) return true;
-  const names = ['AWS_PROFILE', 'AWS_SHARED_CREDENTIALS_FILE', 'AWS_WEB_IDENTITY_TOKEN_FILE'];
-  if (names.some((name) => settings[name])) return true;
+  if (S3_SIGN_IN.some((name) => settings[name])) return true;
   return settings['MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION'] === 'unsigned';
 }
 
 function hasAzureAccess({ settings, secrets }: Access): boolean {
   if (/^(true|1|yes|on)$/i.test(settings['AZURE_STORAGE_ANON'] ?? '')) return true;
-  const names = ['AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_FEDERATED_TOKEN_FILE'];
-  return names.some((name) => settings[name]) || AZURE_SECRETS.some((name) => secrets[name]);
+  return (
+    AZURE_SIGN_IN.some((name) => settings[name]) || AZURE_SECRETS.some((name) => secrets[name])
+  );
 }
 
 function hasGcsAccess({ settings, secrets }: Access): boolean {
-  const names = ['GOOGLE_APPLICATION_CREDENTIALS', 'STORAGE_EMULATOR_HOST'];
-  return names.some((name) => settings[name]) || GCS_SECRETS.some((name) => secrets[name]);
+  return GCS_SIGN_IN.some((name) => settings[name]) || GCS_SECRETS.some((name) => secrets[name]);
 }
 
 /** A configuration of the cluster, or whoever asks there; many clusters believe a name. */
@@ -118,22 +124,10 @@ function hasHdfsAccess({ settings, secrets }: Access): boolean {
   return HDFS_SETTINGS.some((name) => settings[name]) || HDFS_SECRETS.some((name) => secrets[name]);
 }
 
-/** Settings that the direct way to HDFS needs. */
-export const HDFS_SETTINGS = [
-  'HADOOP_CONF_DIR',
-  'HADOOP_HOME',
-  'HADOOP_USER_NAME',
-  'HADOOP_TOKEN_FILE_LOCATION',
-  'MLFLOW_KERBEROS_TICKET_CACHE',
-  'MLFLOW_KERBEROS_USER',
-  'WAYBILL_HDFS_URL',
-] as const;
-
 /** Settings that the direct way to Google Cloud Storage needs. */
 export const GCS_SETTINGS = [
-  'GOOGLE_APPLICATION_CREDENTIALS',
+  ...GCS_SIGN_IN,
   'GOOGLE_CLOUD_QUOTA_PROJECT',
-  'STORAGE_EMULATOR_HOST',
   'MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT',
 ] as const;
 
@@ -144,26 +138,8 @@ export const AZURE_SETTINGS = [
   'AZURE_STORAGE_ANON',
   'AZURE_TENANT_ID',
   'AZURE_CLIENT_ID',
-  'AZURE_CLIENT_CERTIFICATE_PATH',
-  'AZURE_FEDERATED_TOKEN_FILE',
+  ...AZURE_SIGN_IN,
 ] as const;
 
 /** Settings that the direct way to SFTP and FTP needs. */
-export const FTP_SETTINGS = [
-  'SSH_AUTH_SOCK',
-  'WAYBILL_SFTP_KEY_FILE',
-  'WAYBILL_SFTP_CONFIG_FILE',
-  'WAYBILL_SFTP_KNOWN_HOSTS_FILE',
-  'WAYBILL_SFTP_CHECKSUM',
-  'WAYBILL_SFTP_IDENTITY',
-  'WAYBILL_FTP_TLS',
-] as const;
-
-/** Secrets of the same. */
-export const FTP_SECRETS = [
-  'WAYBILL_SFTP_PASSWORD',
-  'WAYBILL_SFTP_KEY_PASSPHRASE',
-  'SSHPASS',
-  'WAYBILL_FTP_USER',
-  'WAYBILL_FTP_PASSWORD',
-] as const;
+export const FTP_SETTINGS = [...SFTP_SETTINGS, 'WAYBILL_FTP_TLS'] as const;

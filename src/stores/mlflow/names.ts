@@ -30,12 +30,6 @@ export function encodePath(path: string, operation: string): string {
   return segments.map(encodeURIComponent).join('/');
 }
 
-/** Joins two relative paths of which either may be empty. */
-export function joinPath(left: string, right: string): string {
-  if (left === '' || right === '') return left + right;
-  return `${left}/${right}`;
-}
-
 /** A path split into its parent and its last name. */
 export function splitLast(path: string): { parent: string; name: string } {
   const at = path.lastIndexOf('/');

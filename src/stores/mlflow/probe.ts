@@ -1,7 +1,8 @@
 /** Whether presigned addresses lead anywhere from here: servers happily sign for hosts that only they can reach. */
 import { WaybillError } from '../../model/errors.js';
 import type { HttpClient } from '../lib/http-client.js';
-import { unservable, joinPath } from './names.js';
+import { joinPath } from '../lib/join-path.js';
+import { unservable } from './names.js';
 import { openPresigned } from './open-presigned.js';
 import { PresignedUrls } from './presigned.js';
 import type { ArtifactRoute } from './routes.js';

@@ -1,7 +1,7 @@
 /** References turned into places: which run or model is meant, where its files lie, and how they will travel. */
 import { redactUri } from '../../model/artifact-uri.js';
 import type { CallOptions, Resolution, StoreAddress } from '../store.js';
-import { joinPath } from './names.js';
+import { joinPath } from '../lib/join-path.js';
 import { openParts } from './parts.js';
 import { isOnDisk } from './places.js';
 import { serverTracking } from './server-tracking.js';

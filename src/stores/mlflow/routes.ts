@@ -3,7 +3,8 @@
  * LoggedModel. The last two also serve what the server's operator keeps elsewhere (S3, the server's own disk).
  */
 import type { Headers } from '../lib/exchange.js';
-import { encodePath, joinPath } from './names.js';
+import { joinPath } from '../lib/join-path.js';
+import { encodePath } from './names.js';
 import { pagesOf, withQuery } from './rest.js';
 import type { MlflowRest, Question } from './rest.js';
 import { ListAnswer, PresignedAnswer } from './schemas.js';

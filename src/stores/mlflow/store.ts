@@ -13,7 +13,8 @@ import type {
 import { mayMeanMissing, mlflowError } from './errors.js';
 import type { ArtifactLocation } from './location.js';
 import { formatLocation } from './location.js';
-import { joinPath, splitLast, trimSlashes, unservable } from './names.js';
+import { joinPath } from '../lib/join-path.js';
+import { splitLast, trimSlashes, unservable } from './names.js';
 import { openPresigned } from './open-presigned.js';
 import { openProxied } from './open-proxied.js';
 import { PresignedUrls } from './presigned.js';

@@ -2,7 +2,7 @@
 import { redactUri } from '../../model/artifact-uri.js';
 import { mlflowError } from './errors.js';
 import { diskPath, isDiskRoot } from '../lib/local-roots.js';
-import { joinPath } from './names.js';
+import { joinPath } from '../lib/join-path.js';
 import { howToMap } from './not-here.js';
 import { parseReference } from './references.js';
 import type { ModelReference, RunReference } from './references.js';

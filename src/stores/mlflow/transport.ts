@@ -7,7 +7,8 @@ import { isServersFailure, meansFeatureAbsent, mlflowError, withAdvice } from '.
 import { baseOf, formatLocation } from './location.js';
 import type { ArtifactLocation, Via } from './location.js';
 import { allowedPath, diskPath } from '../lib/local-roots.js';
-import { encodePath, joinPath, trimSlashes } from './names.js';
+import { joinPath } from '../lib/join-path.js';
+import { encodePath, trimSlashes } from './names.js';
 import { notHere } from './not-here.js';
 import type { MlflowParts } from './parts.js';
 import { findMapped } from '../lib/path-map.js';

@@ -4,7 +4,7 @@ import type { ObjectEntry } from '../../model/object-entry.js';
 import { askAgain } from '../lib/ask-again.js';
 import type { ListOptions } from '../store.js';
 import { mlflowError } from './errors.js';
-import { joinPath } from './names.js';
+import { joinPath } from '../lib/join-path.js';
 import type { Listed } from './routes.js';
 
 /** MLflow answers one folder at a time: a deep tree would be listed at the pace of its round trips. */

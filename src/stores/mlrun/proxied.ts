@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { redactUri } from '../../model/artifact-uri.js';
 import type { ObjectEntry, Pin } from '../../model/object-entry.js';
 import { askAgain } from '../lib/ask-again.js';
+import { joinPath } from '../lib/join-path.js';
 import { endingOf, isoDateOf } from '../lib/http-headers.js';
 import type {
   CallOptions,
@@ -71,11 +72,10 @@ export class ProxiedStore implements Store {
     const seen = new Set<string>();
     for (const name of names) {
       options.signal?.throwIfAborted();
-      const path = prefix === '' ? name : `${prefix}/${name}`;
+      const path = joinPath(prefix, name);
       const [first = ''] = name.split('/');
       if (!options.recursive && first !== name) {
-        if (!seen.has(first))
-          yield { path: prefix === '' ? first : `${prefix}/${first}`, kind: 'directory' };
+        if (!seen.has(first)) yield { path: joinPath(prefix, first), kind: 'directory' };
         seen.add(first);
         continue;
       }

@@ -3,6 +3,7 @@ import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
 import type { ObjectEntry, Pin } from '../../model/object-entry.js';
 import { compareByBytes } from '../../model/object-path.js';
+import { joinPath } from '../lib/join-path.js';
 import type {
   CallOptions,
   ListOptions,
@@ -50,11 +51,6 @@ interface Located {
   readonly placed: Placed;
   /** In the member's store. */
   readonly inner: string;
-}
-
-/** Joins two relative paths of which either may be empty. */
-function join(left: string, right: string): string {
-  return left === '' || right === '' ? left + right : `${left}/${right}`;
 }
 
 /** The store. */
@@ -175,7 +171,7 @@ export class MlrunStore implements Store {
     if (member === undefined) return undefined;
     const placed = await this.parts.places.of(member);
     const rest = member.path === '' ? path : path.slice(member.path.length + 1);
-    return { member, placed, inner: join(placed.path, rest) };
+    return { member, placed, inner: joinPath(placed.path, rest) };
   }
 
   private missing(path: string, operation: string): Error {
@@ -197,7 +193,7 @@ async function* listIn(
   const cut = inner === '' ? 0 : inner.length + 1;
   try {
     for await (const entry of placed.store.list(inner, options)) {
-      const path = join(own, entry.path.slice(cut));
+      const path = joinPath(own, entry.path.slice(cut));
       yield held({ ...entry, path }, member, path);
     }
   } catch (error) {

@@ -6,6 +6,7 @@ import { allowedPath, diskPath, isDiskRoot } from '../lib/local-roots.js';
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
 import { findMapped } from '../lib/path-map.js';
 import { AZURE_SECRETS, GCS_SECRETS } from '../lib/secret-variables.js';
+import { AZURE_SIGN_IN, GCS_SIGN_IN, S3_SIGN_IN } from '../lib/setting-variables.js';
 import type { ConnectionSecrets, ConnectionSettings, OtherStores } from '../store.js';
 import type { MlrunConfig } from './config.js';
 import { mlrunError } from './errors.js';
@@ -19,20 +20,9 @@ export type Way =
 
 /** Object stores: what signs in there goes to that service, whatever bucket a record names. */
 const OBJECT_STORES: Readonly<Record<string, readonly string[]>> = {
-  s3: [
-    'AWS_ACCESS_KEY_ID',
-    'AWS_PROFILE',
-    'AWS_SHARED_CREDENTIALS_FILE',
-    'AWS_WEB_IDENTITY_TOKEN_FILE',
-    'AWS_NO_SIGN_REQUEST',
-  ],
-  gs: ['GOOGLE_APPLICATION_CREDENTIALS', 'STORAGE_EMULATOR_HOST', ...GCS_SECRETS],
-  az: [
-    ...AZURE_SECRETS,
-    'AZURE_CLIENT_CERTIFICATE_PATH',
-    'AZURE_FEDERATED_TOKEN_FILE',
-    'AZURE_STORAGE_ANON',
-  ],
+  s3: ['AWS_ACCESS_KEY_ID', ...S3_SIGN_IN, 'AWS_NO_SIGN_REQUEST'],
+  gs: [...GCS_SIGN_IN, ...GCS_SECRETS],
+  az: [...AZURE_SECRETS, ...AZURE_SIGN_IN, 'AZURE_STORAGE_ANON'],
 };
 
 /** Schemes by which MLRun and Waybill call the same store differently. */

@@ -4,6 +4,7 @@ import { isAbsolute, join } from 'node:path';
 import { WaybillError } from '../../model/errors.js';
 import { shellQuote } from '../../model/shell-quote.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
+import { SFTP_SETTINGS } from '../lib/setting-variables.js';
 import { readTimeouts, type Timeouts } from '../lib/timeouts.js';
 import { parseSftpUri, type SftpAddress } from './address.js';
 import { connectError } from './errors.js';
@@ -13,22 +14,10 @@ import { readHostConfig } from './ssh-config.js';
 
 /** Settings that travel with the request. */
 export const SETTING_VARIABLES = [
-  'SSH_AUTH_SOCK',
-  'WAYBILL_SFTP_KEY_FILE',
-  'WAYBILL_SFTP_CONFIG_FILE',
-  'WAYBILL_SFTP_KNOWN_HOSTS_FILE',
-  'WAYBILL_SFTP_CHECKSUM',
-  'WAYBILL_SFTP_IDENTITY',
+  ...SFTP_SETTINGS,
   'WAYBILL_CONNECT_TIMEOUT',
   'WAYBILL_STALL_TIMEOUT',
   'WAYBILL_PREFIXES',
-] as const;
-
-/** Secrets, which never do. */
-export const SECRET_VARIABLES = [
-  'WAYBILL_SFTP_PASSWORD',
-  'WAYBILL_SFTP_KEY_PASSPHRASE',
-  'SSHPASS',
 ] as const;
 
 /** All that the address and the settings say. */

@@ -1,7 +1,8 @@
 /** How the SFTP store enters the registry. */
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
 import { localNameOfSftp } from './address.js';
-import { readSftpConfig, SECRET_VARIABLES, SETTING_VARIABLES } from './config.js';
+import { SFTP_SECRETS } from '../lib/secret-variables.js';
+import { readSftpConfig, SETTING_VARIABLES } from './config.js';
 
 async function open(address: StoreAddress): Promise<Store> {
   const config = readSftpConfig(address);
@@ -23,7 +24,7 @@ export const sftp: StoreFactory = {
     digests: ['sha256'],
     levels: ['size', 'provider'],
   },
-  environment: { settings: SETTING_VARIABLES, secrets: SECRET_VARIABLES },
+  environment: { settings: SETTING_VARIABLES, secrets: SFTP_SECRETS },
   identity: { settings: [], none: { WAYBILL_SFTP_IDENTITY: 'none' } },
   secretsGoAnywhere: 'always',
   open,

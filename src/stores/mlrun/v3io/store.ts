@@ -9,9 +9,9 @@ import { createHttpClient } from '../../lib/http-client.js';
 import type { HttpAnswer, HttpClient } from '../../lib/http-client.js';
 import { contentLengthOf, isoDateOf, pinOf } from '../../lib/http-headers.js';
 import { listObjects } from '../../lib/list-objects.js';
-import type { ObjectPage } from '../../lib/list-objects.js';
+import type { ObjectFacts, ObjectPage } from '../../lib/list-objects.js';
 import { encodeKey, encodeStrictly, keyOf, prefixOf, withoutSlash } from '../../lib/object-keys.js';
-import { listingBelow } from '../../lib/object-store.js';
+import { listingBelow, objectFacts } from '../../lib/object-store.js';
 import { openRanged } from '../../lib/open-ranged.js';
 import type {
   CallOptions,
@@ -101,7 +101,7 @@ class V3ioStore implements Store {
 
   async openRead(path: string, options: ReadOptions = {}): Promise<OpenObject> {
     options.signal?.throwIfAborted();
-    const opened = await openRanged(this.client, {
+    return openRanged(this.client, {
       ...options,
       url: this.urlOf(keyOf(this.place.rootKey, path)),
       store: 'mlrun',
@@ -111,7 +111,6 @@ class V3ioStore implements Store {
       acceptsEncoding: true,
       redirects: 'never',
     });
-    return opened;
   }
 
   async close(): Promise<void> {
@@ -142,13 +141,7 @@ class V3ioStore implements Store {
     const sizeBytes = contentLengthOf(answer.headers);
     const modifiedAt = isoDateOf(answer.headers['last-modified']);
     const pin = pinOf(answer.headers, sizeBytes);
-    return {
-      path,
-      kind: 'file',
-      ...(sizeBytes === undefined ? {} : { sizeBytes }),
-      ...(modifiedAt === undefined ? {} : { modifiedAt }),
-      ...(pin === undefined ? {} : { pin }),
-    };
+    return { path, kind: 'file', ...objectFacts({ sizeBytes, modifiedAt, pin }) };
   }
 
   /** What lies in one folder. Nothing is WB_NOT_FOUND: an empty folder cannot be told from a missing one. */
@@ -160,10 +153,7 @@ class V3ioStore implements Store {
     const listing = listingBelow('mlrun', this.place.rootKey, path, operation, options);
     const prefix = prefixOf(this.place.rootKey, path);
     let count = 0;
-    const facts = ({ sizeBytes, modifiedAt }: ListedFile): Partial<ObjectEntry> => ({
-      ...(sizeBytes === undefined ? {} : { sizeBytes }),
-      ...(modifiedAt === undefined ? {} : { modifiedAt }),
-    });
+    const facts = ({ key: _, ...known }: ListedFile): ObjectFacts => known;
     const ask = (
       marker: string | undefined,
       signal: AbortSignal,
