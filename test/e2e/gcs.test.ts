@@ -1,16 +1,14 @@
 /** Pulls from Google Cloud Storage with the key file of a service account: killed half-way, replaced half-way, verified. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readSidecar } from '../../src/transfer/sidecar.js';
-import type { Extent } from '../../src/transfer/thread/tasks.js';
 import { startFakeGcs, type FakeGcs } from '../helpers/fake-gcs.js';
 import { scratchFolder } from '../helpers/processes.js';
 import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '../helpers/toxiproxy.js';
 import { digestsOfTree, expectedDigests, treeFiles, writeTree } from '../helpers/tree.js';
-import { openWaybill, type RunningWaybill, type WaybillBed } from '../helpers/waybill.js';
+import { openWaybill, type WaybillBed } from '../helpers/waybill.js';
 import { startGate, type Gate } from '../stores/gcs/gate.js';
+import { recorded, untilRecorded } from './lib/recorded.js';
 import {
   keyFile,
   PRIVATE_KEY,
@@ -61,27 +59,6 @@ afterAll(async () => {
   for (const one of [tokens, gate, google, toxiproxy]) await one.stop();
   rmSync(base, { recursive: true, force: true });
 }, LONG_MS);
-
-/** What is recorded of the large file so far: it outlives a kill. */
-function recorded(destination: string): Extent[] {
-  const folder = join(destination, '.waybill', 'partial');
-  const names = existsSync(folder) ? readdirSync(folder) : [];
-  const sidecars = names.filter((name) => name.endsWith('.parts'));
-  return sidecars.flatMap((name) => readSidecar(join(folder, name)).extents);
-}
-
-const sizeOf = (extents: readonly Extent[]): number =>
-  extents.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
-
-/** Waits until some of it is; a pull that ends before fails the test. */
-async function untilRecorded(destination: string, pulling: RunningWaybill): Promise<void> {
-  let hasEnded = false;
-  void pulling.done.finally(() => (hasEnded = true)).catch(() => undefined);
-  while (sizeOf(recorded(destination)) < 2 * MiB) {
-    if (hasEnded) throw new Error(`the pull has ended: ${pulling.stdout()} ${pulling.stderr()}`);
-    await sleep(20);
-  }
-}
 
 /** So slow that a pull cannot be over before something happens, however quick the machine. */
 const slowly = (): Promise<void> => proxy.add('bandwidth', { rate: 500 });

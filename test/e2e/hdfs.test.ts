@@ -1,16 +1,14 @@
 /** Pulls from a real HDFS: killed half-way, replaced half-way, verified. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readSidecar } from '../../src/transfer/sidecar.js';
-import type { Extent } from '../../src/transfer/thread/tasks.js';
 import { startHadoop, type Hadoop } from '../helpers/hadoop.js';
 import { scratchFolder } from '../helpers/processes.js';
 import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '../helpers/toxiproxy.js';
 import { digestsOfTree, expectedDigests, treeFiles, writeTree } from '../helpers/tree.js';
-import { openWaybill, type RunningWaybill, type WaybillBed } from '../helpers/waybill.js';
+import { openWaybill, type WaybillBed } from '../helpers/waybill.js';
 import { startGateway, type Gateway } from '../stores/hdfs/gateway.js';
+import { recorded, untilRecorded } from './lib/recorded.js';
 
 const MiB = 1024 * 1024;
 const LONG_MS = 600_000;
@@ -50,27 +48,6 @@ afterAll(async () => {
   for (const one of [gateway, hadoop, toxiproxy]) await one.stop();
   rmSync(base, { recursive: true, force: true });
 }, LONG_MS);
-
-/** What is recorded of the large file so far: it outlives a kill. */
-function recorded(destination: string): Extent[] {
-  const folder = join(destination, '.waybill', 'partial');
-  const names = existsSync(folder) ? readdirSync(folder) : [];
-  const sidecars = names.filter((name) => name.endsWith('.parts'));
-  return sidecars.flatMap((name) => readSidecar(join(folder, name)).extents);
-}
-
-const sizeOf = (extents: readonly Extent[]): number =>
-  extents.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
-
-/** Waits until some of it is; a pull that ends before fails the test. */
-async function untilRecorded(destination: string, pulling: RunningWaybill): Promise<void> {
-  let hasEnded = false;
-  void pulling.done.finally(() => (hasEnded = true)).catch(() => undefined);
-  while (sizeOf(recorded(destination)) < 2 * MiB) {
-    if (hasEnded) throw new Error(`the pull has ended: ${pulling.stdout()} ${pulling.stderr()}`);
-    await sleep(20);
-  }
-}
 
 /** So slow that a pull cannot be over before something happens, however quick the machine. */
 const slowly = (): Promise<void> => proxy.add('bandwidth', { rate: 500 });

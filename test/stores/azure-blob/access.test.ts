@@ -2,12 +2,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { WaybillError } from '../../../src/model/errors.js';
+import type { WaybillError } from '../../../src/model/errors.js';
 import { azureBlob } from '../../../src/stores/azure-blob/index.js';
 import type { ConnectionSettings, Store } from '../../../src/stores/store.js';
 import { startAzurite, type Azurite } from '../../helpers/azurite.js';
 import { listAll, readAll } from '../conformance/expectations.js';
 import { openAzure, WRONG_KEY } from './testbed.js';
+import { thrownBy } from '../../helpers/thrown-by.js';
 
 type Secrets = Readonly<Record<string, string>>;
 
@@ -42,11 +43,7 @@ async function opened(
 }
 
 async function errorOf(promise: Promise<unknown>, secrets: Secrets = {}): Promise<WaybillError> {
-  const error: unknown = await promise.then(
-    () => new Error('it did not fail'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof WaybillError)) throw error;
+  const error = await thrownBy(promise);
   for (const secret of [azurite.key, WRONG_KEY, ...Object.values(secrets)]) {
     expect(`${error.message} ${error.stack ?? ''}`).not.toContain(secret);
   }

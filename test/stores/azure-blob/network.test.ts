@@ -9,7 +9,7 @@ import { connect, type AddressInfo, type Server as NetServer } from 'node:net';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { WaybillError } from '../../../src/model/errors.js';
+import type { WaybillError } from '../../../src/model/errors.js';
 import { azureBlob } from '../../../src/stores/azure-blob/index.js';
 import type { ConnectionSettings } from '../../../src/stores/store.js';
 import { startAzurite, type Azurite } from '../../helpers/azurite.js';
@@ -17,6 +17,7 @@ import { makeAuthority, type Authority } from '../../helpers/certificates.js';
 import { freePort } from '../../helpers/ports.js';
 import { scratchFolder } from '../../helpers/processes.js';
 import { readAll } from '../conformance/expectations.js';
+import { thrownBy } from '../../helpers/thrown-by.js';
 
 const PASSWORD = 'pw-of-the-proxy';
 const SECRET = 'client-secret-of-the-principal';
@@ -175,11 +176,7 @@ async function read(
 }
 
 async function errorOf(promise: Promise<unknown>): Promise<WaybillError> {
-  const error: unknown = await promise.then(
-    () => new Error('it did not fail'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof WaybillError)) throw error;
+  const error = await thrownBy(promise);
   for (const secret of [azurite.key, PASSWORD, SECRET, 'a-wrong-secret']) {
     expect(error.message).not.toContain(secret);
   }

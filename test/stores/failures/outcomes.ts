@@ -1,12 +1,13 @@
 /** How a read of the scripted file ended, and what every error of a store keeps. */
 import { expect } from '@jest/globals';
-import { WaybillError } from '../../../src/model/errors.js';
+import type { WaybillError } from '../../../src/model/errors.js';
 import type { Pin } from '../../../src/model/object-entry.js';
 import type { Store } from '../../../src/stores/store.js';
 import { expectSameBytes } from '../conformance/expectations.js';
 import { FILE, NAME } from './dialects.js';
 import { PART } from './reading.js';
 import type { Outcome } from './reading.js';
+import { thrownBy } from '../../helpers/thrown-by.js';
 
 /** Reads the file or a part of it, and holds every success against its bytes. */
 export async function read(store: Store, pin: Pin | undefined, isRange: boolean): Promise<Outcome> {
@@ -29,11 +30,7 @@ export async function read(store: Store, pin: Pin | undefined, isRange: boolean)
 
 /** The error of a promise that must fail with one of the store's. */
 export async function errorOf(promise: Promise<unknown>): Promise<WaybillError> {
-  const error: unknown = await promise.then(
-    (value) => new Error(`it did not fail: ${JSON.stringify(value)}`),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof WaybillError)) throw error;
+  const error = await thrownBy(promise);
   expect(error.store).toBeTruthy();
   return error;
 }

@@ -1,12 +1,13 @@
 /** What a real server cannot be made to answer: scripted as Google's documentation and its services have it. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { WaybillError } from '../../../src/model/errors.js';
+import type { WaybillError } from '../../../src/model/errors.js';
 import type { ReadOptions, Store } from '../../../src/stores/store.js';
 import { cut, startCutServer } from '../../helpers/cut-server.js';
 import type { CutReply, CutScript, CutServer } from '../../helpers/cut-server.js';
 import { checksumOf } from '../../helpers/checksums.js';
 import { listAll, readAll } from '../conformance/expectations.js';
 import { openGcs } from './testbed.js';
+import { thrownBy } from '../../helpers/thrown-by.js';
 
 const LIST = '/storage/v1/b/bucket/o';
 const FILE = '/storage/v1/b/bucket/o/root%2Fmodel';
@@ -58,17 +59,8 @@ const media = (headers = {}, body: Buffer | string = BYTES, status = 200): CutRe
   body,
 });
 
-async function errorOf(promise: Promise<unknown>): Promise<WaybillError> {
-  const error: unknown = await promise.then(
-    () => new Error('it did not fail'),
-    (reason: unknown) => reason,
-  );
-  if (error instanceof WaybillError) return error;
-  throw error;
-}
-
 const opening = async (script: CutScript, options: ReadOptions = {}): Promise<WaybillError> =>
-  errorOf((await before({ [MEDIA]: script })).openRead('model', options));
+  thrownBy((await before({ [MEDIA]: script })).openRead('model', options));
 
 describe('a listing that cannot be trusted', () => {
   it.each<[string, CutScript]>([
@@ -78,7 +70,7 @@ describe('a listing that cannot be trusted', () => {
     ],
     ['has names outside the prefix', page(['other/a'])],
   ])('rule 24: that %s ends with an error', async (_, script) => {
-    const error = await errorOf(listAll(await before({ [LIST]: script }), '', true));
+    const error = await thrownBy(listAll(await before({ [LIST]: script }), '', true));
     expect(error).toMatchObject({ code: 'WB_UNAVAILABLE', retryable: false });
     expect(server.requestsOf(LIST).length).toBeLessThan(20);
   });
@@ -96,7 +88,7 @@ describe('a listing that cannot be trusted', () => {
     ],
     ['nothing', { body: '' }],
   ])('that is %s is no empty folder, and says what to check', async (_, reply) => {
-    const error = await errorOf(listAll(await before({ [LIST]: reply }), '', true));
+    const error = await thrownBy(listAll(await before({ [LIST]: reply }), '', true));
     expect(error).toMatchObject({ code: 'WB_CONFIG_INVALID', retryable: false, scope: 'source' });
     expect(error.message).toContain('check STORAGE_EMULATOR_HOST');
   });
@@ -149,13 +141,13 @@ describe('bytes that are not the object’s', () => {
 
   it('rule 11: that end early are no short success', async () => {
     const source = await before({ [MEDIA]: cut(media(), 50) });
-    const error = await errorOf(readAll(source, 'model'));
+    const error = await thrownBy(readAll(source, 'model'));
     expect(error).toMatchObject({ code: 'WB_UNAVAILABLE', scope: 'file', retryable: true });
   });
 
   it('rule 11: that stop coming end with the stall rule', async () => {
     const source = await before({ [MEDIA]: { ...media(), stallAfterBytes: 50 } });
-    expect((await errorOf(readAll(source, 'model'))).code).toBe('WB_TIMEOUT');
+    expect((await thrownBy(readAll(source, 'model'))).code).toBe('WB_TIMEOUT');
   });
 });
 
@@ -292,7 +284,7 @@ describe('refusals', () => {
 
   it('of a listing is about the source', async () => {
     const reply = refusal(403, 'forbidden', 'ada does not have storage.objects.list access');
-    const error = await errorOf(listAll(await before({ [LIST]: reply }), '', true));
+    const error = await thrownBy(listAll(await before({ [LIST]: reply }), '', true));
     expect(error).toMatchObject({ scope: 'source' });
   });
 
@@ -301,6 +293,6 @@ describe('refusals', () => {
       [FILE]: refusal(403, 'forbidden', 'no storage.objects.get access'),
       [LIST]: page(['root/model/a']),
     });
-    expect((await errorOf(source.stat('model'))).code).toBe('WB_UNAUTHENTICATED');
+    expect((await thrownBy(source.stat('model'))).code).toBe('WB_UNAUTHENTICATED');
   });
 });

@@ -1,6 +1,5 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { WaybillError } from '../../../src/model/errors.js';
 import type { Pin } from '../../../src/model/object-entry.js';
 import type { Store } from '../../../src/stores/store.js';
 import { checksumOf } from '../../helpers/checksums.js';
@@ -8,6 +7,7 @@ import { startFakeGcs } from '../../helpers/fake-gcs.js';
 import type { FakeGcs } from '../../helpers/fake-gcs.js';
 import { listAll, readAll } from '../conformance/expectations.js';
 import { openGcs } from './testbed.js';
+import { thrownBy } from '../../helpers/thrown-by.js';
 
 const FIRST = Buffer.from('first version, first half | first version, second half');
 const SECOND = Buffer.from('other version, first half | other version, second half');
@@ -26,15 +26,6 @@ afterEach(() => store.close());
 afterAll(() => google.stop());
 
 const opened = (uri: string): Promise<Store> => openGcs(uri, { settings: google.env });
-
-async function errorOf(promise: Promise<unknown>): Promise<WaybillError> {
-  const error: unknown = await promise.then(
-    () => new Error('it did not fail'),
-    (reason: unknown) => reason,
-  );
-  if (error instanceof WaybillError) return error;
-  throw error;
-}
 
 describe('an object, read in ranges', () => {
   const key = 'model.bin';
@@ -63,7 +54,7 @@ describe('an object, read in ranges', () => {
     await google.putObject('plain', key, SECOND);
     const now = (await store.stat(key)).pin?.value.split(':')[1] ?? '';
     for (const rest of [{ pin, offsetBytes: HALF_BYTES, lengthBytes: HALF_BYTES }, { pin }]) {
-      const error = await errorOf(store.openRead(key, rest));
+      const error = await thrownBy(store.openRead(key, rest));
       expect(error).toMatchObject({ code: 'WB_SOURCE_CHANGED', scope: 'file', path: key });
       expect(error.message).toContain(`${pin.value.split(':')[1] ?? ''} is gone, and ${now} is`);
     }
@@ -72,7 +63,7 @@ describe('an object, read in ranges', () => {
   it('rule 12: written again with the same bytes is another generation all the same', async () => {
     const pin = await pinned('plain');
     await google.putObject('plain', key, FIRST);
-    expect((await errorOf(store.openRead(key, { pin }))).code).toBe('WB_SOURCE_CHANGED');
+    expect((await thrownBy(store.openRead(key, { pin }))).code).toBe('WB_SOURCE_CHANGED');
   });
 
   it('rule 12: replaced where old generations are kept is read to its end as it was', async () => {
@@ -87,9 +78,9 @@ describe('an object, read in ranges', () => {
   it('deleted between two ranges is not found', async () => {
     const pin = await pinned('plain');
     await google.deleteObject('plain', key);
-    const error = await errorOf(store.openRead(key, { pin, offsetBytes: 5 }));
+    const error = await thrownBy(store.openRead(key, { pin, offsetBytes: 5 }));
     expect(error).toMatchObject({ code: 'WB_NOT_FOUND', scope: 'file' });
-    expect((await errorOf(store.stat(key))).code).toBe('WB_NOT_FOUND');
+    expect((await thrownBy(store.stat(key))).code).toBe('WB_NOT_FOUND');
   });
 });
 
@@ -136,8 +127,8 @@ describe('folders', () => {
     const kinds = (await listAll(store, '', true)).map(({ path, kind }) => `${kind} ${path}`);
     expect(kinds).toEqual(['directory empty', 'directory full', 'file full/file']);
     expect(await listAll(store, 'empty', true)).toEqual([]);
-    expect((await errorOf(store.openRead('full/'))).code).toBe('WB_NOT_FOUND');
-    expect((await errorOf(store.openRead('..'))).code).toBe('WB_NOT_FOUND');
+    expect((await thrownBy(store.openRead('full/'))).code).toBe('WB_NOT_FOUND');
+    expect((await thrownBy(store.openRead('..'))).code).toBe('WB_NOT_FOUND');
   });
 
   it('of an empty bucket: the bucket is there and has nothing', async () => {
@@ -154,7 +145,7 @@ describe('folders', () => {
       () => listAll(store, '', true),
       () => store.openRead('file'),
     ]) {
-      const error = await errorOf(call());
+      const error = await thrownBy(call());
       expect(error).toMatchObject({ code: 'WB_NOT_FOUND', scope: 'source', retryable: false });
       expect(error.message).toContain('has no bucket no-such-bucket');
     }

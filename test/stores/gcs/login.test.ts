@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { gcpMetadata } from 'google-auth-library';
-import { WaybillError } from '../../../src/model/errors.js';
+import type { WaybillError } from '../../../src/model/errors.js';
 import type { ConnectionSettings, Store } from '../../../src/stores/store.js';
 import { startFakeGcs, type FakeGcs } from '../../helpers/fake-gcs.js';
 import { freePort } from '../../helpers/ports.js';
@@ -21,6 +21,7 @@ import {
   SUBJECT_TOKEN,
   type TokenService,
 } from './token-service.js';
+import { thrownBy } from '../../helpers/thrown-by.js';
 
 /** The service's own address, so that tokens are sent. */
 const ENDPOINT = 'CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE';
@@ -73,11 +74,7 @@ async function opened({ settings, secrets = {} }: OpenGcsOptions = {}): Promise<
 const read = async (store: Store): Promise<string> => (await readAll(store, 'file.txt')).toString();
 
 async function errorOf(promise: Promise<unknown>): Promise<WaybillError> {
-  const error: unknown = await promise.then(
-    () => new Error('it did not fail'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof WaybillError)) throw error;
+  const error = await thrownBy(promise);
   const text = `${error.message} ${error.stack ?? ''} ${String(error.cause)}`;
   for (const secret of ['ya29.', PRIVATE_KEY.slice(60, 120), REFRESH_TOKEN, SUBJECT_TOKEN]) {
     expect(text).not.toContain(secret);

@@ -3,14 +3,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { WaybillError } from '../../../src/model/errors.js';
+import type { WaybillError } from '../../../src/model/errors.js';
 import type { Store } from '../../../src/stores/store.js';
 import { checksumOf, md5OfCrcs } from '../../helpers/checksums.js';
 import { startHadoop, type Hadoop } from '../../helpers/hadoop.js';
 import { expectSameBytes, listAll, readAll } from '../conformance/expectations.js';
 import { bytesOf } from '../conformance/tree.js';
 import { startGateway, type Gateway } from './gateway.js';
-import { openHdfs, putSeeds, SUPER_USER, type OpenHdfsOptions } from './testbed.js';
+import { openHdfs, putSeeds, SUPER_USER, withHdfs, type OpenHdfsOptions } from './testbed.js';
+import { thrownBy } from '../../helpers/thrown-by.js';
 
 const LONG_MS = 180_000;
 const MiB = 1024 * 1024;
@@ -31,27 +32,12 @@ afterAll(async () => {
   await hadoop.stop();
 }, LONG_MS);
 
-async function withStore<T>(
+function withStore<T>(
   uri: string,
   use: (store: Store) => Promise<T>,
   options: OpenHdfsOptions = {},
 ): Promise<T> {
-  const settings = { ...hadoop.env, ...options.settings };
-  const store = await openHdfs(uri, { ...options, settings });
-  try {
-    return await use(store);
-  } finally {
-    await store.close();
-  }
-}
-
-async function errorOf(promise: Promise<unknown>): Promise<WaybillError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof WaybillError) return error;
-  throw error ?? new Error('nothing failed');
+  return withHdfs(uri, use, { ...options, settings: { ...hadoop.env, ...options.settings } });
 }
 
 describe('the address', () => {
@@ -124,7 +110,7 @@ describe('rule 12: the version', () => {
       await hadoop.dfs(['-rm', '-skipTrash', path]);
       await hadoop.putFile(path, Buffer.from('two'));
       if (pin === undefined) throw new Error('no pin');
-      const replaced = await errorOf(store.openRead('changing.bin', { pin }));
+      const replaced = await thrownBy(store.openRead('changing.bin', { pin }));
       expect(replaced.code).toBe('WB_SOURCE_CHANGED');
       const second = (await store.stat('changing.bin')).pin;
       if (second === undefined) throw new Error('no pin');
@@ -132,7 +118,7 @@ describe('rule 12: the version', () => {
       await writeFile(join(folder, 'more'), 'more');
       await hadoop.dfs(['-appendToFile', join(folder, 'more'), path]);
       await rm(folder, { recursive: true });
-      const appended = await errorOf(store.openRead('changing.bin', { pin: second }));
+      const appended = await thrownBy(store.openRead('changing.bin', { pin: second }));
       expect(appended.code).toBe('WB_SOURCE_CHANGED');
       expect((await readAll(store, 'changing.bin')).toString()).toBe('twomore');
     });
@@ -221,7 +207,7 @@ describe('who may not read', () => {
           store.stat('closed/nothing'),
           listAll(store, 'closed', true),
         ]) {
-          const error = await errorOf(asked);
+          const error = await thrownBy(asked);
           expect(error.code).toBe('WB_PERMISSION_DENIED');
           expect(error.message).toContain('mallory (HADOOP_USER_NAME)');
         }
@@ -239,7 +225,7 @@ describe('who may not read', () => {
     await withStore(
       'hdfs:///t',
       async (store) => {
-        const error = await errorOf(store.stat('large.bin'));
+        const error = await thrownBy(store.stat('large.bin'));
         expect(error.code).toBe('WB_UNAUTHENTICATED');
         expect(error.message).toContain('WAYBILL_HDFS_PASSWORD');
         expect(error.message).not.toContain('wrong-password');
@@ -268,7 +254,7 @@ it('rule 4: the password of a gateway stays there when it redirects to another h
     await withStore(
       'hdfs:///t',
       async (store) => {
-        const error = await errorOf(store.openRead('large.bin'));
+        const error = await thrownBy(store.openRead('large.bin'));
         expect(error.code).toMatch(/WB_SIZE_MISMATCH|WB_SOURCE_CHANGED/);
       },
       {
@@ -291,7 +277,7 @@ it('safe mode, a busy server and a page of something else are said to be that', 
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(typeof body === 'string' ? body : JSON.stringify(body));
     });
-    return withStore('hdfs:///t', (store) => errorOf(store.stat('x')), { ...open, secrets });
+    return withStore('hdfs:///t', (store) => thrownBy(store.stat('x')), { ...open, secrets });
   };
   const remote = (exception: string, message = ''): unknown => ({
     RemoteException: { exception, javaClassName: `org.apache.${exception}`, message },
@@ -336,7 +322,7 @@ it('a file system of an old release, without pages, is listed all the same', asy
 });
 
 it('what has no answer from anybody says who was asked', async () => {
-  const error = await errorOf(
+  const error = await thrownBy(
     openHdfs('hdfs:///x', { settings: {} }).then((store) => store.close()),
   );
   expect(error.code).toBe('WB_CONFIG_INVALID');

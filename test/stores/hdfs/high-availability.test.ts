@@ -1,11 +1,11 @@
 /** A name service with two name nodes, and the mount table of a viewfs over it. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { WaybillError } from '../../../src/model/errors.js';
 import type { Store } from '../../../src/stores/store.js';
 import { startHadoop, type Hadoop } from '../../helpers/hadoop.js';
 import { expectSameBytes, filePaths, listAll, readAll } from '../conformance/expectations.js';
 import { bytesOf } from '../conformance/tree.js';
-import { openHdfs } from './testbed.js';
+import { openHdfs, withHdfs } from './testbed.js';
+import { thrownBy } from '../../helpers/thrown-by.js';
 
 const LONG_MS = 180_000;
 const BYTES = bytesOf(4, 300_000);
@@ -31,22 +31,8 @@ beforeAll(async () => {
 
 afterAll(() => hadoop.stop(), LONG_MS);
 
-async function withStore<T>(uri: string, use: (store: Store) => Promise<T>): Promise<T> {
-  const store = await openHdfs(uri, { settings });
-  try {
-    return await use(store);
-  } finally {
-    await store.close();
-  }
-}
-
-async function errorOf(promise: Promise<unknown>): Promise<WaybillError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof WaybillError) return error;
-  throw error ?? new Error('nothing failed');
+function withStore<T>(uri: string, use: (store: Store) => Promise<T>): Promise<T> {
+  return withHdfs(uri, use, { settings });
 }
 
 describe('a name service', () => {
@@ -56,7 +42,7 @@ describe('a name service', () => {
       withStore('hdfs://lake/real/models', async (store) => {
         expectSameBytes(await readAll(store, 'churn/w.bin'), BYTES);
         await hadoop.setStandby(0);
-        const none = await errorOf(store.stat('churn/w.bin'));
+        const none = await thrownBy(store.stat('churn/w.bin'));
         expect(none).toMatchObject({ code: 'WB_UNAVAILABLE', scope: 'source', retryable: true });
         expect(none.message).toContain('none of the name nodes of hdfs://lake is active');
         await hadoop.setActive(1);
@@ -83,7 +69,7 @@ describe('a name service', () => {
 
   it('that nobody has heard of says so', async () => {
     await withStore('hdfs://pond/x', async (store) => {
-      const error = await errorOf(store.stat(''));
+      const error = await thrownBy(store.stat(''));
       expect(error.code).toBe('WB_UNAVAILABLE');
       expect(error.message).toContain('pond');
     });
@@ -114,14 +100,14 @@ describe('a mount table', () => {
         ['data', 'directory'],
         ['models', 'directory'],
       ]);
-      const error = await errorOf(store.openRead('cloud/x'));
+      const error = await thrownBy(store.openRead('cloud/x'));
       expect(error.code).toBe('WB_UNSUPPORTED');
       expect(error.message).toContain('s3a://bucket/prefix');
     });
   });
 
   it('that nobody has heard of says so', async () => {
-    const error = await errorOf(openHdfs('viewfs://other/x', { settings }));
+    const error = await thrownBy(openHdfs('viewfs://other/x', { settings }));
     expect(error.code).toBe('WB_CONFIG_INVALID');
     expect(error.message).toContain('viewfs://other');
   });

@@ -24,6 +24,20 @@ export function openHdfs(uri: string, options: OpenHdfsOptions = {}): Promise<St
   return hdfs.open({ uri, settings, secrets: options.secrets ?? {} });
 }
 
+/** Opens one for as long as it is used. */
+export async function withHdfs<T>(
+  uri: string,
+  use: (store: Store) => Promise<T>,
+  options: OpenHdfsOptions = {},
+): Promise<T> {
+  const store = await openHdfs(uri, options);
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
+}
+
 /** A new folder of the cluster as the root of a testbed, behind a gateway: one address for all its servers. */
 export async function hdfsTestbed(hadoop: Hadoop, root: string): Promise<Testbed> {
   const gateway = await startGateway(hadoop.port);

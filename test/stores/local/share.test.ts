@@ -2,10 +2,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { WaybillError } from '../../../src/model/errors.js';
 import type { ObjectEntry } from '../../../src/model/object-entry.js';
 import { LocalStore } from '../../../src/stores/local/store.js';
 import { startFaultFs, type DiskFault, type FaultFs } from '../../helpers/faultfs.js';
+import { thrownBy } from '../../helpers/thrown-by.js';
 
 const MiB = 1024 * 1024;
 const BIG = 5 * MiB;
@@ -51,15 +51,6 @@ async function read(path: string, from = store): Promise<number> {
   return bytes;
 }
 
-async function errorOf(doing: Promise<unknown>): Promise<WaybillError> {
-  const error = await doing.then(
-    () => new Error('nothing was thrown'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof WaybillError)) throw error as Error;
-  return error;
-}
-
 /** An error is about the source where the share does not answer at all; else about the one file. */
 const CASES: readonly (readonly [string, DiskFault, () => Promise<unknown>, RegExp])[] = [
   [
@@ -91,7 +82,7 @@ const CASES: readonly (readonly [string, DiskFault, () => Promise<unknown>, RegE
 describe('a share that answers', () => {
   it.each(CASES)('rule 26: makes of %s an error of that file', async (_, fault, doing, why) => {
     await share.fault(fault);
-    const error = await errorOf(doing());
+    const error = await thrownBy(doing());
     expect(error).toMatchObject({ code: 'WB_UNAVAILABLE', scope: 'file', retryable: true });
     expect(error.message).toMatch(why);
     expect(error.message).toContain(`it is on the share faultfs (fuse.faultfs) at ${share.path}`);
@@ -106,7 +97,7 @@ describe('a share that answers', () => {
 
   it('a soft mount that gave up waiting is a timeout of the source', async () => {
     await share.fault({ kind: 'read', path: 'big', errno: 'ETIMEDOUT' });
-    expect(await errorOf(read('big.bin'))).toMatchObject({
+    expect(await thrownBy(read('big.bin'))).toMatchObject({
       code: 'WB_TIMEOUT',
       scope: 'source',
       message: expect.stringContaining('is on a network share that does not answer'),
@@ -116,7 +107,7 @@ describe('a share that answers', () => {
   it('a folder that cannot be listed ends the listing', async () => {
     for (const errno of ['ESTALE', 'EIO', 'EACCES'] as const) {
       await share.fault({ kind: 'readdir', path: 'sub', errno });
-      expect(await errorOf(list())).toMatchObject({
+      expect(await thrownBy(list())).toMatchObject({
         code: errno === 'EACCES' ? 'WB_PERMISSION_DENIED' : 'WB_UNAVAILABLE',
         message: expect.stringContaining('/tree/sub"'),
       });
@@ -126,7 +117,7 @@ describe('a share that answers', () => {
 
   it('gives root no rights: the error says why that may be', async () => {
     await share.fault({ kind: 'open', path: 'small', errno: 'EACCES' });
-    const error = await errorOf(read('small'));
+    const error = await thrownBy(read('small'));
     expect(error).toMatchObject({ code: 'WB_PERMISSION_DENIED', scope: 'file' });
     expect(error.message).toContain('root_squash');
   });
@@ -160,7 +151,7 @@ describe('a share that answers', () => {
     const { pin } = await store.stat('changing');
     await share.put('tree/changing', 'later');
     const opened = store.openRead('changing', pin === undefined ? {} : { pin });
-    expect(await errorOf(opened)).toMatchObject({ code: 'WB_SOURCE_CHANGED', scope: 'file' });
+    expect(await thrownBy(opened)).toMatchObject({ code: 'WB_SOURCE_CHANGED', scope: 'file' });
   });
 });
 
@@ -171,7 +162,7 @@ describe('a share whose attributes are remembered here', () => {
     await cached.put('tree/big.bin', 'short');
     const opened = await from.openRead('big.bin', pin === undefined ? {} : { pin });
     expect(opened.sizeBytes).toBe(BIG);
-    const error = await errorOf(opened.body.resume().toArray());
+    const error = await thrownBy(opened.body.resume().toArray());
     expect(['WB_SIZE_MISMATCH', 'WB_SOURCE_CHANGED']).toContain(error.code);
     await from.close();
   });
@@ -188,7 +179,7 @@ describe('a share that is gone', () => {
       // From the next change on nothing is answered any more but EIO.
       await away.cutAt(1);
       expect(() => writeFileSync(join(away.path, 'tree/more'), '')).toThrow(/EIO/u);
-      expect(await errorOf(read('small', from))).toMatchObject({
+      expect(await thrownBy(read('small', from))).toMatchObject({
         code: 'WB_UNAVAILABLE',
         scope: 'source',
         message: expect.stringContaining(`at ${away.path}`),

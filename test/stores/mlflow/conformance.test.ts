@@ -111,30 +111,26 @@ function testbedOf(mlflow: Mlflow, minio: Minio, via: 'presigned' | 'proxied'): 
   };
 }
 
+/** Addresses that MLflow signs: the bytes come from MinIO. */
+const signed = {
+  capabilities: { ...common, ranges: 'yes', pin: 'strong', nativeDigests: ['md5'] },
+  canHold,
+  hasNetwork: false,
+  goesThroughToxics: true,
+  breaksInPart: true,
+} as const;
+
 // The faults of the network are made between the store and MLflow: the bytes come from MinIO here.
 storeConformance({
   name: 'mlflow',
-  traits: {
-    capabilities: { ...common, ranges: 'yes', pin: 'strong', nativeDigests: ['md5'] },
-    canHold,
-    hasNetwork: false,
-    goesThroughToxics: true,
-    breaksInPart: true,
-  },
+  traits: signed,
   setup: () => onMinio('presigned'),
 });
 
 // Here they are made before MinIO, for whom the addresses are signed: MLflow itself takes what breaks off there for an empty folder.
 storeConformance({
   name: 'mlflow',
-  traits: {
-    capabilities: { ...common, ranges: 'yes', pin: 'strong', nativeDigests: ['md5'] },
-    canHold,
-    hasNetwork: false,
-    goesThroughToxics: true,
-    breaksInPart: true,
-    manyFiles: 30,
-  },
+  traits: { ...signed, manyFiles: 30 },
   setup: onMinioBehindFaults,
 });
 

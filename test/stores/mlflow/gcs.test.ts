@@ -19,9 +19,7 @@ beforeAll(async () => {
   const prefix = run.artifactUri.replace('gs://models/', '');
   await google.putObject('models', `${prefix}/model/MLmodel`, 'flavors: {}');
   await google.putObject('models', `${prefix}/model/data/weights.bin`, '0123456789');
-  const source = `${run.artifactUri}/model`;
-  await mlflow.api('registered-models/create', { body: { name: 'churn' } });
-  await mlflow.api('model-versions/create', { body: { name: 'churn', source, run_id: run.runId } });
+  await mlflow.registerModel('churn', `${run.artifactUri}/model`, run.runId);
 }, 300_000);
 
 afterAll(async () => {

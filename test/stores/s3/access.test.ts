@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { WaybillError } from '../../../src/model/errors.js';
+import type { WaybillError } from '../../../src/model/errors.js';
 import { s3 } from '../../../src/stores/s3/index.js';
 import type { ConnectionSettings, Store } from '../../../src/stores/store.js';
 import { startMinio } from '../../helpers/minio.js';
@@ -13,6 +13,7 @@ import { listAll, readAll } from '../conformance/expectations.js';
 import { temporaryKeys } from './assume-role.js';
 import { keysOf, openS3 } from './testbed.js';
 import type { OpenS3Options } from './testbed.js';
+import { thrownBy } from '../../helpers/thrown-by.js';
 
 let minio: Minio;
 const open: Store[] = [];
@@ -40,11 +41,7 @@ async function opened(uri: string, options?: OpenS3Options): Promise<Store> {
 }
 
 async function errorOf(promise: Promise<unknown>): Promise<WaybillError> {
-  const error: unknown = await promise.then(
-    () => new Error('it did not fail'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof WaybillError)) throw error;
+  const error = await thrownBy(promise);
   for (const secret of [minio.secretAccessKey, minio.accessKeyId]) {
     expect(`${error.message} ${error.stack ?? ''}`).not.toContain(secret);
   }
