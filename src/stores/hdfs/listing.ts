@@ -6,9 +6,10 @@ import { askAgain } from '../lib/ask-again.js';
 import { CircleDetector } from '../lib/list-objects.js';
 import type { ListOptions } from '../store.js';
 import { BatchAnswer, entryOf, ListAnswer, type FileStatus } from './answers.js';
-import type { HdfsConnection, HdfsRequest } from './connection.js';
+import type { HdfsConnection } from './connection.js';
 import { InByteOrder } from './in-byte-order.js';
 import type { Located } from './mounts.js';
+import type { HdfsRequest } from './request.js';
 
 /** What a walk keeps from folder to folder. */
 export interface Walk extends ListOptions {

@@ -4,7 +4,8 @@ import { samePin } from '../../model/object-entry.js';
 import { contentLengthOf, endingOf, isoDateOf } from '../lib/http-headers.js';
 import type { OpenObject, ReadOptions } from '../store.js';
 import { modifiedAtOf, pinOf, type FileStatus } from './answers.js';
-import type { HdfsConnection, HdfsRequest } from './connection.js';
+import type { HdfsConnection } from './connection.js';
+import type { HdfsRequest } from './request.js';
 
 /** What is opened. */
 export interface Opening extends Omit<HdfsRequest, 'op' | 'query' | 'operation'> {

@@ -15,11 +15,12 @@ import { joinPath } from './address.js';
 import { entryOf, StatusAnswer, type FileStatus } from './answers.js';
 import { digestsOfChecksum } from './checksum.js';
 import type { HdfsConfig } from './config.js';
-import { HdfsConnection, MAX_CONNECTIONS, type HdfsRequest } from './connection.js';
+import { HdfsConnection, MAX_CONNECTIONS } from './connection.js';
 import { walkFolder, type Walk } from './listing.js';
 import type { Located } from './mounts.js';
 import type { Negotiate } from './negotiate.js';
 import { openFile } from './open.js';
+import type { HdfsRequest } from './request.js';
 
 /** What WebHDFS can do. */
 export const HDFS_CAPABILITIES: StoreCapabilities = {

@@ -1,0 +1,102 @@
+/** Questions that a data node answers: to the one that a name node names, or where nobody is there, to another that has the file. */
+import type { WaybillError } from '../../model/errors.js';
+import type { HttpAnswer, HttpClient } from '../lib/http-client.js';
+import { redirectOf } from '../lib/redirects.js';
+import type { Collect } from '../store.js';
+import { DeadNodes } from './dead-nodes.js';
+import type { NameNodes } from './name-nodes.js';
+import type { Sent } from './negotiate.js';
+import type { Refusals } from './refusals.js';
+import { mayBeElsewhere, urlPathOf, type HdfsRequest, type NodeAnswer } from './request.js';
+
+/** The data nodes of a source, whichever they are. */
+export class DataNodes {
+  private readonly deadNodes = new DeadNodes();
+
+  constructor(
+    private readonly http: HttpClient,
+    private readonly nameNodes: NameNodes,
+    private readonly refusals: Refusals,
+  ) {}
+
+  /**
+   * Sends a question, and to the data node that a name node names for it; where that one cannot be reached, to another that has
+   * the file. What is no success is thrown.
+   */
+  async follow(request: HdfsRequest, collect?: Collect): Promise<NodeAnswer> {
+    const known = this.deadNodes.query();
+    const ask = (query: HdfsRequest['query']): Promise<NodeAnswer> =>
+      this.followOnce({ ...request, query: { ...request.query, ...query } }, collect);
+    try {
+      return await ask(known);
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      const isDead = error instanceof UnreachableNode;
+      if (!isDead && Object.keys(known).length === 0) throw error;
+      try {
+        // Of those that are passed over one may be the only one that has it.
+        return await ask(isDead ? this.deadNodes.query() : {});
+      } catch (second) {
+        request.signal?.throwIfAborted();
+        const told = isDead ? error : second;
+        throw told instanceof UnreachableNode ? told.error : told;
+      }
+    }
+  }
+
+  private async followOnce(request: HdfsRequest, collect?: Collect): Promise<NodeAnswer> {
+    // A gateway may answer itself, as HttpFS does.
+    const asked = await this.nameNodes.send(request, collect);
+    const { status, headers, url } = asked.answer;
+    if (status === 200) return asked;
+    asked.answer.body.destroy();
+    const { location } = headers;
+    if (location === undefined || status < 300) throw this.refusals.notWebHdfs(request, url);
+    const next = redirectOf(
+      { from: url, location, headers: asked.sent.headers, method: 'GET' },
+      this.refusals.asked(request, url),
+    );
+    const { operation, path, signal } = request;
+    const sent = {
+      url: withName(next.url, request),
+      headers: next.headers,
+      operation,
+      path,
+      signal,
+    };
+    const answer = await this.askDataNode({
+      ...sent,
+      ...(collect === undefined ? {} : { collect }),
+    });
+    if (answer.status === 200) return { answer, sent };
+    throw await this.refusals.errorOf(answer, request);
+  }
+
+  /** Throws {@link UnreachableNode}, and remembers it, where nobody answers. */
+  private async askDataNode(sent: Sent): Promise<HttpAnswer> {
+    try {
+      return await this.http.request(sent);
+    } catch (error) {
+      sent.signal?.throwIfAborted();
+      if (!mayBeElsewhere(error)) throw error;
+      await this.deadNodes.add(sent.url.hostname);
+      throw new UnreachableNode(error);
+    }
+  }
+}
+
+/** A data node that nobody answers at. */
+class UnreachableNode extends Error {
+  constructor(readonly error: WaybillError) {
+    super(error.message);
+  }
+}
+
+/** Java composes the accents of a name in a redirect (NFC), and the data node would look for another file. */
+function withName(url: URL, request: HdfsRequest): URL {
+  const isComposed = request.at.normalize('NFC') !== request.at;
+  if (!isComposed || !url.pathname.startsWith('/webhdfs/v1/')) return url;
+  const named = new URL(url);
+  named.pathname = urlPathOf(request);
+  return named;
+}
