@@ -18,13 +18,17 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Properties;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.crypto.key.KeyProvider;
 import org.apache.hadoop.fs.CreateFlag;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.FsShell;
 import org.apache.hadoop.fs.Options.ChecksumOpt;
 import org.apache.hadoop.fs.permission.FsPermission;
+import org.apache.hadoop.hdfs.DistributedFileSystem;
 import org.apache.hadoop.hdfs.MiniDFSCluster;
 import org.apache.hadoop.hdfs.MiniDFSNNTopology;
+import org.apache.hadoop.hdfs.client.CreateEncryptionZoneFlag;
+import org.apache.hadoop.hdfs.client.HdfsAdmin;
 import org.apache.hadoop.hdfs.server.datanode.DataNode;
 import org.apache.hadoop.security.UserGroupInformation;
 import org.apache.hadoop.util.DataChecksum;
@@ -40,6 +44,7 @@ public final class Cluster {
   private final Configuration conf = new Configuration();
   private final MiniDFSCluster hdfs;
   private final Deque<MiniDFSCluster.DataNodeProperties> stopped = new ArrayDeque<>();
+  private final HttpFs gateway = new HttpFs();
 
   private Cluster(Properties wanted) throws IOException {
     for (String name : wanted.stringPropertyNames()) {
@@ -93,6 +98,14 @@ public final class Cluster {
         hdfs.restartDataNode(stopped.pop(), true);
         hdfs.waitActive();
         return "";
+      case "start-httpfs":
+        return gateway.start(Path.of(rest.get(0)));
+      case "stop-httpfs":
+        return gateway.stop();
+      case "erasure-code":
+        return erasureCode(rest.get(0), rest.get(1));
+      case "encrypt":
+        return encrypt(rest.get(0));
       default:
         throw new IllegalArgumentException(words.get(0) + ": no such command");
     }
@@ -181,6 +194,29 @@ public final class Cluster {
         Files.copy(Path.of(words.get(4)), to);
       }
     }
+    return "";
+  }
+
+  /** Of the files that are made in a folder from now on, a policy of Hadoop such as XOR-2-1-1024k. */
+  private String erasureCode(String folder, String policy) throws Exception {
+    DistributedFileSystem files = hdfs.getFileSystem(active());
+    var path = new org.apache.hadoop.fs.Path(folder);
+    files.mkdirs(path);
+    files.enableErasureCodingPolicy(policy);
+    files.setErasureCodingPolicy(path, policy);
+    return "";
+  }
+
+  /** Makes a folder an encryption zone with a key of its own. Needs `hadoop.security.key.provider.path`. */
+  private String encrypt(String folder) throws Exception {
+    var path = new org.apache.hadoop.fs.Path(folder);
+    hdfs.getFileSystem(active()).mkdirs(path);
+    KeyProvider keys = hdfs.getNameNode(active()).getNamesystem().getProvider();
+    String key = "key" + folder.replace('/', '-');
+    keys.createKey(key, KeyProvider.options(conf));
+    keys.flush();
+    new HdfsAdmin(hdfs.getURI(active()), clientConf())
+        .createEncryptionZone(path, key, EnumSet.of(CreateEncryptionZoneFlag.NO_TRASH));
     return "";
   }
 

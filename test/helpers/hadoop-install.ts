@@ -1,4 +1,4 @@
-/** Hadoop's mini cluster from Maven Central and the program that starts it (`test/hadoop`), once into the cache. */
+/** Hadoop's mini cluster and HttpFS from Maven Central and the program that starts it (`test/hadoop`), once into the cache. */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises';
@@ -10,13 +10,13 @@ import { cacheFolder } from './cache.js';
 
 const SOURCES = fileURLToPath(new URL('../../../test/hadoop', import.meta.url));
 const POM = join(SOURCES, 'pom.xml');
-const PROGRAM = join(SOURCES, 'Cluster.java');
+const PROGRAM = ['Cluster.java', 'HttpFs.java'].map((name) => join(SOURCES, name));
 const COPY = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies';
 
 /** Its folder in the cache, another one for each version of the sources. */
 export function hadoopFolder(): string {
   const hash = createHash('sha256');
-  for (const file of [POM, PROGRAM]) hash.update(readFileSync(file));
+  for (const file of [POM, ...PROGRAM]) hash.update(readFileSync(file));
   return join(cacheFolder(), `hadoop-${hash.digest('hex').slice(0, 12)}`);
 }
 
@@ -41,7 +41,7 @@ export async function ensureHadoop(onProgress: (line: string) => void): Promise<
     await rm(join(fresh, 'repository'), { recursive: true, force: true });
     await run(
       'javac',
-      ['-nowarn', '-cp', join(fresh, 'jars/*'), '-d', join(fresh, 'classes'), PROGRAM],
+      ['-nowarn', '-cp', join(fresh, 'jars/*'), '-d', join(fresh, 'classes'), ...PROGRAM],
       fresh,
     );
     await rename(fresh, folder);
