@@ -1,6 +1,8 @@
 /** What sealing needs of a line of the journal, read without parsing it: of a million files there are a million. */
 import { encodeManifestLine, type ManifestEntry } from '../manifest/index.js';
+import { MD5CRC } from '../manifest/plain-entry.js';
 import { LEVELS } from '../model/level.js';
+import type { DigestName } from '../model/object-entry.js';
 import { parseLine } from './journal-lines.js';
 import type { PublishedFile } from './line-fits.js';
 
@@ -17,11 +19,19 @@ const TEXT = '"([^"\\\\]*)"';
 /** The pin of an ETag has quotes in it. */
 const QUOTED = '"((?:[^"\\\\]|\\\\")*)"';
 /** What a store said of a file, in the order of a manifest line. */
-const DIGITS = { sha256: 64, sha1: 40, md5: 32, crc32: 8, crc32c: 8, crc64nvme: 16 } as const;
-const PAIRS = Object.entries(DIGITS)
-  .map(([name, digits]) => `(?:"${name}":"[0-9a-f]{${digits}}"(?:,(?=")|(?=\\})))?`)
+const VALUES = {
+  sha256: '[0-9a-f]{64}',
+  sha1: '[0-9a-f]{40}',
+  md5: '[0-9a-f]{32}',
+  crc32: '[0-9a-f]{8}',
+  crc32c: '[0-9a-f]{8}',
+  crc64nvme: '[0-9a-f]{16}',
+  md5crc: MD5CRC.source.replace(/^\^|\$$/g, ''),
+} as const satisfies Record<DigestName, string>;
+const PAIRS = Object.entries(VALUES)
+  .map(([name, value]) => `(?:"${name}":"${value}"(?:,(?=")|(?=\\})))?`)
   .join('');
-const NAMES = `(?:"(?:${Object.keys(DIGITS).join('|')})"(?:,(?=")|(?=\\])))*`;
+const NAMES = `(?:"(?:${Object.keys(VALUES).join('|')})"(?:,(?=")|(?=\\])))*`;
 const NUMBER = '(-?\\d+)';
 
 /** A fetched line as this release writes it: its entry has the order of a manifest line, and is one. */
@@ -37,8 +47,13 @@ const USUAL = new RegExp(
 
 /** The facts of a fetched line whose sum is right; undefined for any other line. */
 export function factsOf(text: string): FetchedFacts | undefined {
+  return factsOfUsual(text) ?? factsOfParsed(text);
+}
+
+/** Those of a line as this release writes it, but for rare names and a file that was read back. */
+export function factsOfUsual(text: string): FetchedFacts | undefined {
   const usual = USUAL.exec(text);
-  if (usual === null) return factsOfParsed(text);
+  if (usual === null) return undefined;
   const [, planId = '', line = '', path = '', size, sha256 = '', level, strength, value] = usual;
   const [, mtimeNs = '', , inode = '', bytesFetched] = usual.slice(9);
   const pin =
@@ -65,7 +80,8 @@ export function factsOf(text: string): FetchedFacts | undefined {
   };
 }
 
-function factsOfParsed(text: string): FetchedFacts | undefined {
+/** Those of any other. */
+export function factsOfParsed(text: string): FetchedFacts | undefined {
   const line = parseLine(text);
   if (line?.kind !== 'fetched') return undefined;
   const { planId, entry, bytesFetched } = line;

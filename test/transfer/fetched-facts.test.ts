@@ -1,7 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { encodeManifestLine, type ManifestEntry } from '../../src/manifest/index.js';
 import { headOfLine } from '../../src/manifest/plain-entry.js';
-import { factsOf, listedEntryOf } from '../../src/transfer/fetched-facts.js';
+import {
+  factsOf,
+  factsOfParsed,
+  factsOfUsual,
+  listedEntryOf,
+} from '../../src/transfer/fetched-facts.js';
 import { fetchedText, keysOf, parseLine } from '../../src/transfer/journal-lines.js';
 
 const ENTRY: ManifestEntry = {
@@ -46,15 +51,43 @@ const ENTRIES: readonly (readonly [string, ManifestEntry])[] = [
       comparedDigests: ['crc64nvme', 'md5', 'sha256'],
     },
   ],
+  [
+    'as from HDFS',
+    {
+      ...ENTRY,
+      level: 'provider',
+      pin: { strength: 'strong', value: 'version:16388/mtime:1795746950091+3000000' },
+      modifiedAt: '2026-01-02T03:04:05.000Z',
+      isExecutable: false,
+      expectedFrom: 'md5crc of the store',
+      providerDigests: { md5crc: `crc32c/512/134217728/${'c'.repeat(32)}` },
+      comparedDigests: ['md5crc'],
+    },
+  ],
   ['a pin with a backslash', { ...ENTRY, pin: { strength: 'weak', value: 'etag:"\\\\"x\\n"' } }],
   ['read back', { ...ENTRY, readBack: 'disk' }],
 ];
 
+const textOf = (entry: ManifestEntry): string => {
+  const { path, sizeBytes } = entry;
+  const parts = { planId: 'plan', path, sizeBytes, head: headOfLine(entry), stamp: STAMP };
+  return fetchedText(parts, 7).text;
+};
+
+/** What no store says of a file: its line may be parsed. */
+const RARE = ['an awkward name', 'a pin with a backslash', 'read back'];
+
 describe('what sealing reads of a fetched line', () => {
+  it.each(ENTRIES)('is found the quick way, and is what the slow way says: %s', (title, entry) => {
+    const [quick, slow] = [factsOfUsual, factsOfParsed].map((read) => read(textOf(entry)));
+    if (RARE.includes(title)) expect(quick).toBeUndefined();
+    else expect(quick).toMatchObject({ ...slow, entry: { path: entry.path, level: entry.level } });
+    expect(slow?.entry).toMatchObject({ ...quick?.entry });
+  });
+
   it.each(ENTRIES)('is what parsing it says: %s', (_, entry) => {
     const { path, sizeBytes } = entry;
-    const parts = { planId: 'plan', path, sizeBytes, head: headOfLine(entry), stamp: STAMP };
-    const { text } = fetchedText(parts, 7);
+    const text = textOf(entry);
     const whole = { ...entry, local: STAMP };
     expect(parseLine(text)).toEqual({
       kind: 'fetched',
