@@ -1,6 +1,7 @@
 /** The configuration files of Hadoop: those of a user, and those that make servers speak TLS. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Issued } from './certificates.js';
 import type { Kerberos } from './kerberos.js';
@@ -85,6 +86,39 @@ export function writeServerTls(folder: string, { certFile, keyFile }: Issued): C
     'dfs.namenode.https-address': anyPort,
     'dfs.datanode.https.address': anyPort,
   };
+}
+
+/** Lets whoever runs the servers ask for others, as a gateway does. */
+export function proxyUser(prefix: 'hadoop' | 'httpfs'): Conf {
+  const own = `${prefix}.proxyuser.${userInfo().username}`;
+  return { [`${own}.hosts`]: '*', [`${own}.groups`]: '*' };
+}
+
+export interface HttpFsOptions {
+  /** What it is told of the file system: `{ 'dfs.checksum.combine.mode': 'COMPOSITE_CRC' }`. */
+  readonly hdfsSite?: Conf;
+  /** Default true; else the name node lets it ask for nobody. */
+  readonly mayAskForOthers?: boolean;
+}
+
+/**
+ * What an HttpFS is told of itself and of the cluster that it stands for.
+ * @returns the folder
+ */
+export function writeHttpFsConf(
+  folder: string,
+  rpcPort: number,
+  { hdfsSite = {}, mayAskForOthers = true }: HttpFsOptions,
+): string {
+  // In one process with a name node the last that says who may ask for others is believed by both.
+  const own = { 'httpfs.http.hostname': '127.0.0.1', 'httpfs.http.port': '0' };
+  const core = { 'fs.defaultFS': `hdfs://127.0.0.1:${rpcPort}` };
+  const deputy = mayAskForOthers ? proxyUser('httpfs') : {};
+  const files = { httpfs: { ...own, ...deputy }, core, hdfs: hdfsSite };
+  for (const [name, conf] of Object.entries(files)) {
+    writeFileSync(join(folder, `${name}-site.xml`), siteXml(conf));
+  }
+  return folder;
 }
 
 /** Makes the servers members of a realm who ask everybody for a ticket. */

@@ -13,8 +13,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Issued } from './certificates.js';
-import { kerberosOfServers, writeServerTls, writeUserConf } from './hadoop-conf.js';
-import type { Conf, NameNode, UserConf } from './hadoop-conf.js';
+import {
+  kerberosOfServers,
+  proxyUser,
+  writeHttpFsConf,
+  writeServerTls,
+  writeUserConf,
+} from './hadoop-conf.js';
+import type { Conf, HttpFsOptions, NameNode, UserConf } from './hadoop-conf.js';
 import { ensureHadoop } from './hadoop-install.js';
 import type { Kerberos } from './kerberos.js';
 import { freePort } from './ports.js';
@@ -67,6 +73,13 @@ export interface Hadoop extends ServerProcess {
   putFile(path: string, body: Buffer | string, options?: HdfsFileOptions): Promise<void>;
   /** Every file and folder of `dir`, to a path that is not there yet. */
   putTree(path: string, dir: string): Promise<void>;
+  /** The files that are made in a folder from now on: `XOR-2-1-1024k` wants three data nodes. */
+  erasureCode(folder: string, policy: string): Promise<void>;
+  /** Makes a folder an encryption zone. */
+  encrypt(folder: string): Promise<void>;
+  /** Starts an HttpFS before a cluster that has no realm, or starts it anew in another way. Answers its address. */
+  startHttpFs(options?: HttpFsOptions): Promise<string>;
+  stopHttpFs(): Promise<void>;
   setActive(nameNode: number): Promise<void>;
   setStandby(nameNode: number): Promise<void>;
   stopNameNode(nameNode: number): Promise<void>;
@@ -90,6 +103,7 @@ export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> 
     ...(kerberos && (await kerberosOfServers(kerberos))),
     'waybill.port': new URL(control).port,
     'waybill.dir': join(dir, 'data'),
+    'hadoop.security.key.provider.path': `jceks://file${join(dir, 'keys.jceks')}`,
   };
   writeFileSync(file, propertiesOf(options, secure));
   const tell = async (...words: readonly string[]): Promise<string> => {
@@ -102,6 +116,8 @@ export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> 
     name: 'Hadoop',
     command: 'java',
     args: [
+      // HttpFS wants it, as bin/hadoop gives it.
+      '--add-opens=java.base/java.lang=ALL-UNNAMED',
       ...['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
       ...['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'],
       ...(kerberos ? [`-Djava.security.krb5.conf=${kerberos.confFile}`] : []),
@@ -127,6 +143,10 @@ export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> 
     confDir,
     env: { HADOOP_CONF_DIR: confDir },
     userConf,
+    startHttpFs: async (httpFs = {}) => {
+      const folder = writeHttpFsConf(mkdtempSync(join(dir, 'httpfs-')), first.rpc, httpFs);
+      return `http://127.0.0.1:${await tell('start-httpfs', folder)}`;
+    },
     stop: async () => {
       await server.stop();
       await rm(dir, { recursive: true, force: true });
@@ -142,7 +162,14 @@ interface Ports {
 
 type Commands = Omit<
   Hadoop,
-  keyof ServerProcess | keyof Ports | 'port' | 'rpcPort' | 'confDir' | 'env' | 'userConf'
+  | keyof ServerProcess
+  | keyof Ports
+  | 'port'
+  | 'rpcPort'
+  | 'confDir'
+  | 'env'
+  | 'userConf'
+  | 'startHttpFs'
 >;
 
 function commandsOf(tell: (...words: readonly string[]) => Promise<string>): Commands {
@@ -163,6 +190,9 @@ function commandsOf(tell: (...words: readonly string[]) => Promise<string>): Com
       await dfs(['-mkdir', '-p', above === '' ? '/' : above]);
       await dfs(['-put', dir, path]);
     },
+    erasureCode: (folder, policy) => told('erasure-code', folder, policy),
+    encrypt: (folder) => told('encrypt', folder),
+    stopHttpFs: () => told('stop-httpfs'),
     setActive: (index) => told('active', String(index)),
     setStandby: (index) => told('standby', String(index)),
     stopNameNode: (index) => told('stop-namenode', String(index)),
@@ -176,6 +206,7 @@ function propertiesOf(options: HadoopOptions, secure: Conf): string {
   const { conf = {}, dataNodes = 1, nameService } = options;
   const all: Conf = {
     'dfs.namenode.fs-limits.min-block-size': '1024',
+    ...proxyUser('hadoop'),
     ...secure,
     ...conf,
     'waybill.dataNodes': String(dataNodes),

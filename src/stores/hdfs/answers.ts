@@ -12,7 +12,7 @@ export const FileStatus = z.object({
   /** Octal, as in `644`. */
   permission: z.string().optional(),
   blockSize: z.int().optional(),
-  /** HttpFS does not say it. */
+  /** Older releases of HttpFS do not say it. */
   fileId: z.int().optional(),
   /** It lies encrypted: checksums are of what lies there, and not of what is read. */
   encBit: z.boolean().optional(),

@@ -28,6 +28,15 @@ export interface Failure {
 
 const MISSING = ['WB_NOT_FOUND', 'does not have it'] as const;
 const NOT_YET: ErrorRow = ['WB_UNAVAILABLE', 'cannot answer for now', SOURCE];
+const PAST_THE_END: ErrorRow = [
+  'WB_SIZE_MISMATCH',
+  'says that it is shorter than the range asked for',
+];
+const HAS_NONE: ErrorRow = [
+  'WB_UNSUPPORTED',
+  'has no checksum of it',
+  { scope: 'file', retryable: false },
+];
 const NO_PATH: ErrorRow = ['WB_UNSAFE_PATH', 'takes no such name', { scope: 'file' }];
 
 /** By Hadoop's own word for it, without its package. */
@@ -97,9 +106,9 @@ function firstLine(text: string): string {
 }
 
 function rowOf(
-  { status, headers }: FailedAnswer,
+  { status, headers, body }: FailedAnswer,
   failure: Failure | undefined,
-  { identity, isListing, path }: Asked,
+  { identity, isListing, operation, path }: Asked,
 ): ErrorRow | undefined {
   const { who } = identity;
   const isNegotiated = /^\s*negotiate\b/i.test(headers['www-authenticate'] ?? '');
@@ -111,8 +120,11 @@ function rowOf(
     ];
   }
   if (failure === undefined) {
-    return status === 401 ? notAccepted(identity) : undefined;
+    if (status === 401) return notAccepted(identity);
+    // HttpFS finds out when it has begun to answer.
+    return /\bEOFException: Premature EOF/.test(body) ? PAST_THE_END : undefined;
   }
+  if (/is not allowed to impersonate/.test(failure.message)) return noDeputy(identity);
   if (REFUSALS.has(failure.exception)) return notAccepted(identity);
   if (failure.exception === 'AccessControlException') {
     return [
@@ -121,6 +133,7 @@ function rowOf(
       isListing ? SOURCE : { scope: 'file' },
     ];
   }
+  if (operation === 'checksum' && hasNone(failure)) return HAS_NONE;
   const known = BY_EXCEPTION[failure.exception] ?? ofMessage(failure.message);
   // Where the root is missing, so is the whole source.
   return known === MISSING && path === '' ? [...MISSING, SOURCE] : known;
@@ -138,14 +151,32 @@ function notAccepted({ who, remedy }: HdfsIdentity): ErrorRow {
   return ['WB_UNAUTHENTICATED', `does not accept ${who}: ${remedy}`, SOURCE];
 }
 
-/** Some failures are an IOException of many words. */
+/** A gateway asks for others, and a name node lets it only if it is told so. */
+function noDeputy({ who }: HdfsIdentity): ErrorRow {
+  return [
+    'WB_PERMISSION_DENIED',
+    `may not ask for ${who}: the name nodes have to allow it by hadoop.proxyuser.<user of the gateway>.hosts and .groups in core-site.xml`,
+    FINAL,
+  ];
+}
+
+/**
+ * Of a file whose blocks have checksums of several kinds there is none: HttpFS stumbles over what is not there, or is told why.
+ */
+function hasNone({ exception, message }: Failure): boolean {
+  return (
+    exception === 'NullPointerException' ||
+    /Byte-per-checksum not matched|Fail to get block \w+ for/i.test(message)
+  );
+}
+
+/** Some failures are an IOException of many words, and all that HttpFS is told by a name node are a RemoteException. */
 function ofMessage(message: string): ErrorRow | undefined {
-  if (/out of the range|^Offset=/.test(message)) {
-    return ['WB_SIZE_MISMATCH', 'says that it is shorter than the range asked for'];
-  }
+  if (/out of the range|^Offset=/.test(message)) return PAST_THE_END;
   if (/Path is not a file/i.test(message)) return MISSING;
   if (/Failed to find datanode|no live|could only be/i.test(message)) return NOT_YET;
-  if (/is not active|Namenode is not|in startup mode|SafeMode/i.test(message)) return NOT_YET;
+  if (/is not active|Namenode is not|in startup mode|Safe ?Mode/i.test(message)) return NOT_YET;
+  if (/not supported in state/i.test(message)) return NOT_YET;
   return undefined;
 }
 

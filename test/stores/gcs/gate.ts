@@ -2,13 +2,10 @@
  * Stands before a fake-gcs-server, which lets everybody in: answers a request without a token, or with another one, as Google
  * does (https://cloud.google.com/storage/docs/json_api/v1/status-codes), and passes the others on.
  */
-import { createServer, request as requestOf } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import { passOn, startHttpGate, type HttpGate } from '../../helpers/http-gate.js';
 
-export interface Gate {
-  readonly url: string;
-  readonly port: number;
+export interface Gate extends HttpGate {
   /** The Authorization of each request that came, '' for none. */
   readonly asked: string[];
   /** The project of each request that came, '' for none. */
@@ -19,7 +16,6 @@ export interface Gate {
   readonly strangers: Set<string>;
   /** The Range of each request for the bytes of an object, by the object's name. */
   readonly ranges: { readonly name: string; readonly range: string }[];
-  stop(): Promise<void>;
 }
 
 export async function startGate(upstreamPort: number): Promise<Gate> {
@@ -28,7 +24,7 @@ export async function startGate(upstreamPort: number): Promise<Gate> {
   const tokens = new Set<string>();
   const strangers = new Set<string>();
   const ranges: { name: string; range: string }[] = [];
-  const server = createServer((request, response) => {
+  const gate = await startHttpGate((request, response) => {
     const { authorization = '', 'x-goog-user-project': payer = '' } = request.headers;
     asked.push(authorization);
     payers.push(String(payer));
@@ -40,38 +36,13 @@ export async function startGate(upstreamPort: number): Promise<Gate> {
     if (token === undefined) refuse(response, 401, 'required', `Anonymous caller ${lacks}`);
     else if (strangers.has(token)) refuse(response, 403, 'forbidden', `ada@example.com ${lacks}`);
     else if (!tokens.has(token)) refuse(response, 401, 'authError', 'Invalid Credentials');
-    else pass(request, response, upstreamPort);
+    else passOn(request, response, { port: upstreamPort });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return {
-    url: `http://127.0.0.1:${port}`,
-    port,
-    asked,
-    payers,
-    tokens,
-    strangers,
-    ranges,
-    stop: async () => {
-      server.closeAllConnections();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
-  };
+  return { ...gate, asked, payers, tokens, strangers, ranges };
 }
 
 function refuse(response: ServerResponse, status: number, reason: string, message: string): void {
   const error = { code: status, message, errors: [{ message, domain: 'global', reason }] };
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify({ error }));
-}
-
-function pass(request: IncomingMessage, response: ServerResponse, port: number): void {
-  const { method, url: path, headers } = request;
-  const onward = requestOf({ host: '127.0.0.1', port, method, path, headers }, (answer) => {
-    response.writeHead(answer.statusCode ?? 0, answer.headers);
-    answer.pipe(response);
-  });
-  onward.on('error', () => response.destroy());
-  response.on('close', () => onward.destroy());
-  request.pipe(onward);
 }

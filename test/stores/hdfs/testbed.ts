@@ -7,7 +7,7 @@ import type { ConnectionSettings, Store } from '../../../src/stores/store.js';
 import type { Hadoop } from '../../helpers/hadoop.js';
 import { scratchFolder } from '../../helpers/processes.js';
 import type { OpenOptions, Seed, Testbed } from '../conformance/testbed.js';
-import { startGateway } from './gateway.js';
+import type { Gateway } from './gateway.js';
 
 /** Who runs the servers, and may read everything. */
 export const SUPER_USER = userInfo().username;
@@ -38,9 +38,12 @@ export async function withHdfs<T>(
   }
 }
 
-/** A new folder of the cluster as the root of a testbed, behind a gateway: one address for all its servers. */
-export async function hdfsTestbed(hadoop: Hadoop, root: string): Promise<Testbed> {
-  const gateway = await startGateway(hadoop.port);
+/** A new folder of a cluster as the root of a testbed, behind a gateway of its own: one address for all its servers. */
+export async function hdfsTestbed(
+  hadoop: Hadoop,
+  root: string,
+  gateway: Pick<Gateway, 'url' | 'port' | 'stop'>,
+): Promise<Testbed> {
   await hadoop.dfs(['-mkdir', '-p', root]);
   await hadoop.dfs(['-chmod', '700', root]);
   return {
@@ -53,10 +56,7 @@ export async function hdfsTestbed(hadoop: Hadoop, root: string): Promise<Testbed
         },
       }),
     seed: (seeds) => putSeeds(hadoop, root, seeds),
-    stop: async () => {
-      await gateway.stop();
-      await hadoop.stop();
-    },
+    stop: () => gateway.stop(),
   };
 }
 
