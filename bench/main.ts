@@ -8,6 +8,7 @@ import type { BenchCase } from './lib/case.js';
 import { figuresOf, tableOf } from './lib/report.js';
 import { runCase, type CaseResult } from './lib/run-case.js';
 import { svgOf } from './lib/svg.js';
+import { runStoppable } from './lib/stoppable.js';
 import { createWorld } from './lib/world.js';
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -81,18 +82,7 @@ async function main(): Promise<number> {
     for (const { name, what } of CASES) process.stdout.write(`${name.padEnd(22)} ${what}\n`);
     return 0;
   }
-  // A stop lets the case clean up: services and servers end, folders go.
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => controller.abort(new Error(`stopped by ${name}`)));
-  }
-  try {
-    return (await bench(asked, controller.signal)) ? 0 : 1;
-  } catch (error) {
-    if (!controller.signal.aborted) throw error;
-    say(String(controller.signal.reason));
-    return 130;
-  }
+  return runStoppable(async (signal) => ((await bench(asked, signal)) ? 0 : 1), say);
 }
 
 process.exitCode = await main();

@@ -5,6 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { openWaybill } from '../../test/helpers/waybill.js';
+import { runStoppable } from '../lib/stoppable.js';
 import { createWorld, type WorldOptions } from '../lib/world.js';
 import { racePeers, type RaceOptions } from './races.js';
 import { ROWS } from './rows.js';
@@ -22,10 +23,12 @@ async function rowOf(row: StoreRow, options: RaceOptions): Promise<string> {
   let cells: readonly string[];
   try {
     const served = await row.serve(world);
-    const tree = await awkwardTree(served, bed);
-    const killed = await killedHalfWay(served, bed);
-    const replaced = await replacedHalfWay(served, bed);
-    cells = [tree, killed, replaced, `\`${bestLevel(bed)}\``];
+    const shown: string[] = [];
+    for (const trial of [awkwardTree, killedHalfWay, replacedHalfWay]) {
+      options.signal.throwIfAborted();
+      shown.push(await trial(served, bed));
+    }
+    cells = [...shown, `\`${bestLevel(bed)}\``];
   } finally {
     await bed.close();
     await world.close();
@@ -34,8 +37,20 @@ async function rowOf(row: StoreRow, options: RaceOptions): Promise<string> {
   return `| ${[`${row.store} (${row.server})`, ...cells, many, large].join(' | ')} |`;
 }
 
-async function main(): Promise<number> {
+const USAGE = `npm run trials -- [STORE...] [--write] [--rounds N] [--large-mib N]
+stores: ${[...new Set(ROWS.map(({ store }) => store))].join(', ')}`;
+
+interface Asked {
+  readonly stores: readonly string[];
+  readonly write: boolean;
+  readonly rounds: number;
+  readonly largeMiB: number;
+}
+
+/** @throws Error with what is wrong */
+function readArguments(args: readonly string[]): Asked {
   const { values, positionals } = parseArgs({
+    args: [...args],
     allowPositionals: true,
     options: {
       write: { type: 'boolean', default: false },
@@ -43,25 +58,40 @@ async function main(): Promise<number> {
       'large-mib': { type: 'string', default: '256' },
     },
   });
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(name, () => controller.abort(new Error(`stopped by ${name}`)));
+  const unknown = positionals.find((name) => !ROWS.some(({ store }) => store === name));
+  if (unknown !== undefined) throw new Error(`there is no row for ${unknown}`);
+  const [rounds, largeMiB] = [Number(values.rounds), Number(values['large-mib'])];
+  for (const [name, value] of Object.entries({ rounds, 'large-mib': largeMiB })) {
+    if (!Number.isInteger(value) || value < 1) throw new Error(`--${name} takes a whole number`);
   }
-  const options: WorldOptions = { scale: 1, against: [], signal: controller.signal, say };
-  const race = {
-    ...options,
-    rounds: Number(values.rounds),
-    largeMiB: Number(values['large-mib']),
-  };
-  const asked = ROWS.filter(({ store }) => positionals.length === 0 || positionals.includes(store));
+  return { stores: positionals, write: values.write, rounds, largeMiB };
+}
+
+async function tryStores(asked: Asked, signal: AbortSignal): Promise<number> {
+  const options: WorldOptions = { scale: 1, against: [], signal, say };
+  const race = { ...options, rounds: asked.rounds, largeMiB: asked.largeMiB };
+  const chosen = ROWS.filter(
+    ({ store }) => asked.stores.length === 0 || asked.stores.includes(store),
+  );
   const rows: string[] = [];
-  for (const row of asked) {
+  for (const row of chosen) {
     const line = await rowOf(row, race);
     rows.push(line);
     process.stdout.write(`${line}\n`);
-    if (values.write) writeFileSync(DOC, withRows(readFileSync(DOC, 'utf8'), [line]));
+    if (asked.write) writeFileSync(DOC, withRows(readFileSync(DOC, 'utf8'), [line]));
   }
   return rows.some((line) => line.includes('**')) ? 1 : 0;
+}
+
+async function main(): Promise<number> {
+  let asked: Asked;
+  try {
+    asked = readArguments(process.argv.slice(2));
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    return 2;
+  }
+  return runStoppable((signal) => tryStores(asked, signal), say);
 }
 
 process.exitCode = await main();

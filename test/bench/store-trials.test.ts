@@ -1,9 +1,15 @@
 /** What `npm run trials` does with the stores that are no web servers: here it is a test of whole pulls. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createWorld, type World } from '../../bench/lib/world.js';
 import { ROWS } from '../../bench/stores/rows.js';
 import type { Served } from '../../bench/stores/served.js';
 import { awkwardTree, killedHalfWay, replacedHalfWay } from '../../bench/stores/trials.js';
+import { cacheFolder } from '../helpers/cache.js';
+import { scratchFolder, scrubbedEnv } from '../helpers/processes.js';
 import { openWaybill, type WaybillBed } from '../helpers/waybill.js';
 
 const LONG_MS = 240_000;
@@ -49,3 +55,44 @@ describe.each(ROWS.filter(({ server }) => ['OpenSSH', 'vsftpd'].includes(server)
     );
   },
 );
+
+const MAIN = fileURLToPath(new URL('../../bench/stores/main.js', import.meta.url));
+
+describe('npm run trials', () => {
+  it(
+    'ends at SIGTERM by saying so, and leaves nothing',
+    async () => {
+      const base = scratchFolder('trials');
+      const temp = join(base, 'tmp');
+      mkdirSync(temp);
+      const env = { ...scrubbedEnv(), TMPDIR: temp, HOME: base, WAYBILL_CACHE_DIR: cacheFolder() };
+      const child = spawn(process.execPath, [MAIN, 'local'], {
+        env,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let said = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => {
+        if (said === '') child.kill('SIGTERM');
+        said += text;
+      });
+      const status = await new Promise((resolve) => child.once('close', resolve));
+      expect({ status, said }).toEqual({
+        status: 143,
+        said: 'local: names, kill, replacement\nstopped by SIGTERM\n',
+      });
+      expect(readdirSync(temp)).toEqual([]);
+      rmSync(base, { recursive: true, force: true });
+    },
+    LONG_MS,
+  );
+
+  it.each([
+    [['nfs'], /^there is no row for nfs\n/u],
+    [['--rounds', 'many', 'local'], /^--rounds takes a whole number\n/u],
+    [['--fast'], /^Unknown option '--fast'/u],
+  ])('says what is wrong with %j, and how it is called', (args, why) => {
+    const { status, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([2, expect.stringMatching(why)]);
+    expect(stderr).toMatch(/^npm run trials -- \[STORE\.\.\.\].*\nstores: mlflow, mlrun, s3/mu);
+  });
+});
