@@ -1,9 +1,10 @@
 /** The corruption campaign: damage where there is a proof, and a look whether anybody noticed. */
 import { scratchFolder } from '../helpers/processes.js';
 import { CorruptionBench } from './corruption-bench.js';
-import { CORRUPTION_KINDS, type CorruptionKind, type Verdict } from './corruption-kinds.js';
+import { CORRUPTION_KINDS, type CorruptionKind } from './corruption-kinds.js';
 import { chanceOf } from './random.js';
 import { groupBy, markdown } from './table.js';
+import type { Verdict } from './verdict.js';
 
 export interface CorruptionOutcome extends Verdict {
   readonly round: number;
