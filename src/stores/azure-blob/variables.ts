@@ -1,19 +1,8 @@
 /** The variables of Azure's tools, and how one is picked among several. */
+import { AZURE_SETTINGS } from '../lib/setting-variables.js';
 
 /** Settings that travel with the request. */
-export const SETTING_VARIABLES = [
-  'AZURE_STORAGE_ACCOUNT',
-  'AZURE_STORAGE_ACCOUNT_NAME',
-  'AZURE_STORAGE_SERVICE_ENDPOINT',
-  'AZURE_STORAGE_ENDPOINT',
-  'AZURE_STORAGE_ANON',
-  'AZURE_TENANT_ID',
-  'AZURE_CLIENT_ID',
-  'AZURE_CLIENT_CERTIFICATE_PATH',
-  'AZURE_FEDERATED_TOKEN_FILE',
-  'AZURE_AUTHORITY_HOST',
-  'MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT',
-] as const;
+export const SETTING_VARIABLES = AZURE_SETTINGS;
 
 /** Those that name an identity of the machine, or of its user. */
 export const IDENTITY_VARIABLES = [

@@ -2,6 +2,7 @@
 import { WaybillError } from '../../model/errors.js';
 import { nameOfBytes, percentDecodeOnce } from '../lib/byte-names.js';
 import { FTP_PASSWORD, FTP_USER } from '../lib/secret-variables.js';
+import { FTP_SETTINGS } from '../lib/setting-variables.js';
 import { isForbiddenAddress } from '../lib/forbidden-address.js';
 import { readTimeouts, type Timeouts } from '../lib/timeouts.js';
 import { readTlsSettings, type TlsReading } from '../lib/tls.js';
@@ -50,7 +51,7 @@ export interface FtpConfig extends FtpPlace {
 }
 
 /** Settings and secrets by their variables. */
-export const SETTING_VARIABLES = ['WAYBILL_FTP_TLS', 'WAYBILL_FTP_CHECKSUM', 'NETRC'] as const;
+export const SETTING_VARIABLES = [...FTP_SETTINGS, 'NETRC'] as const;
 
 const BY_SCHEME: Readonly<Record<string, FtpTls>> = {
   ftp: 'none',

@@ -1,6 +1,7 @@
 /** The GCS store's address and settings, read and checked. */
 import { WaybillError } from '../../model/errors.js';
 import { GCS_KEY_FILES, GCS_TOKENS } from '../lib/secret-variables.js';
+import { GCS_SETTINGS } from '../lib/setting-variables.js';
 import type { ConnectionSettings, StoreAddress } from '../store.js';
 
 /** Where the requests go. */
@@ -49,17 +50,7 @@ export interface GcsConfig {
 }
 
 /** Settings that travel with the request, by the names that people have in their environment. */
-export const SETTING_VARIABLES = [
-  'GOOGLE_APPLICATION_CREDENTIALS',
-  'GOOGLE_CLOUD_QUOTA_PROJECT',
-  'STORAGE_EMULATOR_HOST',
-  'GS_NO_SIGN_REQUEST',
-  'CLOUDSDK_CONFIG',
-  'CLOUDSDK_AUTH_DISABLE_CREDENTIALS',
-  'CLOUDSDK_API_ENDPOINT_OVERRIDES_STORAGE',
-  'MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT',
-  'MLFLOW_GCS_DEFAULT_TIMEOUT',
-] as const;
+export const SETTING_VARIABLES = GCS_SETTINGS;
 
 const GOOGLE = 'https://storage.googleapis.com';
 

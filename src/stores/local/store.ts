@@ -1,6 +1,6 @@
 /** A folder or a file of this host, or of a share that it has mounted, as a source. */
 import { constants } from 'node:fs';
-import { lstat, open, statfs } from 'node:fs/promises';
+import { lstat, open, opendir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import { samePin } from '../../model/object-entry.js';
@@ -162,16 +162,14 @@ export class LocalStore implements Store {
     return this.pins;
   }
 
-  /**
-   * What fails on a share that still answers is about one file: the others can be had. How much room a share has is asked of its
-   * server each time.
-   */
+  /** What fails on a disk or share that still answers is about one file: the others can be had. */
   private async judged(error: unknown): Promise<Error> {
     const { realRoot } = this;
     const known = asError(error);
     if (!mayBeOfFile(known) || known.path === '' || realRoot === undefined) return known;
-    if ((await this.pinsAt(realRoot)).isOfKernel) return known;
-    return statfs(realRoot).then(
+    const { isOfKernel } = await this.pinsAt(realRoot);
+    // How much room a share has is asked of its server each time.
+    return (isOfKernel ? listsAnything(realRoot) : statfs(realRoot)).then(
       () => ofFileAlone(known),
       () => known,
     );
@@ -186,6 +184,12 @@ export class LocalStore implements Store {
     this.realRoot = located.realRoot;
     return located;
   }
+}
+
+/** Rejects where the kernel has shut a file system down: it answers EIO to everything. */
+async function listsAnything(folder: string): Promise<void> {
+  const names = await opendir(folder);
+  await names.read().finally(() => names.close());
 }
 
 async function isLink(root: string, path: string): Promise<boolean> {

@@ -9,10 +9,9 @@ import {
   S3_SECRETS,
   SFTP_SECRETS,
 } from '../lib/secret-variables.js';
-import { HDFS_SETTINGS } from '../lib/setting-variables.js';
+import { SETTINGS_BEHIND } from '../lib/setting-variables.js';
 import { diskPlaceOf } from './places.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
-import { AZURE_SETTINGS, FTP_SETTINGS, GCS_SETTINGS } from './direct.js';
 
 /** Settings of MLflow's own environment, and of the storage behind it for the direct transport. */
 export const SETTING_NAMES = [
@@ -24,24 +23,8 @@ export const SETTING_NAMES = [
   'WAYBILL_MLFLOW_TRANSPORT',
   'ALLOW_LOCAL_ROOTS',
   'WAYBILL_PATH_MAP',
-  'MLFLOW_S3_ENDPOINT_URL',
-  'MLFLOW_S3_IGNORE_TLS',
-  'MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE',
-  'MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION',
-  'AWS_ENDPOINT_URL',
-  'AWS_ENDPOINT_URL_S3',
-  'AWS_REGION',
-  'AWS_DEFAULT_REGION',
-  'AWS_PROFILE',
-  'AWS_CONFIG_FILE',
-  'AWS_SHARED_CREDENTIALS_FILE',
-  'AWS_ROLE_ARN',
-  'AWS_WEB_IDENTITY_TOKEN_FILE',
-  ...AZURE_SETTINGS,
-  ...GCS_SETTINGS,
-  ...HDFS_SETTINGS,
-  ...FTP_SETTINGS,
-] as const;
+  ...SETTINGS_BEHIND,
+];
 
 /** Secrets of the same. */
 export const SECRET_NAMES = [

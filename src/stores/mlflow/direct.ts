@@ -2,13 +2,7 @@
 import { redactUri } from '../../model/artifact-uri.js';
 import { isListed } from '../lib/listed.js';
 import { AZURE_SECRETS, GCS_SECRETS, HDFS_SECRETS } from '../lib/secret-variables.js';
-import {
-  AZURE_SIGN_IN,
-  GCS_SIGN_IN,
-  HDFS_SETTINGS,
-  S3_SIGN_IN,
-  SFTP_SETTINGS,
-} from '../lib/setting-variables.js';
+import { AZURE_SIGN_IN, GCS_SIGN_IN, HDFS_SETTINGS, S3_SIGN_IN } from '../lib/setting-variables.js';
 import type { ConnectionSecrets, ConnectionSettings } from '../store.js';
 import { joinPath } from '../lib/join-path.js';
 
@@ -123,23 +117,3 @@ function hasGcsAccess({ settings, secrets }: Access): boolean {
 function hasHdfsAccess({ settings, secrets }: Access): boolean {
   return HDFS_SETTINGS.some((name) => settings[name]) || HDFS_SECRETS.some((name) => secrets[name]);
 }
-
-/** Settings that the direct way to Google Cloud Storage needs. */
-export const GCS_SETTINGS = [
-  ...GCS_SIGN_IN,
-  'GOOGLE_CLOUD_QUOTA_PROJECT',
-  'MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT',
-] as const;
-
-/** Settings that the direct way to Azure needs. */
-export const AZURE_SETTINGS = [
-  'AZURE_STORAGE_ACCOUNT',
-  'AZURE_STORAGE_SERVICE_ENDPOINT',
-  'AZURE_STORAGE_ANON',
-  'AZURE_TENANT_ID',
-  'AZURE_CLIENT_ID',
-  ...AZURE_SIGN_IN,
-] as const;
-
-/** Settings that the direct way to SFTP and FTP needs. */
-export const FTP_SETTINGS = [...SFTP_SETTINGS, 'WAYBILL_FTP_TLS'] as const;

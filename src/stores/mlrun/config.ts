@@ -1,7 +1,15 @@
 /** Which MLRun server, and who asks: settings and secrets of an address, read and checked. */
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
-import { AZURE_SECRETS, GCS_SECRETS, S3_SECRETS } from '../lib/secret-variables.js';
+import {
+  AZURE_SECRETS,
+  FTP_SECRETS,
+  GCS_SECRETS,
+  HDFS_SECRETS,
+  S3_SECRETS,
+  SFTP_SECRETS,
+} from '../lib/secret-variables.js';
+import { SETTINGS_BEHIND } from '../lib/setting-variables.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
 
 /** MLRun's own variables, those of the storage behind it, and ours. */
@@ -15,20 +23,9 @@ export const SETTING_NAMES = [
   'WAYBILL_MLRUN_TRANSPORT',
   'ALLOW_LOCAL_ROOTS',
   'WAYBILL_PATH_MAP',
-  'AWS_ENDPOINT_URL',
-  'AWS_ENDPOINT_URL_S3',
   'S3_ENDPOINT_URL',
-  'AWS_REGION',
-  'AWS_DEFAULT_REGION',
-  'AWS_PROFILE',
-  'AWS_NO_SIGN_REQUEST',
-  'AWS_CONFIG_FILE',
-  'AWS_SHARED_CREDENTIALS_FILE',
-  'AZURE_STORAGE_ACCOUNT',
-  'AZURE_STORAGE_SERVICE_ENDPOINT',
-  'GOOGLE_APPLICATION_CREDENTIALS',
-  'STORAGE_EMULATOR_HOST',
-] as const;
+  ...SETTINGS_BEHIND,
+];
 
 /** Secrets of the same. */
 export const SECRET_NAMES = [
@@ -40,6 +37,9 @@ export const SECRET_NAMES = [
   ...S3_SECRETS,
   ...AZURE_SECRETS,
   ...GCS_SECRETS,
+  ...HDFS_SECRETS,
+  ...SFTP_SECRETS,
+  ...FTP_SECRETS,
 ] as const;
 
 /** A server and the right to ask it. */

@@ -1,5 +1,6 @@
 /** The S3 store's address and settings, read and checked. */
 import { WaybillError } from '../../model/errors.js';
+import { S3_SETTINGS } from '../lib/setting-variables.js';
 import type { ConnectionSettings, StoreAddress } from '../store.js';
 
 /** Keys that come with the address. */
@@ -48,30 +49,7 @@ export interface S3Config {
 }
 
 /** Settings that travel with the request, by the names that people have in their environment. */
-export const SETTING_VARIABLES = [
-  'AWS_REGION',
-  'AWS_DEFAULT_REGION',
-  'AWS_ENDPOINT_URL_S3',
-  'AWS_ENDPOINT_URL',
-  'AWS_PROFILE',
-  'AWS_DEFAULT_PROFILE',
-  'AWS_CONFIG_FILE',
-  'AWS_SHARED_CREDENTIALS_FILE',
-  'AWS_ROLE_ARN',
-  'AWS_ROLE_SESSION_NAME',
-  'AWS_WEB_IDENTITY_TOKEN_FILE',
-  'AWS_CONTAINER_CREDENTIALS_FULL_URI',
-  'AWS_CONTAINER_CREDENTIALS_RELATIVE_URI',
-  'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE',
-  'AWS_NO_SIGN_REQUEST',
-  'AWS_REQUEST_PAYER',
-  'AWS_S3_FORCE_PATH_STYLE',
-  'MLFLOW_S3_ENDPOINT_URL',
-  'MLFLOW_S3_IGNORE_TLS',
-  'MLFLOW_S3_EXPECTED_BUCKET_OWNER',
-  'MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE',
-  'MLFLOW_EXPERIMENTAL_S3_SIGNATURE_VERSION',
-] as const;
+export const SETTING_VARIABLES = S3_SETTINGS;
 
 /** Those that name an identity of the machine. */
 export const IDENTITY_VARIABLES = [

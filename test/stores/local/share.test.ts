@@ -1,10 +1,12 @@
 /** A folder on a share whose server makes trouble: on a file system that fails on command (`test/faultfs`). */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ObjectEntry } from '../../../src/model/object-entry.js';
 import { LocalStore } from '../../../src/stores/local/store.js';
 import { startFaultFs, type DiskFault, type FaultFs } from '../../helpers/faultfs.js';
+import { mountExt4 } from '../../helpers/mount.js';
 import { thrownBy } from '../../helpers/thrown-by.js';
 
 const MiB = 1024 * 1024;
@@ -186,6 +188,33 @@ describe('a share that is gone', () => {
       });
     } finally {
       await away.stop();
+    }
+  });
+});
+
+describe('a disk of this host', () => {
+  it('rule 26: that cannot read a block of a file costs that file alone', async () => {
+    const below = await startFaultFs();
+    const disk = mountExt4({ sizeBytes: 32 * MiB, at: below.path });
+    const from = new LocalStore(disk.path);
+    try {
+      writeFileSync(join(disk.path, 'bad.bin'), Buffer.alloc(BIG, 7));
+      writeFileSync(join(disk.path, 'small'), 'weights');
+      // Written, and no longer remembered: the next read asks the device.
+      execFileSync('sync', ['-f', disk.path]);
+      const forget = ['iflag=nocache', 'count=0', 'status=none'];
+      execFileSync('dd', [`if=${join(disk.path, 'bad.bin')}`, ...forget]);
+      expect(await read('small', from)).toBe(7);
+      await below.fault({ kind: 'read', path: 'image', errno: 'EIO' });
+      const error = await thrownBy(read('bad.bin', from));
+      expect(error).toMatchObject({ code: 'WB_UNAVAILABLE', scope: 'file', path: 'bad.bin' });
+      expect(error.message).toMatch(/the disk or the share reports an input\/output error/u);
+      expect(await read('small', from)).toBe(7);
+    } finally {
+      await below.clear();
+      await from.close();
+      disk.unmount();
+      await below.stop();
     }
   });
 });
