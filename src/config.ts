@@ -231,8 +231,8 @@ export function isAskedFor(name: 'json' | 'debug', env: Environment = process.en
 /** The folder of the local service, where the configuration can be read and the folder is there. */
 export function knownStateDir(): string | undefined {
   try {
-    const { stateDir } = readConfig();
-    return existsSync(stateDir) ? stateDir : undefined;
+    const { stateDir, temporal } = readConfig();
+    return temporal.kind !== 'cluster' && existsSync(stateDir) ? stateDir : undefined;
   } catch {
     return undefined;
   }

@@ -1,6 +1,8 @@
 /** How a command that failed says so: a message for people, a result line for scripts. */
 import { CommanderError } from 'commander';
-import { asWaybillError, type WaybillError } from '../model/errors.js';
+import { asWaybillError, WaybillError } from '../model/errors.js';
+import { shellQuote } from '../model/shell-quote.js';
+import { lacksRoom, MAKE_ROOM, noRoomText } from '../service/room.js';
 import type { Subject } from './context.js';
 import { EVENT_VERSION } from './events.js';
 import type { Redactor } from './redact.js';
@@ -14,6 +16,8 @@ export interface FailureOptions {
   readonly isDebug: boolean;
   /** The folder of the local service's logs, where there is one. */
   readonly logsIn?: string;
+  /** The cluster that was named on the command line. */
+  readonly cluster?: string;
   readonly writeOut: (text: string) => void;
   readonly writeError: (text: string) => void;
 }
@@ -47,9 +51,15 @@ function writeResult(code: string, exitCode: number, message: string, out: Failu
   out.writeOut(`${JSON.stringify(line)}\n`);
 }
 
+/** Typed as it stands, `waybill doctor` would look at the local service. */
+function atCluster(advice: string, cluster: string | undefined): string {
+  if (cluster === undefined) return advice;
+  return advice.replace('`waybill doctor`', `\`waybill doctor --cluster ${shellQuote(cluster)}\``);
+}
+
 function tellKnown(known: WaybillError, error: unknown, out: FailureOptions): number {
   const message = out.redactor.redact(known.message);
-  const advice = out.redactor.redact(known.advice);
+  const advice = out.redactor.redact(atCluster(known.advice, out.cluster));
   out.writeError(`waybill: ${safeLines(message)}\n`);
   // These messages say themselves what to type.
   const isSaid = known.code === 'WB_USAGE' || message.includes(advice);
@@ -62,6 +72,21 @@ function tellKnown(known: WaybillError, error: unknown, out: FailureOptions): nu
   return known.exitCode;
 }
 
+/** What a full disk under the local service makes of everything: one cause, whatever the words were. */
+function withRoom(error: unknown, logsIn: string | undefined): WaybillError {
+  const known = asWaybillError(error);
+  const isOfService =
+    known.code === 'WB_TEMPORAL_UNREACHABLE' ||
+    known.code === 'WB_NO_WORKER' ||
+    // What the service process met comes as words.
+    known.message.includes('ENOSPC');
+  if (!isOfService || logsIn === undefined || !lacksRoom(logsIn)) return known;
+  return new WaybillError('WB_TEMPORAL_UNREACHABLE', `${noRoomText(logsIn)} (${known.message})`, {
+    cause: error,
+    advice: MAKE_ROOM,
+  });
+}
+
 /** Tells a failure and gives its exit code. Commander has printed its own message already. */
 export function tellFailure(error: unknown, out: FailureOptions): number {
   if (error instanceof CommanderError) {
@@ -69,5 +94,5 @@ export function tellFailure(error: unknown, out: FailureOptions): number {
     if (out.isJson) writeResult('WB_USAGE', 2, error.message.replace(/^error: /, ''), out);
     return 2;
   }
-  return tellKnown(asWaybillError(error), error, out);
+  return tellKnown(withRoom(error, out.logsIn), error, out);
 }

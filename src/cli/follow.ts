@@ -1,6 +1,7 @@
 /** Follows a pull to its end, through restarts of the local service. */
 import { asWaybillError, WaybillError } from '../model/errors.js';
 import type { PullResult, PullStatus } from '../model/pull.js';
+import { lacksRoom, noRoomText } from '../service/room.js';
 import { eventsBetween } from './events.js';
 import type { Reporter } from './reporters/reporter.js';
 import type { Session } from './session.js';
@@ -71,7 +72,7 @@ class Watcher {
     const { pullId, reporter } = this.options;
     for await (const seen of session.client.watch(pullId, { signal, intervalMs: LOOK_MS })) {
       if (signal.aborted) break;
-      const status = neverBack(this.last, seen);
+      const status = withRoom(session, neverBack(this.last, seen));
       reporter.update(status, eventsBetween(this.last, status));
       this.last = status;
       if (status.result) return status.result;
@@ -106,6 +107,14 @@ class Watcher {
     if (await session.client.isServed(this.options.site)) return;
     throw noWorker(session, this.options, limitMs);
   }
+}
+
+/** A wait that a full disk under the local service explains says so. */
+function withRoom({ stateFolder }: Session, status: PullStatus): PullStatus {
+  const { progress } = status;
+  const isWaiting = progress.phase === 'waiting for a worker';
+  if (!isWaiting || stateFolder === undefined || !lacksRoom(stateFolder)) return status;
+  return { ...status, progress: { ...progress, reason: noRoomText(stateFolder) } };
 }
 
 /** A new client after a restart knows less than the last one showed: counts of one run never go back. */

@@ -50,13 +50,15 @@ async function fail(error: unknown): Promise<number> {
     import('./failure.js'),
     import('../config.js'),
   ]);
-  const logsIn = knownStateDir();
+  const { cluster } = hints;
+  const logsIn = cluster === undefined ? knownStateDir() : undefined;
   return tellFailure(error, {
     redactor,
     subject,
     isDebug: hints.isDebug || isAskedFor('debug'),
     isJson: hints.isJson || isAskedFor('json'),
     ...(logsIn === undefined ? {} : { logsIn }),
+    ...(cluster === undefined ? {} : { cluster }),
     writeOut: (text) => process.stdout.write(text),
     writeError: (text) => process.stderr.write(text),
   });

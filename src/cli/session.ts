@@ -1,5 +1,6 @@
 /** The Temporal of one command: the local service, found or started, or a cluster. */
 import type { WaybillClient } from '../client.js';
+import type { ServiceFiles } from '../service/service-files.js';
 import type { ServiceHandle } from '../service/find-or-start.js';
 import type { Config, TemporalChoice } from '../config.js';
 import { WaybillError } from '../model/errors.js';
@@ -15,6 +16,8 @@ export interface Session {
   readonly label: string;
   /** Of Temporal's web page, where it is known. */
   readonly uiAddress: string | undefined;
+  /** Where the local service keeps its database. */
+  readonly stateFolder?: string;
   /** Where a local worker writes its log. */
   readonly workerLog: string | undefined;
   /** Whether the local service has a worker that runs, however busy it is; of a cluster nobody knows. */
@@ -66,16 +69,21 @@ async function openLocal(
     await handle.close();
     throw error;
   }
-  return localSession(client, handle, files.workerLog);
+  return localSession(client, handle, files);
 }
 
-function localSession(client: WaybillClient, handle: ServiceHandle, workerLog: string): Session {
+function localSession(
+  client: WaybillClient,
+  handle: ServiceHandle,
+  { folder, workerLog }: ServiceFiles,
+): Session {
   return {
     client,
     isLocal: true,
     isFresh: handle.isStarted,
     label: 'local service',
     uiAddress: handle.uiAddress,
+    stateFolder: folder,
     workerLog,
     isWorkerUp: async () =>
       (await handle.control.status({ fresh: false })).worker.state === 'ready',

@@ -88,7 +88,10 @@ export async function readRecord(place: RecordPlace): Promise<FoundRecord> {
   const message = isBegun
     ? `a pull into ${place.destination} has not finished: there is no receipt yet (waybill status ${place.destination})`
     : `${place.destination} was not pulled by Waybill and not sealed: ${place.recordDir} has no receipt`;
-  throw new WaybillError('WB_NOT_FOUND', message, { operation: 'verify' });
+  const advice = isBegun
+    ? 'Wait for it, or go on with it: the same waybill pull command.'
+    : 'Name the destination of a pull, or write the manifest of this tree first: waybill seal DIRECTORY';
+  throw new WaybillError('WB_NOT_FOUND', message, { operation: 'verify', advice });
 }
 
 /** What is wrong with the record itself, and what can still be relied on. */

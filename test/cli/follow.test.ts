@@ -4,6 +4,7 @@ import type { Session } from '../../src/cli/session.js';
 import { emptyProgress } from '../../src/client/ratchet.js';
 import { WaybillError } from '../../src/model/errors.js';
 import type { PullStatus } from '../../src/model/pull.js';
+import { mountTmpfs } from '../helpers/mount.js';
 
 const RESULT = { ok: true, exitCode: 0 } as NonNullable<PullStatus['result']>;
 
@@ -23,6 +24,7 @@ afterEach(() => {
 function waitAnHour(
   isWorkerUp: () => Promise<boolean>,
   replaceIfStuck = (): Promise<boolean> => Promise.resolve(false),
+  more: { stateFolder?: string; update?: (status: PullStatus) => void } = {},
 ): ReturnType<typeof followPull> {
   let now = 0;
   jest.spyOn(performance, 'now').mockImplementation(() => now);
@@ -41,11 +43,12 @@ function waitAnHour(
     isServed: () => Promise.resolve(false),
   };
   const lost = new Promise<void>(() => undefined);
-  const session = { client, isLocal: true, isWorkerUp, lost } as unknown as Session;
+  const { stateFolder, update = (): void => undefined } = more;
+  const session = { client, isLocal: true, isWorkerUp, lost, stateFolder } as unknown as Session;
   return followPull({
     pullId: 'p',
     session,
-    reporter: { update: () => undefined, remark: () => undefined } as never,
+    reporter: { update, remark: () => undefined } as never,
     signal: new AbortController().signal,
     reopen: () => Promise.reject(new Error('not here')),
     restart: () => Promise.reject(new Error('not here')),
@@ -73,5 +76,22 @@ describe('a command whose Temporal is away', () => {
       () => Promise.reject(away),
     );
     expect((await ended).result).toBe(RESULT);
+  });
+});
+
+describe('a command whose local service has a full disk', () => {
+  it('says so while nothing goes on', async () => {
+    const disk = mountTmpfs({ sizeBytes: 1024 * 1024 });
+    try {
+      const reasons = new Set<string | undefined>();
+      await waitAnHour(() => Promise.resolve(true), undefined, {
+        stateFolder: disk.path,
+        update: ({ progress }) => reasons.add(progress.reason),
+      });
+      const why = `no space is left in ${disk.path}, where the local service keeps its database`;
+      expect(reasons).toContain(why);
+    } finally {
+      disk.unmount();
+    }
   });
 });

@@ -34,6 +34,12 @@ describe('the command line', () => {
     expect(help.stdout.startsWith('Examples:\n  # a registered model')).toBe(true);
   });
 
+  it('says how to look at the cluster that was named, where that does not answer', async () => {
+    const run = await runCli(['pulls', '--cluster', '127.0.0.1:9'], { env: env(), cwd });
+    expect(run.exitCode).toBe(10);
+    expect(run.stderr).toMatch(/^ {2}Run `waybill doctor --cluster 127\.0\.0\.1:9`\.$/mu);
+  });
+
   it.each([
     [['pul', 'x'], 'Did you mean pull?'],
     [['pul', 'x'], 'waybill --help lists the commands'],

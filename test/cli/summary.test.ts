@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { placeLines, provenLine } from '../../src/cli/progress/summary.js';
+import { failureLines, placeLines, provenLine } from '../../src/cli/progress/summary.js';
 import { resultWithout } from '../../src/model/ended.js';
+import type { ErrorCode } from '../../src/model/errors.js';
 import { LEVELS } from '../../src/model/level.js';
 import type { PullResult } from '../../src/model/pull.js';
 
@@ -29,6 +30,39 @@ describe('the last line of a pull', () => {
   it('counts what failed too', () => {
     const some = result({ files: 1, bytes: 5, levels: { size: 1 }, filesFailed: 2_000 });
     expect(provenLine(some)).toBe('1 file, 5 B: 1 size; 2,000 failed');
+  });
+});
+
+describe('what to do about a partial pull', () => {
+  const partial = (...codes: readonly ErrorCode[]): string[] =>
+    failureLines(
+      result({
+        ok: false,
+        exitCode: 3,
+        code: 'WB_PARTIAL',
+        message: 'some files failed; the first: no',
+        files: 1,
+        filesFailed: codes.length,
+        failures: codes.map((code, index) => ({ path: `${index}`, code, message: 'no' })),
+      }),
+    );
+
+  it('is what each kind of failure wants, once', () => {
+    expect(partial('WB_UNSAFE_PATH', 'WB_UNSAFE_PATH', 'WB_SOURCE_CHANGED')).toEqual([
+      '3 files failed:',
+      '  0: no',
+      '  1: no',
+      '  2: no',
+      '  Rename it at the source, or leave it out with --exclude.',
+      '  Run the same command again to fetch the new version.',
+    ]);
+  });
+
+  it('is the same command where nothing is known of the failures', () => {
+    expect(partial()).toEqual([
+      'some files failed; the first: no',
+      '  The same command continues with what is missing.',
+    ]);
   });
 });
 

@@ -1,5 +1,5 @@
 /** How a pull ended, for people: what was proven, where it is, how to check it again. */
-import { errorRow } from '../../model/errors.js';
+import { errorRow, type ErrorCode } from '../../model/errors.js';
 import { LEVELS } from '../../model/level.js';
 import type { PullResult } from '../../model/pull.js';
 import { formatBytes, formatCount } from '../../model/sizes.js';
@@ -43,11 +43,22 @@ export function failureLines(result: PullResult): string[] {
     if (result.failures.every((failure) => !message.includes(failure.message.slice(0, 60)))) {
       lines.push(message);
     }
-    const { advice } = errorRow(code);
     // A message about the command line says itself what to type.
-    if (code !== 'WB_USAGE' && !message.includes(advice)) lines.push(`  ${advice}`);
+    if (code !== 'WB_USAGE') {
+      lines.push(
+        ...advicesOf(code, result)
+          .filter((advice) => !message.includes(advice))
+          .map((advice) => `  ${advice}`),
+      );
+    }
   }
   return lines;
+}
+
+/** What to do: of a partial pull, whatever its failures want; the same command alone would end the same way. */
+function advicesOf(code: ErrorCode, { failures }: PullResult): string[] {
+  const codes = code === 'WB_PARTIAL' ? failures.map((failure) => failure.code) : [];
+  return [...new Set((codes.length === 0 ? [code] : codes).map((one) => errorRow(one).advice))];
 }
 
 /** Usage, not found, a conflict, an unsafe name, a limit: the same command ends the same way. */

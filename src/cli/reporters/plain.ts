@@ -31,8 +31,8 @@ export function progressLine(view: View, nowMs: number): string {
   if (phase === 'listing') {
     return `listing: ${formatCount(filesPlanned, 'file')}, ${formatBytes(bytesPlanned)} so far`;
   }
-  if (phase === 'waiting for a worker' && filesPlanned === 0) return phase;
   const label = reason === undefined ? phase : `${phase} (${reason})`;
+  if ((phase === 'waiting for a worker' || phase === 'blocked') && filesPlanned === 0) return label;
   const parts = [
     (knowsBytes(progress)
       ? `${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}`
