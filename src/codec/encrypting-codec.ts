@@ -3,8 +3,9 @@
  * to those who have the key file. Ids, task queues and the kinds of steps stay readable, for Temporal works with them.
  */
 import type { Payload, PayloadCodec } from '@temporalio/common';
-import proto from '@temporalio/proto';
+import imported from '@temporalio/proto';
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { WaybillError } from '../model/errors.js';
 import type { PayloadKeys } from './payload-keys.js';
 
@@ -13,6 +14,15 @@ const KEY_ID_ENTRY = 'encryption-key-id';
 const CIPHER = 'aes-256-gcm';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
+
+/**
+ * Where packages are symbolic links (pnpm), Node gives whoever imports this one an empty module, in every third start, because
+ * Temporal's client requires it meanwhile.
+ */
+const proto: typeof imported =
+  'temporal' in imported
+    ? imported
+    : (createRequire(import.meta.url)('@temporalio/proto') as typeof imported);
 
 const { Payload: PayloadMessage } = proto.temporal.api.common.v1;
 
