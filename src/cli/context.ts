@@ -1,5 +1,6 @@
 /** What every command gets: its configuration, its output, and the net for secrets. */
 import { readConfig, type Config } from '../config.js';
+import { commandsAt } from './at-cluster.js';
 import { Output, type TextSink } from './output.js';
 import type { Redactor } from './redact.js';
 
@@ -43,6 +44,10 @@ export function createContext(
     ...streams,
     isQuiet: config.settings.get('quiet')?.value === true,
     isJson: config.settings.get('json')?.value === true,
+    complete: commandsAt({
+      cluster: textFlag(flags, 'cluster'),
+      namespace: textFlag(flags, 'namespace'),
+    }),
     onResult: () => (subject.hasResult = true),
   });
   return { config, output, redactor, flags, subject };

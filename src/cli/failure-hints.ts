@@ -1,22 +1,26 @@
 /** What the raw arguments say about telling a failure, before or without a parsed command line. */
+import type { NamedCluster } from './at-cluster.js';
 
 /** What is asked for among the arguments before `--`. */
-export interface FailureHints {
+export interface FailureHints extends NamedCluster {
   readonly isJson: boolean;
   readonly isDebug: boolean;
-  /** What follows `--cluster`; absent: it is not there. */
-  readonly cluster?: string;
 }
 
-/** Reads `--json`, `--debug` and `--cluster`. */
+/** Reads `--json`, `--debug`, `--cluster` and `--namespace`. */
 export function readFailureHints(argv: readonly string[]): FailureHints {
   const end = argv.indexOf('--');
   const flags = end < 0 ? argv : argv.slice(0, end);
-  const at = flags.findIndex((flag) => /^--cluster(=|$)/.test(flag));
-  const cluster = flags[at]?.split('=')[1] ?? flags[at + 1];
   return {
     isJson: flags.includes('--json'),
     isDebug: flags.includes('--debug'),
-    ...(at < 0 || cluster === undefined ? {} : { cluster }),
+    cluster: valueOf(flags, '--cluster'),
+    namespace: valueOf(flags, '--namespace'),
   };
+}
+
+function valueOf(flags: readonly string[], name: string): string | undefined {
+  const at = flags.findIndex((flag) => flag === name || flag.startsWith(`${name}=`));
+  if (at < 0) return undefined;
+  return flags[at] === name ? flags[at + 1] : flags[at]?.slice(name.length + 1);
 }

@@ -1,7 +1,6 @@
 /** How a command that failed says so: a message for people, a result line for scripts. */
 import { CommanderError } from 'commander';
 import { asWaybillError, WaybillError } from '../model/errors.js';
-import { shellQuote } from '../model/shell-quote.js';
 import { lacksRoom, MAKE_ROOM, noRoomText } from '../service/room.js';
 import type { Subject } from './context.js';
 import { EVENT_VERSION } from './events.js';
@@ -16,8 +15,8 @@ export interface FailureOptions {
   readonly isDebug: boolean;
   /** The folder of the local service's logs, where there is one. */
   readonly logsIn?: string;
-  /** The cluster that was named on the command line. */
-  readonly cluster?: string;
+  /** Completes commands to type. */
+  readonly complete: (text: string) => string;
   readonly writeOut: (text: string) => void;
   readonly writeError: (text: string) => void;
 }
@@ -51,15 +50,9 @@ function writeResult(code: string, exitCode: number, message: string, out: Failu
   out.writeOut(`${JSON.stringify(line)}\n`);
 }
 
-/** Typed as it stands, `waybill doctor` would look at the local service. */
-function atCluster(advice: string, cluster: string | undefined): string {
-  if (cluster === undefined) return advice;
-  return advice.replace('`waybill doctor`', `\`waybill doctor --cluster ${shellQuote(cluster)}\``);
-}
-
 function tellKnown(known: WaybillError, error: unknown, out: FailureOptions): number {
-  const message = out.redactor.redact(known.message);
-  const advice = out.redactor.redact(atCluster(known.advice, out.cluster));
+  const message = out.complete(out.redactor.redact(known.message));
+  const advice = out.complete(out.redactor.redact(known.advice));
   out.writeError(`waybill: ${safeLines(message)}\n`);
   // These messages say themselves what to type.
   const isSaid = known.code === 'WB_USAGE' || message.includes(advice);

@@ -149,6 +149,8 @@ function noWorker(
   return new WaybillError(
     'WB_NO_WORKER',
     `no worker has asked for the work of ${pullId} for ${limitMs / 1000} s; ${next}. The pull stays and goes on then`,
+    // The message says which.
+    { advice: '' },
   );
 }
 

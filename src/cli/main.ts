@@ -46,19 +46,19 @@ const subject: Subject = {
 };
 
 async function fail(error: unknown): Promise<number> {
-  const [{ tellFailure }, { isAskedFor, knownStateDir }] = await Promise.all([
+  const [{ commandsAt }, { tellFailure }, { isAskedFor, knownStateDir }] = await Promise.all([
+    import('./at-cluster.js'),
     import('./failure.js'),
     import('../config.js'),
   ]);
-  const { cluster } = hints;
-  const logsIn = cluster === undefined ? knownStateDir() : undefined;
+  const logsIn = hints.cluster === undefined ? knownStateDir() : undefined;
   return tellFailure(error, {
     redactor,
     subject,
     isDebug: hints.isDebug || isAskedFor('debug'),
     isJson: hints.isJson || isAskedFor('json'),
     ...(logsIn === undefined ? {} : { logsIn }),
-    ...(cluster === undefined ? {} : { cluster }),
+    complete: commandsAt(hints),
     writeOut: (text) => process.stdout.write(text),
     writeError: (text) => process.stderr.write(text),
   });

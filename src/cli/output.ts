@@ -15,6 +15,8 @@ export interface OutputOptions {
   readonly stderr: TextSink;
   readonly isQuiet: boolean;
   readonly isJson: boolean;
+  /** Completes commands to type. */
+  readonly complete?: (text: string) => string;
   /** The result line was printed. */
   readonly onResult?: () => void;
 }
@@ -43,7 +45,7 @@ export class Output {
 
   /** A result, on stdout. Control characters in it are escaped. */
   result(text: string): void {
-    this.options.stdout.write(`${safeLines(text)}\n`);
+    this.options.stdout.write(`${this.shown(text)}\n`);
   }
 
   /** A result that a script reads byte by byte, such as a path; on stdout, nothing escaped. */
@@ -64,11 +66,15 @@ export class Output {
 
   /** Something worth knowing, on stderr; silent with --quiet. */
   say(text: string): void {
-    if (!this.isQuiet) this.options.stderr.write(`${safeLines(text)}\n`);
+    if (!this.isQuiet) this.options.stderr.write(`${this.shown(text)}\n`);
   }
 
   /** A problem, on stderr, also with --quiet. */
   complain(text: string): void {
-    this.options.stderr.write(`${safeLines(text)}\n`);
+    this.options.stderr.write(`${this.shown(text)}\n`);
+  }
+
+  private shown(text: string): string {
+    return safeLines(this.options.complete?.(text) ?? text);
   }
 }

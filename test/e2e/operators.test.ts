@@ -303,6 +303,8 @@ describe('waybill worker', () => {
     ['--health-bind', '192.0.2.1:8086', '127.0.0.1'],
     ['--grace', 'long', '90s'],
     ['--log-format', 'yaml', 'json, text'],
+    ['--site', 'a b', 'such as gpu1'],
+    ['--site', 'any', 'a worker without --site'],
   ])('%s %s is refused with what to type', async (flag, value, typed) => {
     const { exitCode, stderr } = await runWaybill(
       ['worker', '--cluster', '127.0.0.1:1', flag, value],

@@ -4,11 +4,21 @@ import { parseWorkerArguments } from '../../worker-arguments.js';
 import { tuneForBytes } from '../../service/worker-flags.js';
 import { runWorker as serve } from '../../worker.js';
 import { openWorkerLog } from '../../worker-log.js';
+import { isSiteName } from '../request/destination.js';
 import { textFlag, type CommandContext } from '../context.js';
 import { StopSwitch } from '../stop.js';
 
 /** Settings that the worker gets as they were written. */
 const WORKER_SETTINGS = ['metrics-bind', 'health-bind', 'grace', 'log-format'] as const;
+
+/** A site that no destination can name would wait for ever. */
+function checkSite(site: string): void {
+  if (isSiteName(site)) return;
+  throw new WaybillError(
+    'WB_USAGE',
+    `--site ${JSON.stringify(site)} is no name of a site: letters, digits, "-", "_" and ".", such as gpu1 ("any" is what a worker without --site serves)`,
+  );
+}
 
 /** Runs a worker; Ctrl-C and SIGTERM drain it, and it then ends with 0. */
 export async function runWorker({
@@ -26,6 +36,7 @@ export async function runWorker({
   }
   subject.outlivesReader = true;
   const site = textFlag(flags, 'site');
+  if (site !== undefined) checkSite(site);
   const settings = WORKER_SETTINGS.flatMap((name) => {
     const text = config.settings.get(name)?.text;
     return text === undefined ? [] : [`--${name}`, text];

@@ -73,6 +73,11 @@ function derived(localName: string | undefined, sourceUri: string): string {
 
 const SITE = /^([a-zA-Z0-9][\w.-]*):(\/.*)$/;
 
+/** Whether a destination can name a site so; `any` is what workers without a site serve. */
+export function isSiteName(name: string): boolean {
+  return name !== 'any' && SITE.exec(`${name}:/`)?.[1] === name;
+}
+
 /** Where a pull on a cluster lands. */
 export interface SiteDestination {
   /** Absent: a place that every worker sees. */

@@ -10,8 +10,20 @@ export function parseFileList(text: string): string[] {
   const paths = parts
     .map((part) => part.replace(/^(\.\/)+/, ''))
     .filter((part) => part !== '')
-    .map((part) => guardPath(part));
+    .map((part) => guarded(part));
   return [...new Set(paths)];
+}
+
+function guarded(path: string): string {
+  try {
+    return guardPath(path);
+  } catch (error) {
+    if (!(error instanceof WaybillError)) throw error;
+    throw new WaybillError(error.code, `--files-from: ${error.message}`, {
+      cause: error,
+      advice: 'Write names as `waybill ls -r` shows them, relative to the root of the source.',
+    });
+  }
 }
 
 /** Reads the list from a file, `-` for stdin. Unreadable: WB_USAGE; without a path in it: WB_NOTHING_MATCHES. */

@@ -78,7 +78,10 @@ describe('--files-from', () => {
 
   it('rule 21: refuses names that leave the destination', () => {
     expect(() => parseFileList('../x')).toThrow(
-      expect.objectContaining({ code: 'WB_UNSAFE_PATH' }),
+      expect.objectContaining({
+        code: 'WB_UNSAFE_PATH',
+        advice: 'Write names as `waybill ls -r` shows them, relative to the root of the source.',
+      }),
     );
   });
 });
