@@ -199,7 +199,7 @@ export const ERRORS = {
     9,
     409,
     'The destination holds something that Waybill must not touch.',
-    'Use another destination, --if-exists overwrite or --replace-source.',
+    'Use another destination, or the option that the message names.',
   ),
   WB_DESTINATION_OWNED: row(
     'destination',

@@ -156,7 +156,7 @@ async function refuseContent(layout: Layout, holdsFiles: boolean): Promise<void>
   // What an interrupted run has brought that found the place empty is not in the way.
   const earlier = await readPullRecord(layout.recordDir).catch(() => undefined);
   if (earlier?.request.ifExists === 'fail') return;
-  const message = `${layout.destination} is not empty, and --if-exists fail was given`;
+  const message = `${layout.destination} is not empty, and --if-exists fail was given: it goes on where a pull was with --if-exists update`;
   throw new WaybillError('WB_CONFLICT', message, { operation: 'claim' });
 }
 

@@ -109,7 +109,7 @@ export async function verifyTree(path: string, options: VerifyOptions = {}): Pro
   const pairs = pairUp(wanted, place, options.signal);
   const tally = new Tally(options.onFinding, staleNames);
   const fileOf = (pair: Pair): FileToHash | undefined =>
-    options.isQuick === true || pair.wanted === undefined || !mayBeSame(pair)
+    options.isQuick === true || pair.wanted === undefined || isStale(pair) || !mayBeSame(pair)
       ? undefined
       : { path: join(place.filesRoot, pair.path), expectedBytes: pair.disk?.sizeBytes ?? 0 };
   for await (const { item, hashed } of hashFiles(pairs, fileOf, options)) {
@@ -235,6 +235,11 @@ class Tally {
     if (this.counts[kind] <= MAX_FINDINGS) this.findings.push(finding);
     this.onFinding?.(finding);
   }
+}
+
+/** Of these only the name is told: no word is said about their bytes. */
+function isStale({ wanted }: Pair): boolean {
+  return wanted?.isStale === true;
 }
 
 const STALE = 'the source no longer had it at the last pull';

@@ -172,7 +172,7 @@ export class PageWriter {
         : '';
     throw new WaybillError(
       'WB_CONFLICT',
-      `${count} files at the destination are in the way, and nothing was touched:\n  ${shown.join('\n  ')}` +
+      `${count === 1 ? '1 file at the destination is' : `${count.toLocaleString('en-US')} files at the destination are`} in the way, and nothing was touched:\n  ${shown.join('\n  ')}` +
         (more > 0 ? `\n  and ${more} more` : '') +
         `\nUse --if-exists overwrite or skip, or another destination.${hint}`,
       { operation: 'plan' },
