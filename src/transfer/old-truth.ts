@@ -6,14 +6,10 @@ import { fsyncDir, makeFolderInside } from './durable-file.js';
 import { RECORD_NAMES } from './layout.js';
 import { lookAt } from './take-name.js';
 
-/** The receipt first: without it, nothing claims to be complete. */
-const NAMES = [
-  RECORD_NAMES.receipt,
-  RECORD_NAMES.partialReceipt,
-  RECORD_NAMES.sums,
-  RECORD_NAMES.manifest,
-  RECORD_NAMES.source,
-];
+/** What claims to be complete, or says how far it came. */
+const CLAIMS = [RECORD_NAMES.receipt, RECORD_NAMES.partialReceipt];
+/** What a claim speaks of. */
+const PROOFS = [RECORD_NAMES.sums, RECORD_NAMES.manifest, RECORD_NAMES.source];
 
 /** The record of the pull before this one. Units that publish at the same moment wait for the one that moves it. */
 export class OldTruth {
@@ -23,7 +19,7 @@ export class OldTruth {
 
   /** Moves it to `previous/`, once. When this resolves, its absence survives a power cut. */
   async setAside(): Promise<void> {
-    this.moving ??= this.move();
+    this.moving ??= moveAside(this.recordDir);
     try {
       await this.moving;
     } catch (error) {
@@ -31,24 +27,49 @@ export class OldTruth {
       throw error;
     }
   }
+}
 
-  private async move(): Promise<void> {
-    const aside = join(this.recordDir, RECORD_NAMES.previous);
-    let isMoved = false;
-    for (const name of NAMES) {
-      const path = join(this.recordDir, name);
-      try {
-        if ((await lookAt(path)) === undefined) continue;
-        if (!isMoved) await makeFolderInside(aside);
-        await rename(path, join(aside, name));
-        isMoved = true;
-      } catch (error) {
-        if (errnoOf(error) === 'ENOENT' && (await lookAt(path)) === undefined) continue;
-        throw toDestinationError(error, 'set aside', path);
-      }
+/**
+ * Moves claims and proofs to `previous/`, and flushes both folders. A disk may keep a later rename and forget an earlier one: the
+ * claims are flushed first, so that none of them comes back without what it speaks of.
+ */
+export async function moveAside(
+  recordDir: string,
+  proofs: readonly string[] = PROOFS,
+): Promise<void> {
+  const claimsThere = await present(recordDir, CLAIMS);
+  const proofsThere = await present(recordDir, proofs);
+  if (claimsThere.length + proofsThere.length === 0) return;
+  const aside = join(recordDir, RECORD_NAMES.previous);
+  await makeFolderInside(aside);
+  await moveAll(recordDir, claimsThere, aside);
+  // Also where no claim is left: who moved it may have been killed before the flush.
+  await fsyncDir(recordDir);
+  await moveAll(recordDir, proofsThere, aside);
+  await fsyncDir(aside);
+  await fsyncDir(recordDir);
+}
+
+async function present(recordDir: string, names: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of names) {
+    const path = join(recordDir, name);
+    const stats = await lookAt(path).catch((error: unknown) => {
+      throw toDestinationError(error, 'look at', path);
+    });
+    if (stats !== undefined) found.push(name);
+  }
+  return found;
+}
+
+async function moveAll(from: string, names: readonly string[], to: string): Promise<void> {
+  for (const name of names) {
+    const path = join(from, name);
+    try {
+      await rename(path, join(to, name));
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT' && (await lookAt(path)) === undefined) continue;
+      throw toDestinationError(error, 'set aside', path);
     }
-    if (!isMoved) return;
-    await fsyncDir(aside);
-    await fsyncDir(this.recordDir);
   }
 }

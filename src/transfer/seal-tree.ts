@@ -28,6 +28,7 @@ import {
 import { hashFiles } from './hash-files.js';
 import type { Hashed } from './hash-files.js';
 import { RECORD_NAMES } from './layout.js';
+import { moveAside } from './old-truth.js';
 import { digestOf } from './read-record.js';
 import { walkTree } from './walk-tree.js';
 import type { FoundFile } from './walk-tree.js';
@@ -244,21 +245,7 @@ async function setAside(recordDir: string): Promise<void> {
   const { receipt, partialReceipt, manifest, sums } = RECORD_FILES;
   const isPulled = [receipt, partialReceipt].map((name) => readTextIfThere(join(recordDir, name)));
   if ((await Promise.all(isPulled)).every((text) => text === undefined)) return;
-  const previous = join(recordDir, RECORD_FILES.previous);
-  await makeFolderDurably(previous);
-  for (const name of [receipt, partialReceipt, manifest, sums]) {
-    await moveIfThere(join(recordDir, name), join(previous, name));
-  }
-  await fsyncDir(previous);
-  await fsyncDir(recordDir);
-}
-
-async function moveIfThere(from: string, to: string): Promise<void> {
-  try {
-    await rename(from, to);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw toDestinationError(error, 'move', from);
-  }
+  await moveAside(recordDir, [sums, manifest]);
 }
 
 async function* sumsOf(recordDir: string): AsyncGenerator<string> {

@@ -181,7 +181,10 @@ class Bench {
     if (existsSync(join(recordDir, 'receipt.json'))) {
       const report = await verifyTree(request.destination.path).catch((error: Error) => error);
       if (report instanceof Error) faults.push(`a receipt, but: ${report.message}`);
-      else if (!report.ok) faults.push(`a receipt that lies: ${JSON.stringify(report.findings)}`);
+      else if (!report.ok)
+        faults.push(
+          `a receipt that lies: ${JSON.stringify([report.findings, report.recordProblems, report.state])}`,
+        );
     } else if (wasOver) faults.push('the pull was done, and its receipt is gone');
     return wasOver;
   }
