@@ -143,7 +143,9 @@ export class WaybillClient {
   async replaceIfStuck(pullId: string, options: StartOptions = {}): Promise<boolean> {
     const stuck = await findStuck(this.client, pullId);
     if (stuck === undefined) return false;
-    await replacePull(this.client, this.queuePrefix, pullId, stuck.request, options);
+    const { runId, request } = stuck;
+    const old = { pullId, runId };
+    if (!(await replacePull(this.client, this.queuePrefix, old, request, options))) return false;
     for (const id of stuck.shardIds) await endStuckShard(this.client, id);
     return true;
   }

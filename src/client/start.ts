@@ -302,16 +302,19 @@ export async function startPull(
   }
 }
 
-/** Starts a pull under its id, in the place of the run that is open there. */
+/** Starts a pull under its id, in the place of a run that is open there; false if that run has been replaced or has ended meanwhile. */
 export async function replacePull(
   client: Client,
   prefix: string,
-  pullId: string,
+  { pullId, runId }: { readonly pullId: string; readonly runId: string },
   request: PullRequest,
   options: StartOptions,
-): Promise<void> {
+): Promise<boolean> {
+  // The service and the command look at the same moment: who comes second leaves the new run alone.
+  if ((await runningUnder(client, pullId))?.runId !== runId) return false;
   const queues = queuesOf(prefix, options.site);
   await reach('start the pull again', () =>
     startNew(client, pullId, request, queues, options, 'TERMINATE_EXISTING'),
   );
+  return true;
 }

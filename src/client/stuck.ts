@@ -20,6 +20,7 @@ const NON_DETERMINISTIC = 24;
 
 /** What is open of a pull that is stuck: the root's run, and its shards. */
 export interface StuckPull {
+  readonly runId: string;
   readonly request: PullRequest;
   readonly shardIds: readonly string[];
 }
@@ -34,7 +35,7 @@ export async function findStuck(client: Client, pullId: string): Promise<StuckPu
   const found = await Promise.all(open.map((one) => isStuck(client, one)));
   if (!found.includes(true)) return undefined;
   const request = await requestOf(client, root);
-  return request && { request, shardIds };
+  return request && { runId: root.runId, request, shardIds };
 }
 
 async function describeOpen(

@@ -235,7 +235,9 @@ describe('a history that cannot be gone on with', () => {
           await sleep(100);
         }
       });
-      expect(causes).toEqual(['COMPLETED', 'TERMINATED']);
+      // On a busy machine the service and the command may both have replaced it.
+      expect([...new Set(causes)]).toEqual(['COMPLETED', 'TERMINATED']);
+      expect(causes.filter((cause) => cause === 'COMPLETED')).toHaveLength(1);
     },
     LONG_MS,
   );
