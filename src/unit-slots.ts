@@ -1,14 +1,17 @@
-/** How many units a worker of a cluster takes: few, so that the others find work too, and more behind units that take long. */
+/** How many units a worker takes: few, so that the others find work too, and more behind units that take long. */
 import type { ActivitySlotInfo, CustomSlotSupplier, SlotPermit } from '@temporalio/worker';
 
 /** What bounds them. */
 export interface UnitSlotsOptions {
   /** Units at once; as many as fill a link, for each is parallel in itself. */
   readonly usual: number;
-  /** Never more. */
-  readonly most: number;
   /** So long nothing may end before one more is taken: no small pull waits for the large files of another. */
   readonly patienceMs: number;
+  /** From so many on the patience is longer: what is taken here is not there for workers that come later. */
+  readonly many: number;
+  readonly longPatienceMs: number;
+  /** Never more. */
+  readonly most: number;
 }
 
 /** The right to one unit. */
@@ -76,10 +79,14 @@ export class UnitSlots implements CustomSlotSupplier<ActivitySlotInfo> {
     clearTimeout(this.timer);
     const isFull = this.used >= this.limit && this.waiting.length > 0;
     if (!isFull || this.limit >= this.options.most) return;
-    this.timer = setTimeout(() => {
-      this.limit += 1;
-      this.give();
-    }, this.options.patienceMs);
+    const { patienceMs, many, longPatienceMs } = this.options;
+    this.timer = setTimeout(
+      () => {
+        this.limit += 1;
+        this.give();
+      },
+      this.limit < many ? patienceMs : longPatienceMs,
+    );
     this.timer.unref();
   }
 }

@@ -32,8 +32,17 @@ const UNITS_AT_ONCE = 24;
 /** How long a worker that does not see a destination keeps what it was given for it. */
 const HOLD_MS = 5_000;
 
-/** Where other workers serve the same queue. */
-const UNITS_OF_ONE = { usual: 6, most: UNITS_AT_ONCE, patienceMs: 5_000 };
+/** Where other workers serve the same queue. A pull has at most 96 units open for a worker: one alone never fills it. */
+const UNITS_OF_ONE = {
+  usual: 6,
+  patienceMs: 5_000,
+  many: UNITS_AT_ONCE,
+  longPatienceMs: 30_000,
+  most: 5 * UNITS_AT_ONCE,
+};
+
+/** Where this worker is the only one: a pull of large files over a slow line has 48 open, and the next one is not stuck behind them. */
+const UNITS_OF_ALL = { ...UNITS_OF_ONE, usual: UNITS_AT_ONCE, many: 2 * UNITS_AT_ONCE };
 
 /** What a worker is made of. */
 export interface WorkerQueuesOptions extends CodecKeys {
@@ -89,12 +98,12 @@ async function connect(options: WorkerQueuesOptions): Promise<NativeConnection> 
 }
 
 /** The other kinds of tasks have the SDK's own numbers; this worker gets none of them. */
-function sharedSlots(): Pick<WorkerOptions, 'tuner'> {
+function slotsFor(isLocal: boolean): Pick<WorkerOptions, 'tuner'> {
   const few = { type: 'fixed-size', numSlots: 2 } as const;
   return {
     tuner: {
       workflowTaskSlotSupplier: few,
-      activityTaskSlotSupplier: new UnitSlots(UNITS_OF_ONE),
+      activityTaskSlotSupplier: new UnitSlots(isLocal ? UNITS_OF_ALL : UNITS_OF_ONE),
       localActivityTaskSlotSupplier: few,
       nexusTaskSlotSupplier: few,
     },
@@ -165,7 +174,7 @@ export async function startWorkerQueues(options: WorkerQueuesOptions): Promise<W
         taskQueue,
         activities: { ...activities },
         ...(payloadKey === undefined ? {} : { interceptors: { activity: [refuseUnsigned] } }),
-        ...(isLocal ? { maxConcurrentActivityTaskExecutions: UNITS_AT_ONCE } : sharedSlots()),
+        ...slotsFor(isLocal),
         // Cancelling and pausing are noticed at a heartbeat.
         maxHeartbeatThrottleInterval: isLocal ? '1s' : '5s',
         defaultHeartbeatThrottleInterval: isLocal ? '1s' : '5s',

@@ -1,14 +1,22 @@
 /** Twenty commands at once, from two shells, on a machine on which nothing runs yet. */
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { serveFile, startCutServer } from '../helpers/cut-server.js';
 import { openWaybill, type WaybillBed } from '../helpers/waybill.js';
 
 const LONG_MS = 600_000;
 const EACH = 10;
+
+/** Each has six units under way at once: together more than a worker takes without waiting. */
+const LARGE_PULLS = 5;
+const LARGE_FILES = 6;
+const LARGE_BYTES = 32 * 1024 * 1024;
+const UNITS_WITHOUT_WAITING = 24;
 
 let bed: WaybillBed;
 let source: Server;
@@ -91,6 +99,54 @@ describe('rule 7: a shell that sees another file system than the service', () =>
       );
       expect([exitCode, result['code']]).toEqual([10, 'WB_DESTINATION_NOT_HERE']);
       expect(result['message']).toMatch(/another mount namespace.*WAYBILL_STATE_DIR/);
+    },
+    LONG_MS,
+  );
+});
+
+/** Units that the worker has begun. */
+async function underWay(pulls: readonly string[]): Promise<number> {
+  let units = 0;
+  for (const name of pulls) {
+    const { result } = await bed.run(['status', join(bed.dir, name), '--json']);
+    units += (result['inFlight'] as readonly unknown[]).length;
+  }
+  return units;
+}
+
+describe('five pulls of large files over a line on which next to nothing comes', () => {
+  it(
+    'are no wall for a small one',
+    async () => {
+      const slow = await startCutServer();
+      const names = Array.from({ length: LARGE_FILES }, (_, index) => `part-${index}.bin`);
+      const links = names.map((name) => `<a href="${name}">${name}</a>`).join('\n');
+      const page = `<html><title>Index of /</title><pre>${links}</pre></html>`;
+      const large = serveFile(Buffer.alloc(LARGE_BYTES), { etag: '"1"', bytesPerSecond: 1 });
+      slow.serveRest((request) => {
+        if (request.path.endsWith('.bin')) return large(request);
+        if (!request.path.endsWith('/')) return { status: 404 };
+        return { headers: { 'Content-Type': 'text/html' }, body: page };
+      });
+      const pulls = Array.from({ length: LARGE_PULLS }, (_, index) => `large-${index}`);
+      try {
+        for (const name of pulls) {
+          const args = ['pull', `${slow.url}/${name}/`, join(bed.dir, name), '--detach'];
+          expect((await bed.run(args)).exitCode).toBe(0);
+        }
+        while ((await underWay(pulls)) < UNITS_WITHOUT_WAITING) await sleep(200);
+        const small = join(bed.dir, 'small.txt');
+        writeFileSync(small, 'a word');
+        const { exitCode } = await bed.run(['pull', small, join(bed.dir, 'brought.txt')]);
+        expect([exitCode, readFileSync(join(bed.dir, 'brought.txt'), 'utf8')]).toEqual([
+          0,
+          'a word',
+        ]);
+        expect(await underWay(pulls)).toBeGreaterThanOrEqual(UNITS_WITHOUT_WAITING);
+      } finally {
+        for (const name of pulls) await bed.run(['cancel', join(bed.dir, name)]);
+        await slow.stop();
+      }
     },
     LONG_MS,
   );
