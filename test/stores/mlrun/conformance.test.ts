@@ -19,8 +19,6 @@ storeConformance({
       maxConnections: 16,
     },
     serves: { ranges: 'yes', pin: 'strong' },
-    // The faults of the network are MinIO's, and that store's own suite has them.
-    hasNetwork: false,
     hasEmptyFolders: true,
     manyFiles: 1_005,
   },
@@ -35,15 +33,28 @@ storeConformance({
     };
     let opened = 0;
     return {
+      address: { host: '127.0.0.1', port: mlrun.port },
+      alsoAt: [{ host: '127.0.0.1', port: minio.port }],
       secrets: [minio.secretAccessKey],
-      open: async ({ at } = {}) => {
+      open: async ({ at, via, viaAlso = [] } = {}) => {
         opened += 1;
         const key = `tree-${opened}`;
         const target_path = `s3://${BUCKET}/root${at === undefined ? '' : `/${at}`}`;
         await mlrun.putArtifact('p', key, { kind: 'dir', spec: { target_path } });
         const address = { uri: `store://p/${key}`, settings, secrets };
         const resolution = await registry.resolve(address);
-        return registry.open({ uri: resolution.uri, settings, secrets });
+        // What was resolved is read through the proxies: its record from MLRun, its files from MinIO.
+        const behind = {
+          ...(via === undefined ? {} : { MLRUN_DBPATH: `http://${via.host}:${via.port}` }),
+          ...(viaAlso[0] === undefined
+            ? {}
+            : { AWS_ENDPOINT_URL_S3: `http://${viaAlso[0].host}:${viaAlso[0].port}` }),
+        };
+        return registry.open({
+          uri: resolution.uri,
+          settings: { ...settings, ...behind },
+          secrets,
+        });
       },
       seed: async (seeds) => {
         for (const seed of seeds) {
