@@ -28,8 +28,11 @@ export async function readLocation(
   try {
     const opened = await store.openRead(path, { signal });
     refuseUnproven(opened, location);
-    opened.body.once('close', () => void store.close());
-    return opened.body;
+    const { body } = opened;
+    // What failed by now does not say so again.
+    if (body.destroyed) await store.close();
+    else body.once('close', () => void store.close());
+    return body;
   } catch (error) {
     await store.close();
     throw error;

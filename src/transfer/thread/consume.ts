@@ -46,6 +46,13 @@ export function consume(
         body.destroy();
       }
     };
+    // It may have failed before anybody listened, and does not say so again.
+    if (body.destroyed) {
+      settle(() => {
+        reject(body.errored ?? closedEarly());
+      });
+      return;
+    }
     body.once('end', () => {
       settle(() => {
         resolve('ended');
@@ -58,10 +65,14 @@ export function consume(
     });
     body.once('close', () => {
       settle(() => {
-        reject(new Error('the connection was closed before the body ended'));
+        reject(closedEarly());
       });
     });
     if (body.pour) body.pour(take);
     else body.on('data', take);
   });
+}
+
+function closedEarly(): Error {
+  return new Error('the connection was closed before the body ended');
 }
