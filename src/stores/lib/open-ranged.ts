@@ -82,6 +82,8 @@ export async function openRanged(
       operation: 'openRead',
       store: request.store,
       path: request.path,
+      // What is wrong with one answer is not wrong with the request for all of them.
+      scope: 'file',
     });
   }
 }

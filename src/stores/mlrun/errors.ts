@@ -115,7 +115,10 @@ export function errorOfAnswer(
     return fail('WB_TIMEOUT', `MLRun at ${server} took too long for ${what}: ${said}`);
   }
   if (status >= 500) return fail('WB_UNAVAILABLE', `MLRun at ${server} failed on ${what}: ${said}`);
+  // What is wrong with the request for one file is not wrong with those for the others.
+  const scope = path === undefined || path === '' ? {} : { scope: 'file' as const };
   return fail('WB_UNAVAILABLE', `MLRun at ${server} refused the request for ${what}: ${said}`, {
+    ...scope,
     retryable: false,
   });
 }
