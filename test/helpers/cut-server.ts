@@ -181,7 +181,7 @@ async function sendBody(
   bytesPerSecond: number | undefined,
   count: (bytes: number) => void,
 ): Promise<void> {
-  const tickMs = 20;
+  const tickMs = Math.max(20, 1_000 / (bytesPerSecond ?? 1_000));
   const step =
     bytesPerSecond === undefined ? 64 * 1024 : Math.max(1, (bytesPerSecond * tickMs) / 1000);
   for (let offset = 0; offset < body.length && !socket.destroyed;) {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { reasonOf } from '../lib/as-error.js';
 import { LengthError } from '../lib/body-stream.js';
+import { Trickle } from '../lib/trickle.js';
 import type { StorePace } from '../store.js';
 import { networkError, type FtpConnection } from './connection.js';
 import { Refusal } from './replies.js';
@@ -41,6 +42,7 @@ export class FtpBody extends Readable {
   private isHeld = false;
   private isFinishing = false;
   private isReleased = false;
+  private readonly trickle: Trickle;
   private readonly onAbort = (): void => {
     this.destroy(reasonOf(this.source.signal));
   };
@@ -51,6 +53,7 @@ export class FtpBody extends Readable {
     this.on('error', () => undefined);
     const { data, signal, stallMs } = source;
     signal?.addEventListener('abort', this.onAbort, { once: true });
+    this.trickle = new Trickle(stallMs);
     data.setTimeout(stallMs);
     data.on('timeout', () => this.onSilence());
     data.on('readable', () => this.pump());
@@ -70,6 +73,7 @@ export class FtpBody extends Readable {
   }
 
   override _read(): void {
+    if (!this.wantsMore) this.trickle.restart();
     this.wantsMore = true;
     this.pump();
   }
@@ -107,10 +111,16 @@ export class FtpBody extends Readable {
       return;
     }
     const turn = pace?.afterBytes(wanted.length);
-    if (turn === undefined) return;
+    if (turn === undefined) {
+      const slow =
+        this.receivedBytes === lengthBytes ? undefined : this.trickle.count(chunk.length);
+      if (slow !== undefined) this.fail(slow);
+      return;
+    }
     this.isHeld = true;
     void turn.then(() => {
       this.isHeld = false;
+      this.trickle.restart();
       this.pump();
     });
   }

@@ -20,6 +20,12 @@ export function networkError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
 
+/** So often a server may say that it is not ready yet, before it is taken for one that never will be. */
+const MAX_WAITS = 10;
+
+/** More answers than that, which nobody asked for, and no FTP is spoken here. */
+const MAX_UNREAD = 100;
+
 /** A connection that answers one command at a time. */
 export class FtpConnection {
   /** Tells whoever keeps it that it is no more; called once. */
@@ -56,7 +62,9 @@ export class FtpConnection {
       signal?.throwIfAborted();
       await connection.opened(socket, isImplicit ? 'secureConnect' : 'connect', timeouts.connectMs);
       let greeting = await connection.next();
-      while (greeting.code < 200) greeting = await connection.next();
+      for (let waits = 0; greeting.code < 200 && waits < MAX_WAITS; waits += 1) {
+        greeting = await connection.next();
+      }
       if (greeting.code !== 220) throw new Refusal(greeting, 'connect');
       return connection;
     } catch (error) {
@@ -215,6 +223,9 @@ export class FtpConnection {
         this.waiter = undefined;
         if (waiter) waiter.resolve(reply);
         else this.unread.push(reply);
+      }
+      if (this.unread.length > MAX_UNREAD) {
+        throw networkError('WB_NOT_FTP', 'it does not stop answering');
       }
     } catch (error) {
       this.destroy(asError(error));

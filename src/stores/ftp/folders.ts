@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import { posix } from 'node:path';
 import { WaybillError } from '../../model/errors.js';
+import { Trickle } from '../lib/trickle.js';
 import type { StorePace } from '../store.js';
 import type { FtpConfig } from './config.js';
 import { networkError } from './connection.js';
@@ -111,16 +112,22 @@ export class FolderReader {
     data.setTimeout(this.config.timeouts.stallMs, () =>
       data.destroy(networkError('UND_ERR_BODY_TIMEOUT', 'silent')),
     );
+    const trickle = new Trickle(this.config.timeouts.stallMs);
     for await (const chunk of data as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       bytes += chunk.length;
+      const slow = trickle.count(chunk.length);
+      if (slow !== undefined) throw slow;
       if (bytes > MAX_LISTING_BYTES) {
         const message = `${shown === '' ? this.config.root : shown}: its listing is larger than 256 MiB`;
         throw new WaybillError('WB_LIMIT_EXCEEDED', message, {
           ...{ operation: 'list', store: 'ftp', path: shown },
         });
       }
-      await this.pace?.afterBytes(chunk.length);
+      const turn = this.pace?.afterBytes(chunk.length);
+      if (turn === undefined) continue;
+      await turn;
+      trickle.restart();
     }
     return Buffer.concat(chunks);
   }

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { ByteBody } from '../store.js';
+import type { Trickle } from './trickle.js';
 
 /** How a body failed, for `toError`. */
 export interface BodyFailure {
@@ -24,12 +25,14 @@ export class BodyStream extends Readable implements ByteBody {
   private taker: ((chunk: Buffer) => void) | undefined;
   private isComplete = false;
   private late: Error | undefined;
+  private waitsForReader = false;
 
   constructor(
     private readonly controller: Dispatcher.DispatchController,
     private readonly announcedBytes: number | undefined,
     private readonly toError: (failure: BodyFailure) => Error,
     private readonly onEnd: () => void,
+    private readonly trickle?: Trickle,
   ) {
     super({ highWaterMark: BUFFER_BYTES });
     // It may fail before its reader listens; the reader finds the error all the same, the process must not die of it.
@@ -45,7 +48,13 @@ export class BodyStream extends Readable implements ByteBody {
     }
     if (this.taker) this.taker(chunk);
     // The memory of a chunk may be the socket's, for its next bytes.
-    else if (!this.push(Buffer.from(chunk))) this.controller.pause();
+    else if (!this.push(Buffer.from(chunk))) {
+      this.waitsForReader = true;
+      this.controller.pause();
+    }
+    if (this.receivedBytes === this.announcedBytes) return;
+    const slow = this.trickle?.count(chunk.length);
+    if (slow !== undefined) this.fail(slow, false);
   }
 
   pour(take: (chunk: Buffer) => void): void {
@@ -82,7 +91,10 @@ export class BodyStream extends Readable implements ByteBody {
   }
 
   override _read(): void {
-    if (this.late === undefined) this.controller.resume();
+    if (this.late !== undefined) return;
+    if (this.waitsForReader) this.trickle?.restart();
+    this.waitsForReader = false;
+    this.controller.resume();
   }
 
   override read(size?: number): unknown {

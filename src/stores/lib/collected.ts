@@ -1,7 +1,9 @@
 /** A small body in one piece: no stream, no copy of each chunk, no promise but the one of the answer. */
 import { Readable } from 'node:stream';
 import type { ByteBody, Collect } from '../store.js';
+import { LengthError } from './body-stream.js';
 import type { ExchangeAnswer } from './exchange.js';
+import type { Trickle } from './trickle.js';
 
 /** Takes the chunks of a body whose length was announced. */
 export class Collected {
@@ -11,17 +13,20 @@ export class Collected {
   constructor(
     readonly announcedBytes: number,
     private readonly collect: Collect | undefined,
+    private readonly trickle?: Trickle,
   ) {
     this.bytes = Buffer.allocUnsafe(announcedBytes);
   }
 
-  /** False: there are more bytes than announced. */
-  take(chunk: Buffer): boolean {
-    if (this.filled + chunk.length > this.announcedBytes) return false;
+  /** An error: they are more than announced, or come hardly at all. */
+  take(chunk: Buffer): Error | undefined {
+    if (this.filled + chunk.length > this.announcedBytes) {
+      return new LengthError('more bytes than announced');
+    }
     this.bytes.set(chunk, this.filled);
     this.filled += chunk.length;
     this.collect?.onBytes?.(chunk.length);
-    return true;
+    return this.isWhole ? undefined : this.trickle?.count(chunk.length);
   }
 
   get isWhole(): boolean {

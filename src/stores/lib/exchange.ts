@@ -1,10 +1,11 @@
 /** One HTTP exchange on an undici dispatcher: the request, the head of its answer, and the body as a stream. */
-import type { Dispatcher } from 'undici';
+import { errors, type Dispatcher } from 'undici';
 import type { ByteBody, Collect } from '../store.js';
 import { reasonOf } from './as-error.js';
 import { BodyStream, LengthError, type BodyFailure } from './body-stream.js';
 import { Collected } from './collected.js';
 import { contentRangeOf } from './http-headers.js';
+import { Trickle } from './trickle.js';
 
 /** Header names are in lower case; repeated headers are joined with `, `. */
 export type Headers = Readonly<Record<string, string>>;
@@ -17,6 +18,8 @@ export interface ExchangeRequest {
   readonly body?: string | Uint8Array;
   readonly headersTimeoutMs?: number;
   readonly stallTimeoutMs?: number;
+  /** We ourselves take bytes slowly: that few come is not the server's doing. */
+  readonly isThrottled?: boolean;
   readonly signal?: AbortSignal;
   /** The connection of a HEAD is used again; undici would end it, for servers that send a body all the same. */
   readonly keepsConnection?: boolean;
@@ -69,6 +72,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   private collected: Collected | undefined;
   private head: { readonly status: number; readonly headers: Headers } | undefined;
   private isSettled = false;
+  private startedMs = 0;
   private readonly onAbort = (): void => this.fail(reasonOf(this.request.signal));
 
   constructor(
@@ -83,6 +87,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller;
+    this.startedMs = performance.now();
     if (this.isSettled) controller.abort(new Error('given up before it was sent'));
   }
 
@@ -91,7 +96,11 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     status: number,
     raw: Record<string, string | string[] | undefined>,
   ): void {
-    if (status < 200 || this.isSettled) return;
+    if (this.isSettled) return;
+    if (status < 200) {
+      this.beforeHead();
+      return;
+    }
     this.controller = controller;
     const headers = flatten(raw);
     this.head = { status, headers };
@@ -99,13 +108,17 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     const announced = method === 'HEAD' ? undefined : announcedBytes(status, headers);
     const isCollected = announced !== undefined && (status === 200 || status === 206);
     if (isCollected && announced <= (collect?.maxBytes ?? -1)) {
-      this.collected = new Collected(announced, collect);
+      this.collected = new Collected(announced, collect, this.trickle());
     } else this.stream(announced);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.collected === undefined) this.body?.receive(chunk);
-    else if (!this.collected.take(chunk)) this.fail(new LengthError('more bytes than announced'));
+    if (this.collected === undefined) {
+      this.body?.receive(chunk);
+      return;
+    }
+    const wrong = this.collected.take(chunk);
+    if (wrong !== undefined) this.fail(wrong);
   }
 
   onResponseEnd(): void {
@@ -130,10 +143,24 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   private stream(announcedBytes: number | undefined): BodyStream | undefined {
     const { controller, head } = this;
     if (controller === undefined || head === undefined) return undefined;
-    this.body = new BodyStream(controller, announcedBytes, this.toError, () => this.unlisten());
+    const onEnd = (): void => this.unlisten();
+    this.body = new BodyStream(controller, announcedBytes, this.toError, onEnd, this.trickle());
     this.isSettled = true;
     this.resolve({ ...head, body: this.body });
     return this.body;
+  }
+
+  private trickle(): Trickle | undefined {
+    const { stallTimeoutMs, isThrottled } = this.request;
+    const isWatched = stallTimeoutMs !== undefined && isThrottled !== true;
+    return isWatched ? new Trickle(stallTimeoutMs) : undefined;
+  }
+
+  /** With each answer that is not yet one (`103 Early Hints`) undici waits anew for the head; a server may send them for ever. */
+  private beforeHead(): void {
+    const { headersTimeoutMs = Infinity } = this.request;
+    const isLate = performance.now() - this.startedMs > headersTimeoutMs;
+    if (isLate) this.fail(new errors.HeadersTimeoutError());
   }
 
   private fail(error: Error): void {

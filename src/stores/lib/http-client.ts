@@ -108,6 +108,9 @@ export interface HttpClient {
 /** As long a chain as curl and browsers in practice need. */
 const MAX_REDIRECTS = 10;
 
+/** A limit at which as many bytes are taken at once leaves hardly any to one connection of many. */
+const THROTTLED_BYTES = 1_024;
+
 /** Of redirects to ever other hosts not each is remembered. */
 const MAX_ORIGINS_KNOWN = 64;
 
@@ -233,6 +236,7 @@ class UndiciClient implements HttpClient {
           // Said with each request: not every kind of dispatcher takes them for all.
           headersTimeoutMs: headersTimeoutMs ?? this.timeouts.headersMs,
           stallTimeoutMs: stallTimeoutMs ?? this.timeouts.stallMs,
+          isThrottled: (this.options.pace?.quantumBytes() ?? Infinity) < THROTTLED_BYTES,
           // Behind a proxy the next answer may be another origin's.
           keepsConnection:
             method === 'HEAD' &&

@@ -5,6 +5,7 @@ import { LengthError, type BodyFailure } from './body-stream.js';
 import type { Headers } from './exchange.js';
 import { retryAfterMsOf } from './http-headers.js';
 import { isClientCertificatePage, refusedClient, tlsVerdict } from './tls-errors.js';
+import { TrickleError } from './trickle.js';
 
 /** What an error message says besides its cause. */
 export interface Circumstances {
@@ -179,9 +180,15 @@ export function errorOfBody(failure: BodyFailure, where: Circumstances): Waybill
   }
   const isStall = TIMEOUTS.has(code);
   const of = announcedBytes === undefined ? '' : ` of ${announcedBytes}`;
+  const what =
+    cause instanceof TrickleError
+      ? `${cause.message} and was given up`
+      : isStall
+        ? 'fell silent'
+        : 'broke off';
   return new WaybillError(
     isStall ? 'WB_TIMEOUT' : 'WB_UNAVAILABLE',
-    `${where.address} ${isStall ? 'fell silent' : 'broke off'} after ${receivedBytes}${of} bytes`,
+    `${where.address} ${what} after ${receivedBytes}${of} bytes`,
     // The server did answer: when all of it is gone, the next request finds out.
     { ...contextOf(where), ...(isStall ? {} : { scope: 'file' as const }), cause },
   );
@@ -198,6 +205,8 @@ const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'does not accept the connection in time',
   ETIMEDOUT: 'does not accept the connection in time',
   UND_ERR_HEADERS_TIMEOUT: 'accepted the request and did not answer in time',
+  UND_ERR_BODY_TIMEOUT: 'fell silent in the middle of its answer',
+  UND_ERR_HEADERS_OVERFLOW: 'sends a head that is larger than any should be (16 KiB)',
   UND_ERR_SOCKET: 'closed the connection instead of answering',
   ECONNRESET: 'reset the connection instead of answering',
   EPIPE: 'closed the connection instead of answering',

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { samePin, type Pin } from '../../model/object-entry.js';
 import { WaybillError } from '../../model/errors.js';
 import { asError, reasonOf } from '../lib/as-error.js';
+import { Trickle } from '../lib/trickle.js';
 import type { ByteBody, StorePace } from '../store.js';
 import { pinOf } from './entry.js';
 import { errorOfSession, sftpError, type SftpPlace } from './errors.js';
@@ -40,6 +41,7 @@ export class SftpBody extends Readable implements ByteBody {
   private isEnding = false;
   private isComplete = false;
   private taker: ((chunk: Buffer) => void) | undefined;
+  private readonly trickle: Trickle;
   private readonly onAbort = (): void => {
     this.destroy(reasonOf(this.signal));
   };
@@ -53,6 +55,7 @@ export class SftpBody extends Readable implements ByteBody {
   ) {
     super({ highWaterMark: AHEAD_BYTES / 2 });
     this.askedBytes = offsetBytes;
+    this.trickle = new Trickle(file.lease.session.stallMs);
     // It may fail before its reader listens; the reader finds the error all the same.
     this.on('error', () => undefined);
     signal?.addEventListener('abort', this.onAbort, { once: true });
@@ -88,6 +91,7 @@ export class SftpBody extends Readable implements ByteBody {
     while (this.isWanted && this.turns === 0 && !this.destroyed) {
       const lengthBytes = Math.min(READ_BYTES, most, this.endBytes - this.askedBytes);
       if (lengthBytes <= 0 || (this.aheadBytes > 0 && this.aheadBytes + lengthBytes > most)) break;
+      if (this.slots.length === 0) this.trickle.restart();
       const slot: Slot = { lengthBytes, chunks: undefined };
       this.slots.push(slot);
       const at = this.askedBytes;
@@ -119,6 +123,10 @@ export class SftpBody extends Readable implements ByteBody {
       }
       chunks.push(chunk);
       bytes += chunk.length;
+      const slow = this.trickle.count(chunk.length);
+      if (slow !== undefined && bytes < slot.lengthBytes) {
+        throw sftpError('WB_TIMEOUT', slow.message, place);
+      }
     }
     slot.chunks = chunks;
   }

@@ -1,6 +1,7 @@
 /** One SFTP session on a channel: many requests under way at once, each answered by its number. */
 import type { ClientChannel } from 'ssh2';
 import type { WaybillError } from '../../model/errors.js';
+import { Trickle } from '../lib/trickle.js';
 import { connectError, END_OF_FILE, StatusError } from './errors.js';
 import { PacketReader, REPLY, REQUEST, requestPacket } from './packets.js';
 import type { Attributes, NamedEntry } from './packets.js';
@@ -26,6 +27,8 @@ export class SftpSession {
   private failure: Error | undefined;
   private timer: NodeJS.Timeout | undefined;
   private lastMs = 0;
+  /** Of the answer that is coming. */
+  private readonly trickle: Trickle;
 
   /**
    * @param shown the server, for errors
@@ -34,8 +37,9 @@ export class SftpSession {
   constructor(
     private readonly channel: ClientChannel,
     private readonly shown: string,
-    private readonly stallMs: number,
+    readonly stallMs: number,
   ) {
+    this.trickle = new Trickle(stallMs);
     channel.on('data', (chunk: Buffer) => this.receive(chunk));
     channel.on('close', () => this.end(this.brokeOff()));
     channel.on('error', (cause: Error) => this.end(this.brokeOff(cause)));
@@ -165,12 +169,19 @@ export class SftpSession {
         }
         this.packet = Buffer.allocUnsafeSlow(length);
         this.packetBytes = 0;
+        this.trickle.restart();
         continue;
       }
       const taken = chunk.copy(this.packet, this.packetBytes, at);
       at += taken;
       this.packetBytes += taken;
-      if (this.packetBytes < this.packet.length) return;
+      if (this.packetBytes < this.packet.length) {
+        const slow = this.trickle.count(taken);
+        if (slow !== undefined) {
+          this.end(connectError('WB_TIMEOUT', `${this.shown} ${slow.message}`));
+        }
+        return;
+      }
       const { packet } = this;
       this.packet = undefined;
       this.take(packet);

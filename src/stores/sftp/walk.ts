@@ -14,6 +14,9 @@ import type { SftpSession } from './session.js';
 /** Questions for names that are under way at once: a listing waits for its answers, not for their way. */
 const FOLDER_READS = 4;
 
+/** More names in one folder are not believed: they are held until the server says that these are all. */
+const MAX_NAMES = 2_000_000;
+
 /** Links that are followed at once. */
 const LINKS_AT_ONCE = 32;
 
@@ -89,10 +92,14 @@ async function readNames(walk: Walk, folder: string, path: string): Promise<Name
     const lane = async (): Promise<void> => {
       for (
         let some = await session.readFolder(handle);
-        some;
+        some && signal?.aborted !== true;
         some = await session.readFolder(handle)
       ) {
         for (const one of some) if (one.name !== '.' && one.name !== '..') names.push(one);
+        if (names.length > MAX_NAMES) {
+          const why = `has more than ${MAX_NAMES} names in one folder`;
+          throw sftpError('WB_LIMIT_EXCEEDED', why, walk.placeOf(path));
+        }
       }
     };
     await orAbort(Promise.all(Array.from({ length: FOLDER_READS }, lane)), signal);

@@ -75,6 +75,12 @@ export const READ_FAULTS: readonly ReadFault[] = [
     fault: (good) => ({ ...good, stallAfterBytes: 100 }),
   },
   {
+    title: 'a byte at a time',
+    ends: ['WB_TIMEOUT'],
+    retryable: true,
+    fault: (good) => ({ ...good, bytesPerSecond: 5 }),
+  },
+  {
     title: 'silence',
     ends: ['WB_TIMEOUT'],
     retryable: true,
