@@ -66,6 +66,7 @@ export const CASES: Readonly<Record<ErrorCode, Case>> = {
       return ['pull', world.serveList({ 'wrong.bin': wrong, 'good.bin': good }), to];
     },
     says: /0{64}.*wrong\.bin/u,
+    next: /Run the same command again; if it stays.*\n.*go on with: waybill pull/u,
   },
   WB_NOT_FOUND: { args: (_world, to) => ['pull', '/nosuch/tree', to], says: /\/nosuch\/tree/u },
   WB_NOTHING_MATCHES: { args: ofTree('--include', 'nosuch'), says: /nosuch|filter|match/u },
@@ -166,6 +167,7 @@ export const CASES: Readonly<Record<ErrorCode, Case>> = {
   WB_TEMPORAL_UNREACHABLE: {
     args: ({ nobody }) => ['pulls', '--cluster', nobody],
     says: /Temporal at 127\.0\.0\.1:\d+/u,
+    next: /waybill doctor --cluster 127\.0\.0\.1:\d+/u,
   },
   WB_NO_WORKER: {
     args: ({ serve }, to) => ['pull', serve(sendAll('x')).replace(/\/\/.*@/u, '//'), `lab:${to}`],
