@@ -32,7 +32,11 @@ export function progressLine(view: View, nowMs: number): string {
     return `listing: ${formatCount(filesPlanned, 'file')}, ${formatBytes(bytesPlanned)} so far`;
   }
   const label = reason === undefined ? phase : `${phase} (${reason})`;
-  if ((phase === 'waiting for a worker' || phase === 'blocked') && filesPlanned === 0) return label;
+  if (filesPlanned === 0) {
+    if (phase === 'blocked') return label;
+    // While it starts, that no worker answers is no news.
+    if (phase === 'waiting for a worker') return reason?.startsWith('no worker') ? phase : label;
+  }
   const parts = [
     (knowsBytes(progress)
       ? `${formatBytes(bytesDone)} of ${formatBytes(bytesPlanned)}`
