@@ -1,7 +1,9 @@
-/** Pulls from a real HDFS: killed half-way, replaced half-way, verified. */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+/** Pulls from a real HDFS: killed half-way, replaced half-way, damaged on the way, verified. */
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { Transform } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { checksumOf } from '../helpers/checksums.js';
 import { startHadoop, type Hadoop } from '../helpers/hadoop.js';
 import { scratchFolder } from '../helpers/processes.js';
 import { startToxiproxy, type ToxicProxy, type Toxiproxy } from '../helpers/toxiproxy.js';
@@ -126,4 +128,56 @@ describe('a pull from hdfs://', () => {
     },
     LONG_MS,
   );
+
+  it(
+    'rule 17: by an HttpFS that combines checksums is proven by them, and a byte that is another one on the way is found',
+    async () => {
+      const composite = { 'dfs.checksum.combine.mode': 'COMPOSITE_CRC' };
+      const httpFs = new URL(await hadoop.startHttpFs({ hdfsSite: composite }));
+      const gate = await startGateway(Number(httpFs.port));
+      try {
+        const to = join(bed.dir, 'combined');
+        const bytes = Buffer.alloc(3 * MiB + 5, 'some of a model');
+        for (const name of ['good', 'bad']) {
+          await hadoop.putFile(`/models/combined/${name}.bin`, bytes, { block: MiB });
+        }
+        gate.through.set('OPEN', (url) =>
+          url.pathname.endsWith('/bad.bin') ? flippedOnTheWay() : undefined,
+        );
+        const pull = ['pull', 'hdfs:///models/combined', to, '--json'];
+        const byHttpFs = { env: { WAYBILL_HDFS_URL: gate.url } };
+        const run = await bed.run(pull, byHttpFs);
+        expect({ exitCode: run.exitCode, result: run.result }).toMatchObject({
+          exitCode: 3,
+          result: { ok: false, failures: [{ path: 'bad.bin', code: 'WB_DIGEST_MISMATCH' }] },
+        });
+        expect(existsSync(join(to, 'bad.bin'))).toBe(false);
+        gate.through.clear();
+        const again = await bed.run(pull, byHttpFs);
+        expect({ exitCode: again.exitCode }).toEqual({ exitCode: 0 });
+        expect(readFileSync(join(to, 'bad.bin')).equals(bytes)).toBe(true);
+        const receipt = readFileSync(join(to, '.waybill', 'receipt.json'), 'utf8');
+        expect(JSON.parse(receipt)).toMatchObject({ levels: { provider: 2 } });
+        const manifest = readFileSync(join(to, '.waybill', 'manifest.ndjson'), 'utf8');
+        const said = `"crc32c":"${checksumOf('crc32c', bytes)}"`;
+        expect(manifest.split(said)).toHaveLength(3);
+      } finally {
+        await gate.stop();
+      }
+    },
+    LONG_MS,
+  );
 });
+
+/** Changes one bit of the first byte. */
+function flippedOnTheWay(): Transform {
+  let isFirst = true;
+  return new Transform({
+    transform: (chunk: Buffer, _, done) => {
+      const changed = Buffer.from(chunk);
+      if (isFirst) changed.writeUInt8(changed.readUInt8(0) ^ 1, 0);
+      isFirst = false;
+      done(null, changed);
+    },
+  });
+}

@@ -60,12 +60,21 @@ export function writeUserConf(
 
 const STORE_PASSWORD = 'waybill';
 
+/** A certificate of servers. */
+export interface ServerTls extends Issued {
+  /** Whoever asks has to show a certificate of this authority, at name nodes and data nodes. */
+  readonly clientCaFile?: string;
+}
+
 /**
  * What servers need to speak TLS, and nothing else, at WebHDFS: a key store and an `ssl-server.xml` in a folder that has to be
  * in their class path.
  * @returns their configuration
  */
-export function writeServerTls(folder: string, { certFile, keyFile }: Issued): Conf {
+export function writeServerTls(
+  folder: string,
+  { certFile, keyFile, clientCaFile }: ServerTls,
+): Conf {
   const store = join(folder, 'keys.p12');
   const pass = ['-passout', `pass:${STORE_PASSWORD}`];
   execFileSync(
@@ -78,6 +87,7 @@ export function writeServerTls(folder: string, { certFile, keyFile }: Issued): C
     'ssl.server.keystore.type': 'pkcs12',
     'ssl.server.keystore.password': STORE_PASSWORD,
     'ssl.server.keystore.keypassword': STORE_PASSWORD,
+    ...(clientCaFile === undefined ? {} : trustOf(folder, clientCaFile)),
   };
   writeFileSync(join(folder, 'ssl-server.xml'), siteXml(server));
   const anyPort = '127.0.0.1:0';
@@ -85,6 +95,22 @@ export function writeServerTls(folder: string, { certFile, keyFile }: Issued): C
     'dfs.http.policy': 'HTTPS_ONLY',
     'dfs.namenode.https-address': anyPort,
     'dfs.datanode.https.address': anyPort,
+    ...(clientCaFile === undefined
+      ? {}
+      : { 'dfs.client.https.need-auth': 'true', 'hadoop.ssl.require.client.cert': 'true' }),
+  };
+}
+
+/** Java trusts a certificate of openssl's only where its own tool has said so. */
+function trustOf(folder: string, caFile: string): Conf {
+  const store = join(folder, 'trust.p12');
+  const into = ['-keystore', store, '-storetype', 'pkcs12', '-storepass', STORE_PASSWORD];
+  const what = ['-importcert', '-noprompt', '-alias', 'ca', '-file', caFile];
+  execFileSync('keytool', [...what, ...into], { stdio: 'pipe' });
+  return {
+    'ssl.server.truststore.location': store,
+    'ssl.server.truststore.type': 'pkcs12',
+    'ssl.server.truststore.password': STORE_PASSWORD,
   };
 }
 

@@ -12,7 +12,6 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Issued } from './certificates.js';
 import {
   kerberosOfServers,
   proxyUser,
@@ -20,7 +19,7 @@ import {
   writeServerTls,
   writeUserConf,
 } from './hadoop-conf.js';
-import type { Conf, HttpFsOptions, NameNode, UserConf } from './hadoop-conf.js';
+import type { Conf, HttpFsOptions, NameNode, ServerTls, UserConf } from './hadoop-conf.js';
 import { ensureHadoop } from './hadoop-install.js';
 import type { Kerberos } from './kerberos.js';
 import { freePort } from './ports.js';
@@ -37,7 +36,7 @@ export interface HadoopOptions {
   /** Who asks has to have a ticket of this realm. Needs `tls`; the servers are `localhost` then. */
   readonly kerberos?: Kerberos;
   /** WebHDFS speaks TLS only, here and at the data nodes. */
-  readonly tls?: Issued;
+  readonly tls?: ServerTls;
 }
 
 /** The ports of a data node on 127.0.0.1; 0 where it does not listen. */

@@ -17,9 +17,14 @@ export interface HdfsConfig {
   readonly root: string;
   readonly identity: HdfsIdentity;
   readonly checksums: ChecksumRule;
+  /** The servers of the cluster ask each caller for a client certificate, the data nodes too. */
+  readonly dataNodesWantCertificate: boolean;
   /** The setting that says where requests go, for messages. */
   readonly placedBy: string;
 }
+
+/** What switches it on at name nodes, and at data nodes. */
+const WANT_CERTIFICATE = ['dfs.client.https.need-auth', 'hadoop.ssl.require.client.cert'];
 
 /** Whether name nodes are asked for the checksums of files. */
 export type ChecksumRule = 'always' | 'never';
@@ -49,6 +54,7 @@ export async function readHdfsConfig(address: StoreAddress): Promise<HdfsConfig>
     root: `${scheme}://${authority}${typed.path}`,
     identity: await readIdentity(address, mounts.services()),
     checksums,
+    dataNodesWantCertificate: WANT_CERTIFICATE.some((name) => /^true$/i.test(site.get(name) ?? '')),
     placedBy:
       gateway === undefined
         ? (site.source ?? 'the address, or HADOOP_CONF_DIR')

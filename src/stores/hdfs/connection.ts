@@ -29,7 +29,7 @@ export class HdfsConnection {
     { settings, secrets, pace }: StoreAddress,
     negotiate?: Negotiate,
   ) {
-    const { identity } = config;
+    const { identity, dataNodesWantCertificate } = config;
     const signIns = new SignIns(identity.kind === 'user' ? negotiate : undefined);
     const endpoints = config.mounts.services().flatMap((service) => service.endpoints);
     this.http = createHttpClient({
@@ -37,13 +37,18 @@ export class HdfsConnection {
       settings,
       secrets: { ...secrets, ...identity.secrets },
       maxConnections: MAX_CONNECTIONS,
-      // Not to whatever host a name node names.
+      // Not to whatever host a name node names, unless the cluster is known to want it.
       identityOrigins: endpoints.map((one) => new URL(one).origin),
       pace,
     });
     this.refusals = new Refusals(config, signIns);
     this.nameNodes = new NameNodes(this.http, identity, signIns, this.refusals);
-    this.dataNodes = new DataNodes(this.http, this.nameNodes, this.refusals);
+    this.dataNodes = new DataNodes(
+      this.http,
+      this.nameNodes,
+      this.refusals,
+      dataNodesWantCertificate,
+    );
   }
 
   /** Asks for something in JSON; whatever is no success is thrown. */

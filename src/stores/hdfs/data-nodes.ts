@@ -1,5 +1,5 @@
 /** Questions that a data node answers: to the one that a name node names, or where nobody is there, to another that has the file. */
-import type { WaybillError } from '../../model/errors.js';
+import { WaybillError } from '../../model/errors.js';
 import type { HttpAnswer, HttpClient } from '../lib/http-client.js';
 import { redirectOf } from '../lib/redirects.js';
 import type { Collect } from '../store.js';
@@ -17,6 +17,8 @@ export class DataNodes {
     private readonly http: HttpClient,
     private readonly nameNodes: NameNodes,
     private readonly refusals: Refusals,
+    /** They want to see a client certificate: one of a name node that was itself asked over TLS gets it. */
+    private readonly wantCertificate: boolean,
   ) {}
 
   /**
@@ -63,6 +65,7 @@ export class DataNodes {
       operation,
       path,
       signal,
+      isOfService: this.wantCertificate && url.protocol === 'https:',
     };
     const answer = await this.askDataNode({
       ...sent,
@@ -78,11 +81,28 @@ export class DataNodes {
       return await this.http.request(sent);
     } catch (error) {
       sent.signal?.throwIfAborted();
-      if (!mayBeElsewhere(error)) throw error;
+      if (!mayBeElsewhere(error)) throw isShy(sent, error) ? withAdvice(sent, error) : error;
       await this.deadNodes.add(sent.url.hostname);
       throw new UnreachableNode(error);
     }
   }
+}
+
+/** It was asked over TLS without a certificate, and says that it wants one. */
+function isShy(sent: Sent, error: unknown): error is WaybillError {
+  const isRefused = error instanceof WaybillError && error.code === 'WB_UNAUTHENTICATED';
+  return isRefused && sent.url.protocol === 'https:' && sent.isOfService !== true;
+}
+
+function withAdvice({ operation, path }: Sent, error: WaybillError): WaybillError {
+  const { code, message, scope, retryable } = error;
+  const advice =
+    'a data node is shown one only where hdfs-site.xml (HADOOP_CONF_DIR) says dfs.client.https.need-auth = true';
+  const about = { operation, store: 'hdfs', ...(path === undefined ? {} : { path }) };
+  return new WaybillError(code, `${message}; ${advice}`, {
+    ...about,
+    ...{ scope, retryable, cause: error },
+  });
 }
 
 /** A data node that nobody answers at. */

@@ -67,6 +67,8 @@ export interface HttpRequest {
   readonly stallTimeoutMs?: number;
   /** A HEAD over a connection of its own: some servers send a body after it, which the next answer would drown in. */
   readonly isAlone?: boolean;
+  /** The origin of `url` is one of the service's own, which it has named itself: it is shown a client certificate, too. */
+  readonly isOfService?: boolean;
   readonly collect?: Collect;
 }
 
@@ -225,7 +227,7 @@ class UndiciClient implements HttpClient {
     await this.options.pace?.beforeRequest(signal);
     try {
       return await exchange(
-        this.dispatcherFor(url),
+        this.dispatcherFor(request, url),
         {
           method,
           url,
@@ -252,9 +254,9 @@ class UndiciClient implements HttpClient {
     }
   }
 
-  private dispatcherFor(url: URL): Dispatcher {
+  private dispatcherFor(request: HttpRequest, url: URL): Dispatcher {
     const proxy = proxyFor(this.proxies, url)?.address;
-    const hasIdentity = this.showsIdentity(url);
+    const hasIdentity = this.showsIdentity(request, url);
     const isPlain = url.protocol === 'http:';
     const way = `${hasIdentity ? 'known' : 'unknown'} ${proxy ?? ''} ${isPlain ? 'plain' : ''}`;
     const found = this.dispatchers.get(way);
@@ -278,9 +280,10 @@ class UndiciClient implements HttpClient {
     return made;
   }
 
-  private showsIdentity(url: URL): boolean {
-    const { identityOrigins } = this.options;
-    return this.tls.hasIdentity && (identityOrigins?.includes(url.origin) ?? true);
+  private showsIdentity(request: HttpRequest, { origin }: URL): boolean {
+    if (!this.tls.hasIdentity) return false;
+    if (this.options.identityOrigins?.includes(origin) ?? true) return true;
+    return request.isOfService === true && new URL(request.url).origin === origin;
   }
 
   private parse(request: HttpRequest): URL {
@@ -303,7 +306,7 @@ class UndiciClient implements HttpClient {
       store: this.options.store,
       address: shownAddress(request, url),
       trust: this.tls.trust,
-      hasIdentity: this.showsIdentity(url),
+      hasIdentity: this.showsIdentity(request, url),
       ...(proxy === undefined ? {} : { proxy: shownProxy(proxy) }),
       ...(request.path === undefined ? {} : { path: request.path }),
     };
