@@ -33,6 +33,7 @@ COPY --from=temporal /out/temporal /usr/local/bin/temporal
 COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/dist/src dist/src
+COPY --from=build /build/dist/bundle dist/bundle
 COPY --from=build /build/dist/workflow-bundle.js dist/
 COPY LICENSE README.md ./
 # Any user id may run it: state and cache are in a folder that all may write to.

@@ -37,7 +37,7 @@ build_is_current() {
 
 everything_is_current() {
   packages_are_current || return 1
-  inputs='src tsconfig.json tsconfig.build.json package-lock.json scripts/bundle-workflows.mjs'
+  inputs='src tsconfig.json tsconfig.build.json package-lock.json scripts/bundle-workflows.mjs scripts/bundle-code.mjs scripts/bundle-plugins.mjs scripts/prune-protobuf.mjs'
   if [ "$want" = all ]; then
     # shellcheck disable=SC2086
     build_is_current all $inputs test bench

@@ -1,10 +1,8 @@
-/** Composition root of a fetching thread: the stores and the tasks. Loaded by the thread pool. */
-import { createThreadTasks } from './transfer/thread/run-tasks.js';
-import { StoreRegistry } from './stores/registry.js';
+/** A thread that fetches, from few files or from many (config/bundle.ts). Loaded by the thread pool. */
+import { bundled } from './config/bundle.js';
+import type * as Tasks from './thread-tasks.js';
 
-const registry = new StoreRegistry();
+const tasks = (await import(bundled('thread') ?? './thread-tasks.js')) as typeof Tasks;
 
 /** The pool calls these by name. */
-export const { fetchPack, fetchRange, takeNames, warm } = createThreadTasks((address) =>
-  registry.open(address),
-);
+export const { fetchPack, fetchRange, takeNames, warm } = tasks;

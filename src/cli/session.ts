@@ -1,4 +1,5 @@
 /** The Temporal of one command: the local service, found or started, or a cluster. */
+import type * as ClientModule from '../client.js';
 import type { WaybillClient } from '../client.js';
 import type { ServiceFiles } from '../service/service-files.js';
 import type { ServiceHandle } from '../service/find-or-start.js';
@@ -41,27 +42,28 @@ async function openLocal(
   mode: 'background' | 'inline',
   { config, onProgress, signal }: SessionOptions,
 ): Promise<Session> {
-  // Loading the client takes as long as starting the service: both at once.
-  const [{ WaybillClient: Client }, { readOrMakeKey }, { serviceFiles }, handle] =
-    await Promise.all([
-      import('../client.js'),
-      import('../service/private-key.js'),
-      import('../service/service-files.js'),
-      import('../service/find-or-start.js').then(({ findOrStartService }) =>
-        findOrStartService({
-          stateDir: config.stateDir,
-          cacheDir: config.cacheDir,
-          temporalCli: config.temporalCli,
-          metricsBind: config.settings.get('service-metrics-bind')?.text,
-          mode,
-          onProgress,
-          signal,
-        }),
-      ),
-    ]);
+  let loading: Promise<typeof ClientModule> | undefined;
+  // While it loads nothing else moves here: it may not hold up the start of the service, which takes longer.
+  const load = (): Promise<typeof ClientModule> => (loading ??= import('../client.js'));
+  const [{ readOrMakeKey }, { serviceFiles }, { findOrStartService }] = await Promise.all([
+    import('../service/private-key.js'),
+    import('../service/service-files.js'),
+    import('../service/find-or-start.js'),
+  ]);
+  const handle = await findOrStartService({
+    stateDir: config.stateDir,
+    cacheDir: config.cacheDir,
+    temporalCli: config.temporalCli,
+    metricsBind: config.settings.get('service-metrics-bind')?.text,
+    mode,
+    onProgress,
+    signal,
+    onWaiting: () => void load().catch(() => undefined),
+  });
   const files = serviceFiles(config.stateDir);
   let client: WaybillClient;
   try {
+    const { WaybillClient: Client } = await load();
     const payloadKey = readOrMakeKey(files.payloadKey);
     const { keptCounts } = files;
     client = await Client.connect({ address: handle.address, payloadKey, keptCounts });

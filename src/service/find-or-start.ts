@@ -22,6 +22,8 @@ export interface FindOrStartOptions {
   /** One sentence at a time, for a person who waits. */
   readonly onProgress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Called, perhaps more than once, when a service was started or asked: nothing is to be done here until it answers. */
+  readonly onWaiting?: (() => void) | undefined;
   /** Without open pulls and clients it ends after this time; default five minutes. */
   readonly idleAfterMs?: number | undefined;
   /** Where the worker of a service that is started now shows its metrics. */
@@ -98,6 +100,7 @@ async function start(options: FindOrStartOptions): Promise<StartedService | unde
   return startService({
     onProgress: options.onProgress,
     signal: options.signal,
+    onWaiting: options.onWaiting,
     args: {
       stateDir: options.stateDir,
       mode: options.mode,
@@ -128,7 +131,9 @@ async function join(
 ): Promise<Joined | undefined> {
   let status: ServiceStatus;
   try {
-    const met = await control.meet({ fresh: false });
+    const meeting = control.meet({ fresh: false });
+    options.onWaiting?.();
+    const met = await meeting;
     if (await isReplaced(control, met)) {
       replaced.wasKept ||= met.isKept;
       return undefined;

@@ -15,6 +15,8 @@ export interface StartServiceOptions {
   readonly args: ServiceArguments;
   readonly onProgress: (line: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** The process was started, and is waited for from now on. */
+  readonly onWaiting?: (() => void) | undefined;
 }
 
 /** A service process that this command started. */
@@ -54,6 +56,7 @@ export async function startService(
     stdio: ['ignore', 'ignore', logFd, 'ipc'],
   });
   closeSync(logFd);
+  options.onWaiting?.();
   const isOurs = await waitForReport(child, log, options.onProgress, signal);
   if (args.mode === 'background' || !isOurs) detach(child);
   else release(child);

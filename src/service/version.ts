@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { bundleId } from '../config/bundle.js';
 
 const SOURCES = fileURLToPath(new URL('../', import.meta.url));
 const BUNDLE = fileURLToPath(new URL('../../workflow-bundle.js', import.meta.url));
@@ -18,9 +19,12 @@ export function readWaybillVersion(): string {
 /**
  * The build: a digest of the version and of the sizes and times of the files of the code. Two builds of one version (a
  * checkout before and after a change, a patched package) are two, and their services are not mistaken for each
- * other; the same code installed again counts as another build too, which costs a restart of an idle service.
+ * other; the same code installed again counts as another build too, which costs a restart of an idle service. Code that runs from
+ * few files (config/bundle.ts) has the name that these were given.
  */
 export function readBuild(): string {
+  const bundle = bundleId();
+  if (bundle !== undefined) return bundle;
   const hash = createHash('sha256').update(readWaybillVersion());
   for (const path of [...scriptsBelow(SOURCES).sort(), BUNDLE]) {
     const found = statSync(path, { throwIfNoEntry: false });

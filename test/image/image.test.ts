@@ -116,7 +116,11 @@ describe('the image that the steps of the Dockerfile make', () => {
       'node_modules',
       'package.json',
     ]);
-    expect(readdirSync(at('opt/waybill/dist')).sort()).toEqual(['src', 'workflow-bundle.js']);
+    expect(readdirSync(at('opt/waybill/dist')).sort()).toEqual([
+      'bundle',
+      'src',
+      'workflow-bundle.js',
+    ]);
     expect(existsSync(at('opt/waybill/node_modules/typescript'))).toBe(false);
     expect(existsSync(at('opt/waybill/node_modules/.bin/jest'))).toBe(false);
     const releases = readdirSync(at('opt/waybill/node_modules/@temporalio/core-bridge/releases'));

@@ -2,7 +2,7 @@
 import { WaybillError } from '../../model/errors.js';
 import { parseWorkerArguments } from '../../worker-arguments.js';
 import { tuneForBytes } from '../../service/worker-flags.js';
-import { runWorker as serve } from '../../worker.js';
+import { runWorker as serve } from '../../run-worker.js';
 import { openWorkerLog } from '../../worker-log.js';
 import { isSiteName } from '../request/destination.js';
 import { textFlag, type CommandContext } from '../context.js';

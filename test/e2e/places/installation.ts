@@ -1,6 +1,14 @@
 /** Waybill as a user gets it: packed, installed elsewhere, owned by root and read-only for everybody else. */
 import { spawn } from 'node:child_process';
-import { copyFileSync, linkSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureTemporalCli } from '../../../src/service/temporal-cli.js';
@@ -41,11 +49,29 @@ export interface Installation {
   remove(): void;
 }
 
+/** This tree as `npm run build` leaves it: with the code in few files, which the tests beside this one do without. */
+async function built(dir: string): Promise<string> {
+  const folder = join(dir, 'built');
+  const compiled = ['dist/src', 'dist/workflow-bundle.js', 'src/cli/schema', 'scripts'];
+  const pages = ['docs', 'ops', 'README.md', 'CHANGELOG.md', 'LICENSE', 'package.json'];
+  for (const path of [...compiled, ...pages]) {
+    cpSync(join(ROOT, path), join(folder, path), { recursive: true, preserveTimestamps: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  await mustRun(process.execPath, ['scripts/bundle-code.mjs'], {}, folder);
+  return folder;
+}
+
 /** Packs this tree and installs it with npm. */
 export async function installWaybill(): Promise<Installation> {
   const dir = scratchFolder('installed');
   const ownEnv = process.env as Record<string, string>;
-  await mustRun('npm', ['pack', '--loglevel=error', '--pack-destination', dir], ownEnv, ROOT);
+  await mustRun(
+    'npm',
+    ['pack', '--loglevel=error', '--pack-destination', dir],
+    ownEnv,
+    await built(dir),
+  );
   const tarball = join(dir, readdirSync(dir).find((name) => name.endsWith('.tgz')) ?? '');
   const prefix = join(dir, 'prefix');
   const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];

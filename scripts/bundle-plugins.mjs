@@ -1,0 +1,135 @@
+// What esbuild is told when scripts/bundle-code.mjs puts the code together.
+import { readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const SRC = join(ROOT, 'dist/src');
+export const OUT = join(ROOT, 'dist/bundle');
+
+const CLIENT = createRequire(join(SRC, 'client.js')).resolve('@temporalio/client');
+
+const read = (path) => readFileSync(path, 'utf8');
+
+/** Where a file asks for what lies beside it, it gets what lies beside its compiled self. */
+export const places = {
+  name: 'places',
+  setup(build) {
+    build.onLoad({ filter: /\.js$/ }, ({ path }) => {
+      if (!path.startsWith(SRC)) return undefined;
+      const text = read(path);
+      if (!text.includes('import.meta.url')) return undefined;
+      const own = JSON.stringify(relative(OUT, path));
+      const contents = text.replaceAll('import.meta.url', `new URL(${own}, import.meta.url).href`);
+      return { contents, loader: 'js' };
+    });
+  },
+};
+
+/** The methods of Temporal's services that these files call. */
+function methodsIn(files) {
+  const called = /(?:workflow|operator|health)Service\s*\.\s*(\w+)/gu;
+  return new Set(files.flatMap((file) => [...read(file).matchAll(called)].map(([, name]) => name)));
+}
+
+/** What is to be kept of Temporal's protobuf definitions for the client of a command. */
+export function wantedByClient() {
+  const sdk = ['workflow-client', 'async-completion-client', 'connection', 'client', 'base-client'];
+  const own = readdirSync(join(SRC, 'client')).filter((name) => name.endsWith('.js'));
+  return {
+    methods: methodsIn([
+      ...sdk.map((name) => join(dirname(CLIENT), `${name}.js`)),
+      join(SRC, 'client.js'),
+      ...own.map((name) => join(SRC, 'client', name)),
+    ]),
+    whole: [
+      'temporal.api.errordetails.v1',
+      'temporal.api.history.v1.History',
+      'temporal.api.failure.v1',
+      'google.rpc.Status',
+    ],
+  };
+}
+
+/**
+ * Temporal's protobuf definitions, read by one copy of protobufjs.
+ * @param {(definitions: object) => object} choose
+ */
+export function protobuf(choose) {
+  const here = createRequire(createRequire(CLIENT).resolve('@temporalio/proto'));
+  const generated = here.resolve('./json-module.js');
+  const versionAt = (from) => from('protobufjs/package.json').version;
+  return {
+    name: 'protobuf',
+    setup(build) {
+      build.onLoad({ filter: /json-module\.js$/ }, ({ path }) => {
+        if (path !== generated) return undefined;
+        const definitions = JSON.stringify(choose(definitionsIn(path)));
+        const contents =
+          `const { roots, Root } = require('protobufjs/light');\n` +
+          `module.exports = (roots.__temporal ??= new Root()).addJSON(JSON.parse(${JSON.stringify(definitions)}));\n`;
+        return { contents, loader: 'js', resolveDir: dirname(path) };
+      });
+      build.onResolve({ filter: /^protobufjs(?:\/|$)/ }, ({ path, resolveDir }) => {
+        const from = createRequire(join(resolveDir, 'any.js'));
+        return versionAt(from) === versionAt(here) ? { path: here.resolve(path) } : undefined;
+      });
+    },
+  };
+}
+
+/** What the generated module gives to protobufjs. */
+function definitionsIn(path) {
+  class Root {
+    addJSON(definitions) {
+      this.definitions = definitions;
+      return this;
+    }
+  }
+  const found = { exports: {} };
+  new Function('require', 'module', 'exports', read(path))(
+    () => ({ Root, roots: {} }),
+    found,
+    found.exports,
+  );
+  return found.exports.definitions;
+}
+
+/** The thread in which the SDK runs workflows. */
+export function workflowThread() {
+  const worker = createRequire(join(SRC, 'run-worker.js')).resolve('@temporalio/worker');
+  return join(dirname(worker), 'workflow/workflow-worker-thread.js');
+}
+
+/** The worker's part of Temporal's SDK, without what bundles workflows: webpack, and the file systems that it is given. */
+export const workerSdk = {
+  name: 'worker-sdk',
+  setup(build) {
+    // These look for files beside them: native code, WebAssembly.
+    const beside = "require('node:module').createRequire(require.resolve('@temporalio/worker'))";
+    build.onResolve({ filter: /^(?:\.\/common|source-map)$/ }, ({ path, importer }) => {
+      if (path === 'source-map') return { path, namespace: 'beside-worker' };
+      if (!/core-bridge\/index\.js$/.test(importer)) return undefined;
+      return { path: '@temporalio/core-bridge/common.js', namespace: 'beside-worker' };
+    });
+    build.onLoad({ filter: /./, namespace: 'beside-worker' }, ({ path }) => ({
+      contents: `module.exports = ${beside}(${JSON.stringify(path)});`,
+    }));
+    build.onResolve({ filter: /^@temporalio\/worker$/ }, ({ kind }) =>
+      kind === 'require-resolve' ? { external: true } : undefined,
+    );
+    build.onLoad({ filter: /worker\/lib\/workflow\/bundler\.js$/ }, () => ({
+      contents:
+        'exports.defaultWorkflowInterceptorModules = [];\n' +
+        'exports.bundleWorkflowCode = exports.WorkflowCodeBundler = function () {\n' +
+        "  throw new Error('workflows are bundled when Waybill is built');\n};\n",
+    }));
+    build.onLoad({ filter: /worker\/lib\/workflow\/threaded-vm\.js$/ }, ({ path }) => {
+      const text = read(path);
+      const contents = text.replace("'./workflow-worker-thread'", "'./workflow-thread.js'");
+      if (contents === text) throw new Error(`${path} starts its threads in another way`);
+      return { contents };
+    });
+  },
+};
