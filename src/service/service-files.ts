@@ -100,6 +100,8 @@ export function makePrivateFolder(path: string): boolean {
     const uid = process.getuid?.();
     if (uid !== undefined && found.uid !== uid) throw notOurs(path, `belongs to user ${found.uid}`);
     if ((found.mode & 0o777) !== 0o700) chmodSync(path, 0o700);
+    // One that was made before may lie on what is read-only by now.
+    accessSync(path, constants.W_OK);
     return isMade;
   } catch (error) {
     if (error instanceof WaybillError) throw error;
