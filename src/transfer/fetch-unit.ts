@@ -21,6 +21,9 @@ import type { Observed } from './thread/tasks.js';
 /** More file-scoped errors than this in one pack, and it stays whole (rule 26). */
 const MAX_EXPELLED = 10;
 
+/** Small files that are published together, while the next ones come: what a kill makes come again stays small. */
+const PIECE_FILES = 512;
+
 /** How a unit stands, while it is worked on. */
 interface Tally {
   ready: Publishable[];
@@ -77,19 +80,14 @@ export async function fetchUnit(
   }
   const isLarge = ({ entry }: { entry: PlanEntry }): boolean =>
     (entry.sizeBytes ?? 0) >= LARGE_FROM_BYTES;
-  await fetchWhole(
-    pull,
-    missing.filter((file) => !isLarge(file)),
-    attempt,
-    tally,
-    context,
-  );
+  const small = missing.filter((file) => !isLarge(file));
+  await fetchInPieces(pull, small, attempt, tally, context);
   for (const file of missing.filter(isLarge)) {
     if (tally.wide === undefined)
       await fetchOneLarge(pull, file, undefined, attempt, tally, context);
   }
-  if (pull.record.request.reread) await readBackReady(pull, wanted, tally, context);
-  await publishReady(pull, wanted, tally, context);
+  await flushing(publishReady(pull, wanted, tally, context), context);
+  context.signal.throwIfAborted();
   if ([...tally.failed.values()].some(({ code }) => hasWrongBytes(code))) pull.startNewRound();
   return resultOf(wanted, tally);
 }
@@ -102,6 +100,39 @@ interface WantedFile {
 }
 
 type Wanted = readonly WantedFile[];
+
+/** Fetches small files; all but the last piece of them are published when it ends. */
+async function fetchInPieces(
+  pull: PullContext,
+  files: Wanted,
+  attempt: number,
+  tally: Tally,
+  context: CallContext,
+): Promise<void> {
+  let publishing: Promise<void> = Promise.resolve();
+  for (let from = 0; from < files.length; from += PIECE_FILES) {
+    const piece = files.slice(from, from + PIECE_FILES);
+    const fetching = fetchWhole(pull, piece, attempt, tally, context);
+    // Both have ended before either failure is told: nothing writes any more.
+    await Promise.allSettled([fetching]);
+    await flushing(publishing, context);
+    await fetching;
+    if (tally.wide !== undefined || context.signal.aborted) break;
+    if (from + PIECE_FILES >= files.length) break;
+    publishing = publishReady(pull, piece, tally, context);
+    // It is told where it is waited for.
+    publishing.catch(() => undefined);
+  }
+}
+
+/** While nothing is left but to wait for the disk, no byte is missed (rule 27). */
+async function flushing(publishing: Promise<void>, { progress }: CallContext): Promise<void> {
+  const { phase } = progress;
+  progress.phase = 'flushing';
+  await publishing.finally(() => {
+    progress.phase = phase;
+  });
+}
 
 async function fetchWhole(
   pull: PullContext,
@@ -252,25 +283,26 @@ async function readBackReady(
   pull: PullContext,
   wanted: Wanted,
   tally: Tally,
+  ready: readonly Publishable[],
   context: CallContext,
-): Promise<void> {
-  const { ready } = tally;
+): Promise<Publishable[]> {
   const files = ready.map(({ partialPath, head }) => ({
     absolutePath: partialPath,
     entry: JSON.parse(`${head}}`) as ManifestEntry,
   }));
   const results = await readFilesBack(pull, files, context);
   const indexOf = new Map(wanted.map(({ index, entry }) => [entry.path, index]));
-  tally.ready = [];
+  const same: Publishable[] = [];
   for (const [position, file] of ready.entries()) {
     const result = results[position];
     if (result !== undefined && 'entry' in result) {
-      tally.ready.push({ ...file, head: headOfLine(result.entry) });
+      same.push({ ...file, head: headOfLine(result.entry) });
     } else {
       await dropPartial(file.partialPath);
       if (result) note(tally, indexOf.get(file.path) ?? -1, result.error);
     }
   }
+  return same;
 }
 
 /** Publishes what is proven, also when something else failed: it need not be fetched again. */
@@ -280,12 +312,15 @@ async function publishReady(
   tally: Tally,
   context: CallContext,
 ): Promise<void> {
-  const { phase } = context.progress;
-  context.progress.phase = 'flushing';
-  const refused = await publish(pull.publishing, tally.ready);
-  context.progress.phase = phase;
+  const proven = tally.ready;
+  // What is proven from now on is published with the next.
+  tally.ready = [];
+  const ready = pull.record.request.reread
+    ? await readBackReady(pull, wanted, tally, proven, context)
+    : proven;
+  const refused = await publish(pull.publishing, ready);
   const published: LevelCounts = { ...context.progress.published };
-  for (const { partialPath, path, sizeBytes, level, hasSidecar } of tally.ready) {
+  for (const { partialPath, path, sizeBytes, level, hasSidecar } of ready) {
     if (refused.has(path)) continue;
     tally.bytesInPlace += sizeBytes;
     published[level] = (published[level] ?? 0) + 1;
@@ -296,7 +331,6 @@ async function publishReady(
     const error = refused.get(entry.path);
     if (error !== undefined) note(tally, index, error);
   }
-  context.signal.throwIfAborted();
 }
 
 function resultOf(wanted: Wanted, tally: Tally): UnitResult {

@@ -31,8 +31,9 @@ describe('the units of a page', () => {
 
   it('take a thousand tiny files in later pages, and 256 as soon as they are not tiny', () => {
     expect(sizesOf(files(4_096, KiB), LATER)).toEqual([1_024, 1_024, 1_024, 1_024]);
-    expect(sizesOf(files(1_024, 16 * KiB), LATER)).toEqual([256, 256, 256, 256]);
-    expect(sizesOf(files(1_024, 8 * KiB), LATER)).toEqual([512, 512]);
+    expect(sizesOf(files(1_024, 64 * KiB), LATER)).toEqual([256, 256, 256, 256]);
+    expect(sizesOf(files(1_024, 32 * KiB), LATER)).toEqual([512, 512]);
+    expect(sizesOf(files(1_024, 16 * KiB), LATER)).toEqual([1_024]);
   });
 
   it('take 256 files of unknown size, and no more bytes than a killed worker may lose', () => {

@@ -8,9 +8,12 @@ export const LARGE_FROM_BYTES = 32 * 1024 * 1024;
 const PACK_FILES = 256;
 const PACK_BYTES = 256 * 1024 * 1024;
 
-/** A pack of tiny files takes more of them: each unit costs Temporal the same, and a kill costs next to nothing. */
+/**
+ * A pack of tiny files takes more of them: each unit costs Temporal as much processor as a hundred such files do, and what a
+ * kill makes come again is little beside a pack of larger ones.
+ */
 const TINY_PACK_FILES = 1_024;
-const TINY_PACK_BYTES = 4 * 1024 * 1024;
+const TINY_PACK_BYTES = 16 * 1024 * 1024;
 
 /** A whole tree of up to so many files is one unit a file, so that the Temporal UI names each. */
 const NAMED_FILES = 100;
