@@ -62,6 +62,8 @@ export interface Collect {
   readonly maxBytes: number;
   /** Hears of bytes as they come. */
   readonly onBytes?: (count: number) => void;
+  /** Gives memory of so many bytes for the body; it is the caller's again as soon as the bytes are used. Default: fresh memory. */
+  readonly memoryFor?: (bytes: number) => Buffer;
 }
 
 /** What part of an object to read, and which version of it. */
@@ -95,6 +97,8 @@ export interface ByteBody extends Readable {
 /** A small object, and which version of it. */
 export interface WholeReadOptions {
   readonly maxBytes: number;
+  /** As in `Collect`. */
+  readonly memoryFor?: (bytes: number) => Buffer;
   readonly pin?: Pin;
 }
 

@@ -15,7 +15,7 @@ export class Collected {
     private readonly collect: Collect | undefined,
     private readonly trickle?: Trickle,
   ) {
-    this.bytes = Buffer.allocUnsafe(announcedBytes);
+    this.bytes = collect?.memoryFor?.(announcedBytes) ?? Buffer.allocUnsafe(announcedBytes);
   }
 
   /** An error: they are more than announced, or come hardly at all. */

@@ -69,6 +69,7 @@ export function exchange(
 class ExchangeHandler implements Dispatcher.DispatchHandler {
   private controller: Dispatcher.DispatchController | undefined;
   private body: BodyStream | undefined;
+  /** Its memory may be somebody else's as soon as the answer is there, or is given up. */
   private collected: Collected | undefined;
   private head: { readonly status: number; readonly headers: Headers } | undefined;
   private isSettled = false;
@@ -132,6 +133,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       return;
     }
     this.settle();
+    this.collected = undefined;
     this.resolve(collected.answer(head));
   }
 
@@ -178,6 +180,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       return;
     }
     this.settle();
+    this.collected = undefined;
     this.reject(error);
     this.controller?.abort(error);
   }

@@ -22,6 +22,7 @@ export interface WholeRead {
   readonly path: string;
   readonly pin: Pin | undefined;
   readonly maxBytes: number;
+  readonly memoryFor?: ((bytes: number) => Buffer) | undefined;
 }
 
 /** Undefined for whatever is not plainly a small, unchanged file that no link leads to: `openRead` follows, or says why not. */
@@ -52,10 +53,10 @@ export function readWhole(read: WholeRead): WholeObject | undefined {
 function readPinned(
   fd: number,
   size: number,
-  { pins }: WholeRead,
+  { pins, memoryFor }: WholeRead,
   pinned: Pin,
 ): WholeObject | undefined {
-  const bytes = readAll(fd, size);
+  const bytes = readAll(fd, size, memoryFor);
   const stats = fstatSync(fd, { bigint: true });
   const pin = pins.pinOf(stats);
   if (bytes === undefined || !sameStrongPin(pin, pinned)) return undefined;
@@ -65,7 +66,7 @@ function readPinned(
 function readOpened(
   fd: number,
   absolute: string,
-  { pins, pin: pinned, maxBytes }: WholeRead,
+  { pins, pin: pinned, maxBytes, memoryFor }: WholeRead,
 ): WholeObject | undefined {
   // What was opened, whatever a link above it says: one call instead of the walk of `realpath`.
   if (readlinkSync(`/proc/self/fd/${fd}`) !== absolute) return undefined;
@@ -73,7 +74,7 @@ function readOpened(
   const pin = pins.pinOf(stats);
   if (!stats.isFile() || stats.size > BigInt(maxBytes)) return undefined;
   if (pinned !== undefined && !samePin(pinned, pin)) return undefined;
-  const bytes = readAll(fd, Number(stats.size));
+  const bytes = readAll(fd, Number(stats.size), memoryFor);
   const isUnchanged = samePin(pins.pinOf(fstatSync(fd, { bigint: true })), pin);
   if (bytes === undefined || !isUnchanged) return undefined;
   return wholeOf(bytes, stats, pin);
@@ -90,8 +91,8 @@ function wholeOf(bytes: Buffer, stats: BigIntStats, pin: Pin): WholeObject {
   };
 }
 
-function readAll(fd: number, size: number): Buffer | undefined {
-  const bytes = Buffer.allocUnsafe(size);
+function readAll(fd: number, size: number, memoryFor: WholeRead['memoryFor']): Buffer | undefined {
+  const bytes = memoryFor?.(size) ?? Buffer.allocUnsafe(size);
   let filled = 0;
   while (filled < bytes.length) {
     const count = readSync(fd, bytes, filled, bytes.length - filled, filled);

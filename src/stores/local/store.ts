@@ -143,12 +143,12 @@ export class LocalStore implements Store {
     }
   }
 
-  readWhole(path: string, { maxBytes, pin }: WholeReadOptions): WholeObject | undefined {
+  readWhole(path: string, { maxBytes, pin, memoryFor }: WholeReadOptions): WholeObject | undefined {
     // With a limit on bytes they come in the turns that it allows.
     const isPaced = (this.pace?.quantumBytes() ?? maxBytes) < maxBytes;
     // It would stop this thread for as long as a share does not answer.
     if (this.known?.pins.isOfKernel !== true || isPaced) return undefined;
-    return readWhole({ ...this.known, path, pin, maxBytes });
+    return readWhole({ ...this.known, path, pin, maxBytes, memoryFor });
   }
 
   async close(): Promise<void> {

@@ -12,6 +12,7 @@ import { toDestinationError } from '../destination-error.js';
 import { flusherOf, type Flush } from './flush.js';
 import { isBrokenStream, isResumable, observedOf } from './fetch-range.js';
 import { DigestSet, digestSpecs, digestsOf } from './hashes.js';
+import { LaneMemory } from './lane-memory.js';
 import { setModifiedAt } from './modified-at.js';
 import { Pace } from './pace.js';
 import { PositionedWriter, writeAt } from './positioned-writer.js';
@@ -39,12 +40,12 @@ export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<Wh
   const outcomes: WholeFileOutcome[] = task.files.map(() => ({ kind: 'stopped' }));
   let next = 0;
   // A lane has one of the pull's connections before it takes a file: a file never waits for a lane without one.
-  const fetchNext = async (): Promise<void> => {
+  const fetchNext = async (memory: LaneMemory): Promise<void> => {
     const index = next;
     next += 1;
     const file = task.files[index];
     if (file === undefined) return;
-    const outcome = await fetchIntoPartial(shared, file);
+    const outcome = await fetchIntoPartial(shared, file, memory);
     outcomes[index] = outcome;
     if (outcome.kind === 'fetched') cell.addFile();
     // What concerns the whole source or the whole disk would only repeat itself for every other file.
@@ -52,8 +53,9 @@ export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<Wh
   };
   const isOver = (): boolean => next >= task.files.length || cell.isStopped;
   const lane = async (): Promise<void> => {
+    const memory = new LaneMemory();
     while (!isOver() && (await pace.takeConnection(cell, isOver))) {
-      await fetchNext().finally(() => pace.giveConnection());
+      await fetchNext(memory).finally(() => pace.giveConnection());
     }
   };
   const lanes = Math.max(1, Math.min(task.concurrency, task.files.length));
@@ -61,7 +63,11 @@ export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<Wh
   return outcomes;
 }
 
-async function fetchIntoPartial(lanes: Lanes, file: WholeFile): Promise<WholeFileOutcome> {
+async function fetchIntoPartial(
+  lanes: Lanes,
+  file: WholeFile,
+  memory: LaneMemory,
+): Promise<WholeFileOutcome> {
   let fd: number;
   try {
     fd = openSync(file.partialPath, 'wx', file.isExecutable === true ? 0o777 : 0o666);
@@ -73,7 +79,7 @@ async function fetchIntoPartial(lanes: Lanes, file: WholeFile): Promise<WholeFil
   }
   let outcome: WholeFileOutcome;
   try {
-    outcome = await whileOpen(fd, file.partialPath, () => stream(lanes, file, fd));
+    outcome = await whileOpen(fd, file.partialPath, () => stream(lanes, file, fd, memory));
   } catch (error) {
     // Whatever a stop made of a call that waited is no failure.
     outcome = lanes.signal.aborted
@@ -102,9 +108,14 @@ const TURN_MS = 10;
 /** Bodies of up to this size are waited for and come in one piece: so much memory each connection may take. */
 const COLLECTED_BYTES = 262_144;
 
-async function stream(lanes: Lanes, file: WholeFile, fd: number): Promise<WholeFileOutcome> {
+async function stream(
+  lanes: Lanes,
+  file: WholeFile,
+  fd: number,
+  memory: LaneMemory,
+): Promise<WholeFileOutcome> {
   const { task, store, cell } = lanes;
-  const whole = await readWhole(lanes, file);
+  const whole = await readWhole(lanes, file, memory);
   if (whole !== undefined) {
     cell.addBytes(whole.bytes.length);
     return finishWhole(lanes, file, fd, whole.bytes, observedOf(whole));
@@ -115,7 +126,7 @@ async function stream(lanes: Lanes, file: WholeFile, fd: number): Promise<WholeF
     cell.addBytes(count);
     countedBytes += count;
   };
-  const collect = { maxBytes: COLLECTED_BYTES, onBytes };
+  const collect = { maxBytes: COLLECTED_BYTES, onBytes, memoryFor: memory.of };
   const pinned = file.pin === undefined ? {} : { pin: file.pin };
   let opened = await open(lanes, file, { collect, ...pinned });
   const observed = observedOf(opened);
@@ -168,7 +179,11 @@ async function finishWhole(
 }
 
 /** All of a small file, where its store reads it at once. */
-async function readWhole(lanes: Lanes, file: WholeFile): Promise<WholeObject | undefined> {
+async function readWhole(
+  lanes: Lanes,
+  file: WholeFile,
+  memory: LaneMemory,
+): Promise<WholeObject | undefined> {
   const { store, turn } = lanes;
   if (store.readWhole === undefined || (file.sizeBytes ?? Infinity) > WHOLE_BYTES) return undefined;
   if (performance.now() - turn.sinceMs > TURN_MS) {
@@ -176,7 +191,7 @@ async function readWhole(lanes: Lanes, file: WholeFile): Promise<WholeObject | u
     turn.sinceMs = performance.now();
   }
   const pin = file.pin === undefined ? {} : { pin: file.pin };
-  return store.readWhole(file.sourcePath, { maxBytes: WHOLE_BYTES, ...pin });
+  return store.readWhole(file.sourcePath, { maxBytes: WHOLE_BYTES, memoryFor: memory.of, ...pin });
 }
 
 /** A file whose bytes the kernel has. */

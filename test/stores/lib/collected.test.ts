@@ -19,13 +19,21 @@ describe('a body that is collected', () => {
   let client: HttpClient;
   const counted: number[] = [];
   const countedBytes = (): number => counted.reduce((sum, count) => sum + count, 0);
-  const ask = (path: string, signal?: AbortSignal): Promise<HttpAnswer> => {
+  const ask = (
+    path: string,
+    signal?: AbortSignal,
+    memoryFor?: (bytes: number) => Buffer,
+  ): Promise<HttpAnswer> => {
     counted.length = 0;
     const { port } = server.address() as AddressInfo;
     return client.request({
       url: `http://127.0.0.1:${port}/${path}`,
       operation: 'openRead',
-      collect: { maxBytes: MAX, onBytes: (count) => counted.push(count) },
+      collect: {
+        maxBytes: MAX,
+        onBytes: (count) => counted.push(count),
+        ...(memoryFor === undefined ? {} : { memoryFor }),
+      },
       signal,
     });
   };
@@ -71,6 +79,23 @@ describe('a body that is collected', () => {
     const empty = await ask('empty');
     expect(empty.bytes).toHaveLength(0);
     expect(await read(empty.body)).toHaveLength(0);
+  });
+
+  it('lies in the memory that was given for it, and a longer one in a stream of its own', async () => {
+    const memory = Buffer.alloc(MAX + 1, 'x');
+    const asked: number[] = [];
+    const memoryFor = (bytes: number): Buffer => {
+      asked.push(bytes);
+      return memory.subarray(0, bytes);
+    };
+    const { bytes } = await ask('', undefined, memoryFor);
+    expect(bytes?.buffer).toBe(memory.buffer);
+    expect(bytes?.equals(BODY)).toBe(true);
+    memory.fill('x');
+    const { body } = await ask('large', undefined, memoryFor);
+    expect((await read(body)).equals(large)).toBe(true);
+    expect(asked).toEqual([MAX]);
+    expect(memory.every((byte) => byte === 'x'.charCodeAt(0))).toBe(true);
   });
 
   it('is a stream where it is larger, has no length, or is no success', async () => {
