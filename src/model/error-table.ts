@@ -167,7 +167,7 @@ export const ERRORS = {
     6,
     422,
     'What is on disk is not what the manifest says.',
-    'Run the same pull again with --checksum to repair it.',
+    'Run the same pull again with --checksum --if-exists overwrite to repair it.',
   ),
   WB_NO_SPACE: row(
     'destination',

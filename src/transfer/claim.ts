@@ -1,12 +1,12 @@
 /** Taking a destination for a pull (rules 6 and 7), before anything is planned. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { WaybillError } from '../model/errors.js';
 import type { PullRequest } from '../model/pull.js';
 import type { Claim, ResolvedSource } from './api.js';
+import { setDamagedAside, sourcesAsked } from './damaged-record.js';
 import { toDestinationError } from './destination-error.js';
-import { makeFolderDurably, readJson, remove } from './durable-file.js';
+import { isDamage, makeFolderDurably, remove } from './durable-file.js';
 import { refuseOwnedNeighbours } from './neighbours.js';
 import { layoutOf, RECORD_NAMES, type Layout } from './layout.js';
 import { mountPointOf } from './mount-point.js';
@@ -60,6 +60,7 @@ export async function claimDestination(input: ClaimRequest): Promise<Claim> {
     await releaseOwner({ recordDir: layout.recordDir, destinationId, epoch });
     throw error;
   });
+  if (input.request.ifExists === 'overwrite') await setDamagedAside(layout.recordDir);
   const earlier = await readPullRecord(layout.recordDir).catch(() => undefined);
   if (earlier?.runId !== input.runId) {
     await writePullRecord(layout.recordDir, {
@@ -114,18 +115,15 @@ async function refuseFileInTheWay(layout: Layout): Promise<void> {
   }
 }
 
-const sealedSource = z.object({ source: z.object({ asked: z.string() }) });
-
 /** A different source into a destination that another one filled is a conflict (design 2). */
 async function refuseOtherSource(recordDir: string, request: PullRequest): Promise<void> {
   if (request.replaceSource) return;
   const record = await readPullRecord(recordDir).catch(() => undefined);
-  // In place, or set aside by a pull that has not ended (rule 19).
-  const receipts = [recordDir, join(recordDir, RECORD_NAMES.previous)].map((folder) =>
-    readJson(join(folder, RECORD_NAMES.receipt), sealedSource),
-  );
-  const [receipt, previous] = await Promise.all(receipts);
-  const earlier = record?.request.source.uri ?? (receipt ?? previous)?.source.asked;
+  const [receipt, previous] = await sourcesAsked(recordDir).catch((error: unknown) => {
+    if (isDamage(error) && request.ifExists === 'overwrite') return [];
+    throw error;
+  });
+  const earlier = record?.request.source.uri ?? receipt ?? previous;
   if (earlier === undefined || trimmed(earlier) === trimmed(request.source.uri)) return;
   throw new WaybillError(
     'WB_CONFLICT',

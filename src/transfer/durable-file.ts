@@ -207,3 +207,8 @@ async function guard<T>(operation: string, path: string, act: () => Promise<T>):
 function damage(path: string, what: string, cause?: unknown): WaybillError {
   return new WaybillError('WB_LOCAL_DAMAGE', `${path} ${what}`, { operation: 'read', cause });
 }
+
+/** Whether an error says that a file of a record is damaged. */
+export function isDamage(error: unknown): error is WaybillError {
+  return error instanceof WaybillError && error.code === 'WB_LOCAL_DAMAGE';
+}

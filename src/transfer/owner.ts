@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { cutText } from '../model/caps.js';
 import { WaybillError } from '../model/errors.js';
 import { toDestinationError } from './destination-error.js';
-import { fsyncDir, readJson, removeDurably, writeFileDurably } from './durable-file.js';
+import { fsyncDir, isDamage, readJson, removeDurably, writeFileDurably } from './durable-file.js';
 import { RECORD_NAMES } from './layout.js';
 import { isMountPoint } from './mount-point.js';
 
@@ -19,6 +19,9 @@ const ownerSchema = z.strictObject({
   /** Rises with every claim; a step that sees another one has lost the destination. */
   epoch: z.number().int().positive(),
 });
+
+/** Rises by one with each claim: none has come so far. */
+const LOST_EPOCH = 1_000_000_000;
 
 /** Who owns a destination. */
 export type Owner = z.infer<typeof ownerSchema>;
@@ -81,7 +84,10 @@ export async function claimOwner(input: ClaimInput): Promise<number> {
   });
   const text = (owner: Owner): string => `${JSON.stringify(owner)}\n`;
   for (let round = 0; round < 3; round += 1) {
-    const owner = await readOwner(input.recordDir);
+    const owner = await readOwner(input.recordDir).catch((error: unknown) => {
+      if (!isDamage(error)) throw error;
+      return unreadable(input, error);
+    });
     if (owner === undefined) {
       if (await createExclusively(path, text(mine(1)))) return 1;
       continue;
@@ -98,6 +104,16 @@ export async function claimOwner(input: ClaimInput): Promise<number> {
   });
 }
 
+/** An owner that cannot be read is one that cannot be asked. Its epoch is not known: one that none can have reached stands for it. */
+function unreadable({ recordDir, takeOver }: ClaimInput, error: WaybillError): Owner {
+  if (takeOver) return { v: 1, engineId: '', pullId: '', runId: '', epoch: LOST_EPOCH };
+  throw new WaybillError(
+    'WB_DESTINATION_OWNED',
+    `${recordDir} may belong to a pull, which cannot be told (${error.message}); if none is under way there, pull with --take-over`,
+    { operation: 'claim', cause: error },
+  );
+}
+
 /** Throws WB_DESTINATION_OWNED unless the owner has ended, or may be taken over. */
 export async function refuseLiving(owner: Owner, input: ClaimInput): Promise<void> {
   const state = owner.engineId === input.engineId ? await input.ask(owner) : 'unknown';
@@ -111,13 +127,22 @@ export async function refuseLiving(owner: Owner, input: ClaimInput): Promise<voi
   throw ownedError(owner, input.recordDir, hint);
 }
 
-/** The random id of this place; made on the first claim. */
+const destinationText = (id: string): string => `${JSON.stringify({ v: 1, id })}\n`;
+
+/** The random id of this place; made on the first claim, and anew where it cannot be read. */
 export async function destinationIdOf(recordDir: string): Promise<string> {
   const path = join(recordDir, RECORD_NAMES.destination);
-  const found = await destinationAt(recordDir);
-  if (found !== undefined) return found;
   const id = randomUUID();
-  if (await createExclusively(path, `${JSON.stringify({ v: 1, id })}\n`)) return id;
+  try {
+    const found = await destinationAt(recordDir);
+    if (found !== undefined) return found;
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    // Nobody can hold what cannot be read: an attempt that does finds another place, and ends.
+    await writeFileDurably(path, destinationText(id));
+    return id;
+  }
+  if (await createExclusively(path, destinationText(id))) return id;
   return (await destinationAt(recordDir)) ?? id;
 }
 

@@ -1,0 +1,54 @@
+/** A record that nobody can read any more: cut by a file system, or edited. Whoever says `--if-exists overwrite` gets a new one. */
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { toDestinationError } from './destination-error.js';
+import { fsyncDir, isDamage, makeFolderInside, readJson, remove } from './durable-file.js';
+import { readLastManifest } from './last-manifest.js';
+import { RECORD_NAMES } from './layout.js';
+import { lookAt } from './take-name.js';
+
+const DAMAGED = 'damaged';
+
+/** The receipt first: without it, nothing claims to be complete (rule 19). */
+const NAMES = [
+  RECORD_NAMES.receipt,
+  RECORD_NAMES.partialReceipt,
+  RECORD_NAMES.manifest,
+  RECORD_NAMES.sums,
+  RECORD_NAMES.source,
+  RECORD_NAMES.previous,
+];
+
+const receiptSchema = z.object({ source: z.object({ asked: z.string() }) });
+
+/** What the receipts of a record say they were pulled from: the one in place, and the one that was set aside (rule 19). */
+export async function sourcesAsked(recordDir: string): Promise<(string | undefined)[]> {
+  const receipts = [recordDir, join(recordDir, RECORD_NAMES.previous)].map((folder) =>
+    readJson(join(folder, RECORD_NAMES.receipt), receiptSchema),
+  );
+  return (await Promise.all(receipts)).map((receipt) => receipt?.source.asked);
+}
+
+/** Moves a record that cannot be read to `damaged/`, in the place of what was moved there before; one that can be stays. */
+export async function setDamagedAside(recordDir: string): Promise<void> {
+  try {
+    await sourcesAsked(recordDir);
+    await readLastManifest(recordDir);
+    return;
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+  }
+  const aside = join(recordDir, DAMAGED);
+  await remove(aside);
+  await makeFolderInside(aside);
+  for (const name of NAMES) {
+    const path = join(recordDir, name);
+    if ((await lookAt(path)) === undefined) continue;
+    await rename(path, join(aside, name)).catch((error: unknown) => {
+      throw toDestinationError(error, 'set aside', path);
+    });
+  }
+  await fsyncDir(aside);
+  await fsyncDir(recordDir);
+}
