@@ -21,10 +21,11 @@ import { s3 } from '../../../src/stores/s3/index.js';
 import type { Store } from '../../../src/stores/store.js';
 import { serveFile } from '../../helpers/cut-server.js';
 import type { CutReply, CutRequest } from '../../helpers/cut-server.js';
-import { bytesOf } from '../conformance/tree.js';
+import { checksumOf } from '../../helpers/checksums.js';
+import { bytesOf as seedBytes } from '../conformance/tree.js';
 import type { Outcome } from './reading.js';
 
-export const FILE = bytesOf(5, 60_001);
+export const FILE = seedBytes(5, 60_001);
 export const NAME = 'model.bin';
 /** What a whole listing has. */
 export const LISTED = ['a.bin', 'b.bin', 'c.bin'];
@@ -36,17 +37,18 @@ export interface Dialect {
   readonly isListing: (request: CutRequest) => boolean;
   /** A question about the file that moves no bytes. */
   readonly isStat: (request: CutRequest) => boolean;
-  file(request: CutRequest, version?: string): CutReply;
-  stat(request: CutRequest): CutReply;
+  /** @param bytes what the file holds, `FILE` where it is not said; so too below */
+  file(request: CutRequest, version?: string, bytes?: Buffer): CutReply;
+  stat(request: CutRequest, bytes?: Buffer): CutReply;
   /** Some names, and the token of the page that follows. */
-  page(names: readonly string[], next?: string): CutReply;
+  page(names: readonly string[], next?: string, bytesOf?: (name: string) => Buffer): CutReply;
   /** The token in a question; absent: the first page is asked for. */
   readonly tokenOf: (request: CutRequest) => string | undefined;
   /** What says which version it is, and a header with a digest. */
   readonly versionHeader: string;
   readonly digestHeader?: readonly [name: string, value: string, digest: string];
   /** It asks about the file beside each read (`isStat`): what is said of the version stands there, in `none` of them nothing. */
-  readonly beside?: (request: CutRequest, version: '1' | '2' | 'none') => CutReply;
+  readonly beside?: (request: CutRequest, version: '1' | '2' | 'none', bytes?: Buffer) => CutReply;
   /** How reads end that end otherwise here, by the titles of the faults. */
   readonly ends?: Readonly<Record<string, readonly Outcome[]>>;
   /** The last name of a page is the token of the next one. */
@@ -71,6 +73,7 @@ const json = (value: unknown): CutReply => ({
   headers: { 'Content-Type': 'application/json' },
   body: JSON.stringify(value),
 });
+const ofFile = (): Buffer => FILE;
 /** What follows what, in a listing of two pages. */
 export const FIRST_PAGE = LISTED.slice(0, 2);
 export const LAST_PAGE = LISTED.slice(2);
@@ -80,13 +83,16 @@ const httpDialect: Dialect = {
   open: (url) => http.open({ uri: `${url}/tree/`, settings: SETTINGS, secrets: {} }),
   isListing: ({ path }) => path === '/tree/',
   isStat: ({ method }) => method === 'HEAD',
-  file: (request, version = '1') => serveFile(FILE, { etag: etagOf(version) })(request),
-  stat: (request) => serveFile(FILE, { etag: etagOf('1') })(request),
-  page: (names) => ({
+  file: (request, version = '1', bytes = FILE) =>
+    serveFile(bytes, { etag: etagOf(version) })(request),
+  stat: (request, bytes = FILE) => serveFile(bytes, { etag: etagOf('1') })(request),
+  page: (names, _next, bytesOf = ofFile) => ({
     headers: { 'Content-Type': 'text/html' },
     body:
       '<html><head><title>Index of /tree/</title></head><body><h1>Index of /tree/</h1><pre><a href="../">../</a>\n' +
-      names.map((name) => `<a href="${name}">${name}</a>  01-Jan-2026 00:00  3\n`).join('') +
+      names
+        .map((n) => `<a href="${n}">${n}</a>  01-Jan-2026 00:00  ${bytesOf(n).length}\n`)
+        .join('') +
       '</pre></body></html>',
   }),
   tokenOf: () => undefined,
@@ -106,15 +112,19 @@ const s3Dialect: Dialect = {
     }),
   isListing: ({ query }) => query.has('list-type'),
   isStat: ({ method }) => method === 'HEAD',
-  file: (request, version = '1') =>
-    withHeaders(serveFile(FILE, { etag: etagOf(version) })(request), S3_HEADERS),
-  stat: (request) => withHeaders(serveFile(FILE, { etag: etagOf('1') })(request), S3_HEADERS),
-  page: (names, next) => ({
+  file: (request, version = '1', bytes = FILE) =>
+    withHeaders(serveFile(bytes, { etag: etagOf(version) })(request), S3_HEADERS),
+  stat: (request, bytes = FILE) =>
+    withHeaders(serveFile(bytes, { etag: etagOf('1') })(request), S3_HEADERS),
+  page: (names, next, bytesOf = ofFile) => ({
     headers: { ...S3_HEADERS, 'Content-Type': 'application/xml' },
     body:
       '<?xml version="1.0"?><ListBucketResult>' +
       names
-        .map((name) => `<Contents><Key>tree/${name}</Key><Size>3</Size><ETag>"e"</ETag></Contents>`)
+        .map(
+          (name) =>
+            `<Contents><Key>tree/${name}</Key><Size>${bytesOf(name).length}</Size><ETag>${etagOf('1')}</ETag></Contents>`,
+        )
         .join('') +
       (next === undefined
         ? '<IsTruncated>false</IsTruncated>'
@@ -141,17 +151,18 @@ const azureDialect: Dialect = {
     }),
   isListing: ({ query }) => query.get('comp') === 'list',
   isStat: ({ method }) => method === 'HEAD',
-  file: (request, version = '1') =>
-    withHeaders(serveFile(FILE, { etag: etagOf(version) })(request), AZURE_HEADERS),
-  stat: (request) => withHeaders(serveFile(FILE, { etag: etagOf('1') })(request), AZURE_HEADERS),
-  page: (names, next) => ({
+  file: (request, version = '1', bytes = FILE) =>
+    withHeaders(serveFile(bytes, { etag: etagOf(version) })(request), AZURE_HEADERS),
+  stat: (request, bytes = FILE) =>
+    withHeaders(serveFile(bytes, { etag: etagOf('1') })(request), AZURE_HEADERS),
+  page: (names, next, bytesOf = ofFile) => ({
     headers: { ...AZURE_HEADERS, 'Content-Type': 'application/xml' },
     body:
       '<?xml version="1.0"?><EnumerationResults><Blobs>' +
       names
         .map(
           (name) =>
-            `<Blob><Name>tree/${name}</Name><Properties><Content-Length>3</Content-Length><Etag>0x1</Etag></Properties></Blob>`,
+            `<Blob><Name>tree/${name}</Name><Properties><Content-Length>${bytesOf(name).length}</Content-Length><Etag>${etagOf('1')}</Etag></Properties></Blob>`,
         )
         .join('') +
       `</Blobs><NextMarker>${next ?? ''}</NextMarker></EnumerationResults>`,
@@ -161,8 +172,8 @@ const azureDialect: Dialect = {
   digestHeader: ['x-ms-blob-content-md5', MD5.toString('base64'), 'md5'],
 };
 
-const gcsFile = (request: CutRequest, version = '1'): CutReply =>
-  withHeaders(serveFile(FILE)(request), { 'x-goog-generation': `17000${version}` });
+const gcsFile = (request: CutRequest, version = '1', bytes = FILE): CutReply =>
+  withHeaders(serveFile(bytes)(request), { 'x-goog-generation': `17000${version}` });
 const gcsDialect: Dialect = {
   name: 'gcs',
   open: (url) =>
@@ -174,11 +185,16 @@ const gcsDialect: Dialect = {
   isListing: ({ path }) => path === '/storage/v1/b/bucket/o',
   isStat: ({ path }) => path.startsWith('/storage/v1/b/bucket/o/'),
   file: gcsFile,
-  stat: () => json({ name: `tree/${NAME}`, size: String(FILE.length), generation: '170001' }),
-  page: (names, next) =>
+  stat: (_request, bytes = FILE) =>
+    json({ name: `tree/${NAME}`, size: String(bytes.length), generation: '170001' }),
+  page: (names, next, bytesOf = ofFile) =>
     json({
       kind: 'storage#objects',
-      items: names.map((name) => ({ name: `tree/${name}`, size: '3', generation: '1' })),
+      items: names.map((name) => ({
+        name: `tree/${name}`,
+        size: String(bytesOf(name).length),
+        generation: '170001',
+      })),
       ...(next === undefined ? {} : { nextPageToken: next }),
     }),
   tokenOf: ({ query }) => query.get('pageToken') ?? undefined,
@@ -197,17 +213,17 @@ const mlflowDialect: Dialect = {
     }),
   isListing: ({ path }) => path === API,
   isStat: () => false,
-  file: (request, version = '1') =>
+  file: (request, version = '1', bytes = FILE) =>
     withHeaders(
-      serveFile(FILE, { etag: etagOf(version) })({ ...request, headers: noIfMatch(request) }),
+      serveFile(bytes, { etag: etagOf(version) })({ ...request, headers: noIfMatch(request) }),
       {
         'Content-Disposition': `attachment; filename=${NAME}`,
       },
     ),
   stat: () => ({ status: 404 }),
-  page: (names, next) =>
+  page: (names, next, bytesOf = ofFile) =>
     json({
-      files: names.map((path) => ({ path, is_dir: false, file_size: 3 })),
+      files: names.map((path) => ({ path, is_dir: false, file_size: bytesOf(path).length })),
       ...(next === undefined ? {} : { next_page_token: next }),
     }),
   tokenOf: ({ query }) => query.get('page_token') ?? undefined,
@@ -221,9 +237,9 @@ function noIfMatch({ headers }: CutRequest): CutRequest['headers'] {
 }
 
 /** A part by its place, where no header asks for it. */
-function partBy({ query }: CutRequest, length: string): Buffer {
+function partBy({ query }: CutRequest, length: string, bytes: Buffer): Buffer {
   const offset = Number(query.get('offset') ?? 0);
-  return FILE.subarray(offset, offset + Number(query.get(length) ?? FILE.length));
+  return bytes.subarray(offset, offset + Number(query.get(length) ?? bytes.length));
 }
 
 /** Whatever they mean elsewhere, nothing here has them. */
@@ -234,18 +250,28 @@ const WITHOUT_CONTENT_RANGE: Readonly<Record<string, readonly Outcome[]>> = {
   'a part that says nonsense of itself': ['right'],
 };
 
-const hdfsStatus = (version: '1' | '2' | 'none', pathSuffix = ''): object => ({
+const hdfsStatus = (version: '1' | '2' | 'none', bytes: Buffer, pathSuffix = ''): object => ({
   pathSuffix,
   type: 'FILE',
-  length: pathSuffix === '' ? FILE.length : 3,
+  length: bytes.length,
   modificationTime: version === '2' ? 1_700_000_000_002 : 1_700_000_000_001,
   permission: '644',
   ...(version === 'none' ? {} : { fileId: 16_387 }),
 });
-const hdfsBeside: Dialect['beside'] = ({ query }, version) =>
+const crcs = new WeakMap<Buffer, string>();
+function crcOf(bytes: Buffer): string {
+  const crc = crcs.get(bytes) ?? checksumOf('crc32c', bytes);
+  crcs.set(bytes, crc);
+  return crc;
+}
+const hdfsBeside = (
+  { query }: CutRequest,
+  version: '1' | '2' | 'none',
+  bytes: Buffer = FILE,
+): CutReply =>
   query.get('op') === 'GETFILESTATUS'
-    ? json({ FileStatus: hdfsStatus(version) })
-    : json({ FileChecksum: { algorithm: 'COMPOSITE-CRC32C', bytes: '01234567', length: 4 } });
+    ? json({ FileStatus: hdfsStatus(version, bytes) })
+    : json({ FileChecksum: { algorithm: 'COMPOSITE-CRC32C', bytes: crcOf(bytes), length: 4 } });
 /** As HttpFS and gateways answer, at one address. */
 const hdfsDialect: Dialect = {
   name: 'hdfs',
@@ -257,14 +283,16 @@ const hdfsDialect: Dialect = {
     }),
   isListing: ({ query }) => query.get('op')?.startsWith('LISTSTATUS') === true,
   isStat: ({ query }) => query.get('op')?.startsWith('GETFILE') === true,
-  file: (request) => ({ body: partBy(request, 'length') }),
-  stat: (request) => hdfsBeside(request, '1'),
+  file: (request, _version, bytes = FILE) => ({ body: partBy(request, 'length', bytes) }),
+  stat: (request, bytes) => hdfsBeside(request, '1', bytes),
   beside: hdfsBeside,
-  page: (names, next) =>
+  page: (names, next, bytesOf = ofFile) =>
     json({
       DirectoryListing: {
         partialListing: {
-          FileStatuses: { FileStatus: names.map((name) => hdfsStatus('1', name)) },
+          FileStatuses: {
+            FileStatus: names.map((name) => hdfsStatus('1', bytesOf(name), name)),
+          },
         },
         remainingEntries: next === undefined ? 0 : 1,
       },
@@ -290,10 +318,14 @@ const RECORD = {
   metadata: { key: 'tree', project: 'p', iter: 0, tree: 't1' },
   spec: { target_path: 's3://bucket/tree/', db_key: 'tree' },
 };
-const mlrunBeside: Dialect['beside'] = ({ path }, version) => {
+const mlrunBeside = (
+  { path }: CutRequest,
+  version: '1' | '2' | 'none',
+  bytes: Buffer = FILE,
+): CutReply => {
   if (!path.endsWith('/filestat')) return json(RECORD);
   const modified = version === '2' ? 1_700_000_002 : 1_700_000_001;
-  return json({ size: FILE.length, ...(version === 'none' ? {} : { modified }) });
+  return json({ size: bytes.length, ...(version === 'none' ? {} : { modified }) });
 };
 /** The files of a record, passed on by the API server. */
 const mlrunDialect: Dialect = {
@@ -308,8 +340,8 @@ const mlrunDialect: Dialect = {
   },
   isListing: ({ path, query }) => path.endsWith('/files') && query.get('path')?.at(-1) === '/',
   isStat: ({ path }) => !path.endsWith('/files'),
-  file: (request) => ({ body: partBy(request, 'size') }),
-  stat: (request) => mlrunBeside(request, '1'),
+  file: (request, _version, bytes = FILE) => ({ body: partBy(request, 'size', bytes) }),
+  stat: (request, bytes) => mlrunBeside(request, '1', bytes),
   beside: mlrunBeside,
   page: (names) => json({ listdir: names }),
   tokenOf: () => undefined,

@@ -1,6 +1,6 @@
 /**
  * Every store that speaks HTTP before a server that does wrong: whatever it does, a read is byte-identical or an error, a listing
- * complete or an error, and no store asks again by itself. The same list at the command line: `e2e/fault-list.test.ts`.
+ * complete or an error, and no store asks again by itself. At the command line: `e2e/fault-list.test.ts`, `e2e/fault-stores.test.ts`.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { WaybillError } from '../../../src/model/errors.js';
@@ -98,6 +98,7 @@ describe.each(DIALECTS)('$name', (dialect) => {
         expect(ends).toContain(error.code);
         if (one.retryable !== undefined && ends === one.ends)
           expect(error.retryable).toBe(one.retryable);
+        if (one.isOfFile === true) expect(error.scope).toBe('file');
         if (one.title === '429') expect(error.retryAfterMs).toBe(7_000);
       } else expect(ends).toContain(error);
       // A redirect is followed a few times, and MLflow's parent folder is asked about a 500; no failure is asked about twice.

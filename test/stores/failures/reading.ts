@@ -17,6 +17,8 @@ export interface ReadFault {
   /** How a read may end. */
   readonly ends: readonly Outcome[];
   readonly retryable?: boolean;
+  /** It is no matter of any other file. */
+  readonly isOfFile?: true;
 }
 
 export const PART = { offsetBytes: 10_000, lengthBytes: 20_000 } as const;
@@ -126,8 +128,8 @@ export const READ_FAULTS: readonly ReadFault[] = [
         { 'Content-Range': `bytes 0-99/${FILE.length}` },
       ),
   },
-  { title: '416', ...RANGE, fault: () => ({ status: 416 }) },
-  { title: '412', ...CHANGED, fault: () => ({ status: 412 }) },
+  { title: '416', ...RANGE, isOfFile: true, fault: () => ({ status: 416 }) },
+  { title: '412', ...CHANGED, isOfFile: true, fault: () => ({ status: 412 }) },
   {
     title: 'another version',
     ...CHANGED,
@@ -174,6 +176,7 @@ export const READ_FAULTS: readonly ReadFault[] = [
     title: 'compressed bytes that nobody asked for',
     // An object store's Content-Encoding is the object's own: there the size tells.
     ends: ['WB_UNSUPPORTED', 'WB_SIZE_MISMATCH'],
+    isOfFile: true,
     fault: (good) => set({ ...good, body: gzipSync(FILE) }, { 'Content-Encoding': 'gzip' }),
   },
   {
