@@ -195,7 +195,9 @@ describe('--quiet', () => {
       const source = `${server.url}/partial/SHA256SUMS`;
       const partial = await bed.run(['pull', source, 'quiet-partial/', '-q']);
       expect(partial).toMatchObject({ exitCode: 3, stdout: '' });
-      expect(partial.stderr).toMatch(/^waybill: 1 file failed:\n(.*\n)*.*Run the same command again/u);
+      expect(partial.stderr).toMatch(
+        /^waybill: 1 file failed:\n(.*\n)*.*Run the same command again/u,
+      );
       expect(readFileSync(join(bed.dir, 'quiet-partial/good.bin'), 'utf8')).toBe('');
     },
     LONG_MS,
