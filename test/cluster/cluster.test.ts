@@ -58,8 +58,8 @@ describe('one pull and two hosts', () => {
       expect(run).toMatchObject({ exitCode: 0, result: { ok: true, files: 48 } });
       expect(tree.wrongIn(destination)).toEqual([]);
       const shares = hosts.map((host, index) => host.receivedBytes() - (before[index] ?? 0));
-      // Neither had nothing to do while the other worked.
-      expect(Math.min(...shares)).toBeGreaterThan(12 * MiB);
+      // Neither had nothing to do while the other worked. How much each got depends on who asked first, on a busy machine above all.
+      expect(Math.min(...shares)).toBeGreaterThan(4 * MiB);
     },
     LONG_MS,
   );
