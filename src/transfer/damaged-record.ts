@@ -1,24 +1,12 @@
 /** A record that nobody can read any more: cut by a file system, or edited. Whoever says `--if-exists overwrite` gets a new one. */
-import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { toDestinationError } from './destination-error.js';
-import { fsyncDir, isDamage, makeFolderInside, readJson, remove } from './durable-file.js';
+import { isDamage, readJson, remove } from './durable-file.js';
 import { readLastManifest } from './last-manifest.js';
 import { RECORD_NAMES } from './layout.js';
-import { lookAt } from './take-name.js';
+import { moveAside, PROOFS } from './old-truth.js';
 
 const DAMAGED = 'damaged';
-
-/** The receipt first: without it, nothing claims to be complete (rule 19). */
-const NAMES = [
-  RECORD_NAMES.receipt,
-  RECORD_NAMES.partialReceipt,
-  RECORD_NAMES.manifest,
-  RECORD_NAMES.sums,
-  RECORD_NAMES.source,
-  RECORD_NAMES.previous,
-];
 
 const receiptSchema = z.object({ source: z.object({ asked: z.string() }) });
 
@@ -39,16 +27,6 @@ export async function setDamagedAside(recordDir: string): Promise<void> {
   } catch (error) {
     if (!isDamage(error)) throw error;
   }
-  const aside = join(recordDir, DAMAGED);
-  await remove(aside);
-  await makeFolderInside(aside);
-  for (const name of NAMES) {
-    const path = join(recordDir, name);
-    if ((await lookAt(path)) === undefined) continue;
-    await rename(path, join(aside, name)).catch((error: unknown) => {
-      throw toDestinationError(error, 'set aside', path);
-    });
-  }
-  await fsyncDir(aside);
-  await fsyncDir(recordDir);
+  await remove(join(recordDir, DAMAGED));
+  await moveAside(recordDir, [...PROOFS, RECORD_NAMES.previous], DAMAGED);
 }

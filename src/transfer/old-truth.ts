@@ -9,7 +9,7 @@ import { lookAt } from './take-name.js';
 /** What claims to be complete, or says how far it came. */
 const CLAIMS = [RECORD_NAMES.receipt, RECORD_NAMES.partialReceipt];
 /** What a claim speaks of. */
-const PROOFS = [RECORD_NAMES.sums, RECORD_NAMES.manifest, RECORD_NAMES.source];
+export const PROOFS = [RECORD_NAMES.sums, RECORD_NAMES.manifest, RECORD_NAMES.source];
 
 /** The record of the pull before this one. Units that publish at the same moment wait for the one that moves it. */
 export class OldTruth {
@@ -30,17 +30,18 @@ export class OldTruth {
 }
 
 /**
- * Moves claims and proofs to `previous/`, and flushes both folders. A disk may keep a later rename and forget an earlier one: the
- * claims are flushed first, so that none of them comes back without what it speaks of.
+ * Moves claims and proofs to a folder of the record, and flushes both folders. A disk may keep a later rename and forget an
+ * earlier one: the claims are flushed first, so that none of them comes back without what it speaks of.
  */
 export async function moveAside(
   recordDir: string,
   proofs: readonly string[] = PROOFS,
+  folder: string = RECORD_NAMES.previous,
 ): Promise<void> {
   const claimsThere = await present(recordDir, CLAIMS);
   const proofsThere = await present(recordDir, proofs);
   if (claimsThere.length + proofsThere.length === 0) return;
-  const aside = join(recordDir, RECORD_NAMES.previous);
+  const aside = join(recordDir, folder);
   await makeFolderInside(aside);
   await moveAll(recordDir, claimsThere, aside);
   // Also where no claim is left: who moved it may have been killed before the flush.
