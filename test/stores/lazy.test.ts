@@ -1,10 +1,10 @@
 /** What each scheme loads: its own store and its own library, and nothing of the others. Node itself says which scripts it ran. */
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { modulesLoadedByLs } from '../helpers/loaded-modules.js';
 import { freePort } from '../helpers/ports.js';
 import { scratchFolder } from '../helpers/processes.js';
-import { runWaybill } from '../helpers/waybill.js';
 
 /** What costs time to load, by whose it is. */
 const LIBRARIES: readonly (readonly [RegExp, string])[] = [
@@ -25,25 +25,6 @@ beforeAll(() => {
 });
 
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-
-/** The scripts that `waybill ls` of a source ran. */
-async function loadedBy(
-  source: string,
-  env: Readonly<Record<string, string>>,
-): Promise<readonly string[]> {
-  const coverage = join(dir, `coverage-${encodeURIComponent(source)}`);
-  await runWaybill(['ls', source], {
-    stateDir: join(dir, 'state'),
-    cwd: dir,
-    env: { ...env, NODE_V8_COVERAGE: coverage },
-  });
-  return readdirSync(coverage).flatMap((file) => {
-    const report = JSON.parse(readFileSync(join(coverage, file), 'utf8')) as {
-      readonly result: readonly { readonly url: string }[];
-    };
-    return report.result.map(({ url }) => url);
-  });
-}
 
 it.each<[store: string, (port: number) => string, (port: number) => Record<string, string>]>([
   ['local', () => 'folder', () => ({})],
@@ -79,12 +60,12 @@ it.each<[store: string, (port: number) => string, (port: number) => Record<strin
   ['mlrun', () => 'store://churn/model', (port) => ({ MLRUN_DBPATH: `http://127.0.0.1:${port}` })],
 ])('%s loads nothing of the other stores', async (store, sourceAt, envAt) => {
   const port = await freePort();
-  const urls = await loadedBy(sourceAt(port), envAt(port));
+  const modules = await modulesLoadedByLs(dir, sourceAt(port), envAt(port));
   // A reference is resolved before anything is opened.
   const own = /\/stores\/([a-z0-9-]+)\/(?:store|rest)\.js$/;
-  const stores = urls.flatMap((url) => own.exec(url)?.[1] ?? []);
+  const stores = modules.flatMap((path) => own.exec(path)?.[1] ?? []);
   expect([...new Set(stores)]).toEqual([store]);
-  const libraries = LIBRARIES.filter(([pattern]) => urls.some((url) => pattern.test(url)));
+  const libraries = LIBRARIES.filter(([pattern]) => modules.some((path) => pattern.test(path)));
   // With static keys, or none, no cloud's own library is needed; SSH is its library.
   expect(libraries.map(([, whose]) => whose)).toEqual(store === 'sftp' ? ['sftp'] : []);
 });
