@@ -55,3 +55,13 @@ export const FTP_PASSWORD = 'WAYBILL_FTP_PASSWORD';
 
 /** Both. */
 export const FTP_SECRETS = [FTP_USER, FTP_PASSWORD] as const;
+
+/** Those by which a registry's records are read at the stores that they lead to. */
+export const SECRETS_BEHIND = [
+  ...S3_SECRETS,
+  ...AZURE_SECRETS,
+  ...GCS_SECRETS,
+  ...HDFS_SECRETS,
+  ...SFTP_SECRETS,
+  ...FTP_SECRETS,
+] as const;

@@ -1,14 +1,7 @@
 /** Which MLRun server, and who asks: settings and secrets of an address, read and checked. */
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
-import {
-  AZURE_SECRETS,
-  FTP_SECRETS,
-  GCS_SECRETS,
-  HDFS_SECRETS,
-  S3_SECRETS,
-  SFTP_SECRETS,
-} from '../lib/secret-variables.js';
+import { SECRETS_BEHIND } from '../lib/secret-variables.js';
 import { SETTINGS_BEHIND } from '../lib/setting-variables.js';
 import type { ConnectionSecrets, ConnectionSettings, StoreAddress } from '../store.js';
 
@@ -34,12 +27,7 @@ export const SECRET_NAMES = [
   'MLRUN_HTTPDB__TOKEN',
   'V3IO_USERNAME',
   'V3IO_ACCESS_KEY',
-  ...S3_SECRETS,
-  ...AZURE_SECRETS,
-  ...GCS_SECRETS,
-  ...HDFS_SECRETS,
-  ...SFTP_SECRETS,
-  ...FTP_SECRETS,
+  ...SECRETS_BEHIND,
 ] as const;
 
 /** A server and the right to ask it. */
