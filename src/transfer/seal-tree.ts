@@ -20,6 +20,7 @@ import type { UnitProgress } from './api.js';
 import { errnoOf, toDestinationError } from './destination-error.js';
 import {
   fsyncDir,
+  isDamage,
   makeFolderDurably,
   readTextIfThere,
   removeDurably,
@@ -208,7 +209,7 @@ async function isSealedAs(recordDir: string, totals: RecordTotals): Promise<bool
     );
   } catch (error) {
     // A record that cannot be read is replaced by one that can.
-    if (error instanceof WaybillError && error.code === 'WB_LOCAL_DAMAGE') return false;
+    if (isDamage(error)) return false;
     throw error;
   }
 }

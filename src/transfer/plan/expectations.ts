@@ -7,6 +7,7 @@ import { RECORD_FOLDER } from '../../model/object-path.js';
 import type { ObjectEntry } from '../../model/object-entry.js';
 import type { PullRequest } from '../../model/pull.js';
 import type { Store } from '../../stores/store.js';
+import { isDamage } from '../durable-file.js';
 import { digestForFile, readGivenList, refuseBareDigest } from './given-list.js';
 
 /** An expected SHA-256 and where it came from. */
@@ -155,7 +156,7 @@ function damageAtSource<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof WaybillError) || error.code !== 'WB_LOCAL_DAMAGE') throw error;
+    if (!isDamage(error)) throw error;
     throw new WaybillError('WB_DIGEST_MISMATCH', error.message, {
       operation: 'plan',
       scope: 'source',
