@@ -2,11 +2,11 @@
 import type { WaybillError } from '../../model/errors.js';
 import { createHttpClient, type HttpClient } from '../lib/http-client.js';
 import { cutListing } from '../lib/service-errors.js';
-import type { Collect, StoreAddress } from '../store.js';
+import type { StoreAddress } from '../store.js';
 import type { HdfsConfig } from './config.js';
-import { DataNodes } from './data-nodes.js';
+import { DataNodes, type FollowOptions } from './data-nodes.js';
 import { NameNodes } from './name-nodes.js';
-import { SignIns, type Negotiate } from './negotiate.js';
+import { SignIns, type Negotiate, type Sent } from './negotiate.js';
 import { Refusals } from './refusals.js';
 import type { HdfsRequest, NodeAnswer } from './request.js';
 
@@ -65,9 +65,14 @@ export class HdfsConnection {
     return this.readJson(await this.follow(request), request);
   }
 
+  /** The same of a data node that has been named for another question about the same file. */
+  async askNamed(named: Sent, request: HdfsRequest): Promise<unknown> {
+    return this.readJson(await this.dataNodes.askNamed(named, request), request);
+  }
+
   /** Asks for something that a data node has; whatever is no success is thrown. */
-  follow(request: HdfsRequest, collect?: Collect): Promise<NodeAnswer> {
-    return this.dataNodes.follow(request, collect);
+  follow(request: HdfsRequest, options?: FollowOptions): Promise<NodeAnswer> {
+    return this.dataNodes.follow(request, options);
   }
 
   notWebHdfs(request: HdfsRequest, url: URL): WaybillError {

@@ -9,6 +9,13 @@ import type { Sent } from './negotiate.js';
 import type { Refusals } from './refusals.js';
 import { mayBeElsewhere, urlPathOf, type HdfsRequest, type NodeAnswer } from './request.js';
 
+/** How a question to a data node is followed. */
+export interface FollowOptions {
+  readonly collect?: Collect | undefined;
+  /** Hears which node is asked, and how, before it is; again where that one cannot be reached, and another is. */
+  readonly onNamed?: ((sent: Sent) => void) | undefined;
+}
+
 /** The data nodes of a source, whichever they are. */
 export class DataNodes {
   private readonly deadNodes = new DeadNodes();
@@ -25,10 +32,10 @@ export class DataNodes {
    * Sends a question, and to the data node that a name node names for it; where that one cannot be reached, to another that has
    * the file. What is no success is thrown.
    */
-  async follow(request: HdfsRequest, collect?: Collect): Promise<NodeAnswer> {
+  async follow(request: HdfsRequest, options: FollowOptions = {}): Promise<NodeAnswer> {
     const known = this.deadNodes.query();
     const ask = (query: HdfsRequest['query']): Promise<NodeAnswer> =>
-      this.followOnce({ ...request, query: { ...request.query, ...query } }, collect);
+      this.followOnce({ ...request, query: { ...request.query, ...query } }, options);
     try {
       return await ask(known);
     } catch (error) {
@@ -46,7 +53,24 @@ export class DataNodes {
     }
   }
 
-  private async followOnce(request: HdfsRequest, collect?: Collect): Promise<NodeAnswer> {
+  /**
+   * Puts another question about a file to the data node that a name node has named for it, which saves asking that one again.
+   * @param named what a node was sent that has the file
+   */
+  async askNamed(named: Sent, request: HdfsRequest): Promise<NodeAnswer> {
+    const { operation, path, signal } = request;
+    const url = new URL(named.url);
+    url.searchParams.set('op', request.op);
+    const sent = { ...named, url, operation, path, signal };
+    const answer = await this.http.request(sent);
+    if (answer.status === 200) return { answer, sent };
+    throw await this.refusals.errorOf(answer, request);
+  }
+
+  private async followOnce(
+    request: HdfsRequest,
+    { collect, onNamed }: FollowOptions,
+  ): Promise<NodeAnswer> {
     // A gateway may answer itself, as HttpFS does.
     const asked = await this.nameNodes.send(request, collect);
     const { status, headers, url } = asked.answer;
@@ -67,6 +91,8 @@ export class DataNodes {
       signal,
       isOfService: this.wantCertificate && url.protocol === 'https:',
     };
+    // Where a gateway hides what its own addresses mean, nothing else can be made of them.
+    if (next.url.searchParams.get('op') === request.op) onNamed?.(sent);
     const answer = await this.askDataNode({
       ...sent,
       ...(collect === undefined ? {} : { collect }),

@@ -1,5 +1,5 @@
 /** The one place that knows what WebHDFS answers instead of a file. */
-import type { WaybillError } from '../../model/errors.js';
+import { WaybillError } from '../../model/errors.js';
 import { errorTextOf } from '../lib/error-text.js';
 import { errorOfStatus, type Circumstances } from '../lib/http-errors.js';
 import {
@@ -36,6 +36,12 @@ const HAS_NONE: ErrorRow = [
   'WB_UNSUPPORTED',
   'has no checksum of it',
   { scope: 'file', retryable: false },
+];
+/** Or a node that has it could not be asked just then: HttpFS has the same words for both. */
+const PERHAPS_NONE: ErrorRow = [
+  'WB_UNSUPPORTED',
+  'could not have its checksum computed',
+  { scope: 'file', retryable: true },
 ];
 const NO_PATH: ErrorRow = ['WB_UNSAFE_PATH', 'takes no such name', { scope: 'file' }];
 
@@ -133,7 +139,10 @@ function rowOf(
       isListing ? SOURCE : { scope: 'file' },
     ];
   }
-  if (operation === 'checksum' && hasNone(failure)) return HAS_NONE;
+  if (operation === 'checksum') {
+    if (/Fail to get block \w+ for/i.test(failure.message)) return PERHAPS_NONE;
+    if (hasNone(failure)) return HAS_NONE;
+  }
   const known = BY_EXCEPTION[failure.exception] ?? ofMessage(failure.message);
   // Where the root is missing, so is the whole source.
   return known === MISSING && path === '' ? [...MISSING, SOURCE] : known;
@@ -164,10 +173,12 @@ function noDeputy({ who }: HdfsIdentity): ErrorRow {
  * Of a file whose blocks have checksums of several kinds there is none: HttpFS stumbles over what is not there, or is told why.
  */
 function hasNone({ exception, message }: Failure): boolean {
-  return (
-    exception === 'NullPointerException' ||
-    /Byte-per-checksum not matched|Fail to get block \w+ for/i.test(message)
-  );
+  return exception === 'NullPointerException' || /Byte-per-checksum not matched/i.test(message);
+}
+
+/** Whether a checksum that could not be had may be had when it is asked for once more. */
+export function mayHaveOne(error: unknown): boolean {
+  return error instanceof WaybillError && error.code === 'WB_UNSUPPORTED' && error.retryable;
 }
 
 /** Some failures are an IOException of many words, and all that HttpFS is told by a name node are a RemoteException. */

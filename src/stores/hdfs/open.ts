@@ -5,12 +5,14 @@ import { contentLengthOf, endingOf, isoDateOf } from '../lib/http-headers.js';
 import type { OpenObject, ReadOptions } from '../store.js';
 import { modifiedAtOf, pinOf, type FileStatus } from './answers.js';
 import type { HdfsConnection } from './connection.js';
+import type { FollowOptions } from './data-nodes.js';
 import type { HdfsRequest } from './request.js';
 
 /** What is opened. */
 export interface Opening extends Omit<HdfsRequest, 'op' | 'query' | 'operation'> {
   /** Asks what the path is by now. */
   readonly describe: () => Promise<FileStatus>;
+  readonly onNamed?: FollowOptions['onNamed'];
 }
 
 /**
@@ -32,7 +34,8 @@ export async function openFile(
     },
     operation: 'openRead',
   };
-  const { answer } = await connection.follow(request, options.collect);
+  const { collect } = options;
+  const { answer } = await connection.follow(request, { collect, onNamed: opening.onNamed });
   try {
     const status = await opening.describe();
     if (status.type !== 'FILE') throw refused(request, 'WB_NOT_FOUND', 'is no file');

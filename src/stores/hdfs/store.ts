@@ -1,6 +1,6 @@
 /** A folder or a file of a Hadoop file system, over WebHDFS. */
 import { WaybillError } from '../../model/errors.js';
-import type { Digests, ObjectEntry } from '../../model/object-entry.js';
+import type { ObjectEntry } from '../../model/object-entry.js';
 import type {
   CallOptions,
   ListOptions,
@@ -13,7 +13,7 @@ import type {
 } from '../store.js';
 import { joinPath } from './address.js';
 import { entryOf, StatusAnswer, type FileStatus } from './answers.js';
-import { digestsOfChecksum } from './checksum.js';
+import { Checksums } from './checksums.js';
 import type { HdfsConfig } from './config.js';
 import { HdfsConnection, MAX_CONNECTIONS } from './connection.js';
 import { walkFolder, type Walk } from './listing.js';
@@ -42,6 +42,7 @@ export class HdfsStore implements Store {
   readonly root: string;
   readonly capabilities = HDFS_CAPABILITIES;
   private readonly connection: HdfsConnection;
+  private readonly checksums: Checksums;
   private readonly listsWhole = new Set<string>();
 
   constructor(
@@ -51,6 +52,7 @@ export class HdfsStore implements Store {
   ) {
     this.root = config.root;
     this.connection = new HdfsConnection(config, address, negotiate);
+    this.checksums = new Checksums(this.connection, config.checksums);
   }
 
   async stat(path: string, options: StatOptions = {}): Promise<ObjectEntry> {
@@ -67,7 +69,9 @@ export class HdfsStore implements Store {
       throw missing(`${there.path} is a file, and no folder`, 'stat', trimmed);
     }
     if (entry.kind !== 'file' || wantsDigests !== true) return entry;
-    const digests = await this.digestsOf(there, trimmed, status, signal);
+    const { service, path: at } = there;
+    const question = this.checksums.questionOf({ service, at, path: trimmed, signal });
+    const digests = await question.answer(status);
     return Object.keys(digests).length === 0 ? entry : { ...entry, digests };
   }
 
@@ -90,17 +94,18 @@ export class HdfsStore implements Store {
     signal?.throwIfAborted();
     const there = this.there(this.locate(path), path, 'openRead');
     const isWhole = offsetBytes === 0 && lengthBytes === undefined;
-    const opening = {
-      service: there.service,
-      at: there.path,
-      path,
-      signal,
-      describe: () => this.describe(there, path, 'openRead', signal),
-    };
-    const { status, ...opened } = await openFile(this.connection, opening, options);
-    if (!isWhole) return opened;
+    const { service, path: at } = there;
+    const describe = (): Promise<FileStatus> => this.describe(there, path, 'openRead', signal);
+    const question = isWhole ? this.checksums.questionOf({ service, at, path, signal }) : undefined;
+    const opening = { service, at, path, signal, describe, onNamed: question?.onNamed };
+    const asked = openFile(this.connection, opening, options);
+    const { status, ...opened } = await asked.catch((error: unknown) => {
+      question?.abandon(error);
+      throw error;
+    });
+    if (question === undefined) return opened;
     try {
-      const digests = await this.digestsOf(there, path, status, signal);
+      const digests = await question.answer(status);
       return Object.keys(digests).length === 0 ? opened : { ...opened, digests };
     } catch (error) {
       opened.body.destroy();
@@ -155,38 +160,6 @@ export class HdfsStore implements Store {
     if (answer.success) return answer.data.FileStatus;
     throw this.connection.notWebHdfs(request, new URL(service.endpoints[0] ?? ''));
   }
-
-  /** What the file system computed when the file was written; none where it does not say one that is comparable. */
-  private async digestsOf(
-    { service, path: at }: There,
-    path: string,
-    status: FileStatus,
-    signal: AbortSignal | undefined,
-  ): Promise<Digests> {
-    if (this.config.checksums === 'never' || status.encBit === true) return {};
-    const request: HdfsRequest = {
-      service,
-      at,
-      op: 'GETFILECHECKSUM',
-      operation: 'checksum',
-      path,
-      signal,
-    };
-    try {
-      return digestsOfChecksum(await this.connection.askFollowing(request), status);
-    } catch (error) {
-      signal?.throwIfAborted();
-      // Some files have none, and some gateways do not pass it on: then the level says so. What may pass is waited for.
-      if (error instanceof WaybillError && !isPassing(error)) return {};
-      throw error;
-    }
-  }
-}
-
-function isPassing({ code, retryable }: WaybillError): boolean {
-  return (
-    retryable && (code === 'WB_UNAVAILABLE' || code === 'WB_TIMEOUT' || code === 'WB_RATE_LIMITED')
-  );
 }
 
 function missing(message: string, operation: string, path: string): WaybillError {

@@ -10,6 +10,7 @@ const LONG_MS = 180_000;
 const TRAITS: StoreTraits = {
   capabilities: HDFS_CAPABILITIES,
   wrongCredentials: ['WB_PERMISSION_DENIED'],
+  wrongCredentialsSay: /denies mallory \(HADOOP_USER_NAME\)/,
   hasEmptyFolders: true,
   // Of a hundred names a page.
   manyFiles: 305,
