@@ -22,13 +22,16 @@ import {
   errorOfBody,
   errorOfNetwork,
   errorOfStatus,
+  isHangUp,
   type Circumstances,
   type ProxyInUse,
 } from './http-errors.js';
 import { proxyFor, readProxyRules, type ProxyChoice } from './proxy.js';
 import { redirectOf } from './redirects.js';
 import { hideSecrets, type SentRequest } from './secret-mask.js';
+import { refusalOfHandshake } from './silent-refusal.js';
 import { readTimeouts, type Timeouts } from './timeouts.js';
+import { isClientRefused } from './tls-errors.js';
 import { readTlsSettings, type NetworkProfile, type TlsReading } from './tls.js';
 
 /** How a client is made. */
@@ -127,6 +130,10 @@ class UndiciClient implements HttpClient {
   private readonly tls: TlsReading;
   private readonly timeouts: Timeouts;
   private readonly origins: readonly string[];
+  /** Origins that have answered at least once. */
+  private readonly answered = new Set<string>();
+  /** By origin, what a look at one that hung up has found. */
+  private readonly refusals = new Map<string, Promise<unknown>>();
   /** Origins that were looked at and may be asked. */
   private readonly allowed = new Set<string>();
 
@@ -226,7 +233,7 @@ class UndiciClient implements HttpClient {
     signal?.throwIfAborted();
     await this.options.pace?.beforeRequest(signal);
     try {
-      return await exchange(
+      const answer = await exchange(
         this.dispatcherFor(request, url),
         {
           method,
@@ -248,10 +255,32 @@ class UndiciClient implements HttpClient {
         // Where it was is told when something fails: of thousands of requests nothing is written down.
         (failure) => errorOfBody(failure, this.whereOf(request, url)),
       );
+      if (this.answered.size < MAX_ORIGINS_KNOWN) this.answered.add(url.origin);
+      return answer;
     } catch (error) {
       signal?.throwIfAborted();
-      throw errorOfNetwork(error, this.whereOf(request, url));
+      throw errorOfNetwork(
+        (await this.refusalOf(request, url, error)) ?? error,
+        this.whereOf(request, url),
+      );
     }
+  }
+
+  /** A server that hangs up and has never answered is asked once whether it is for want of a client certificate. */
+  private refusalOf(request: HttpRequest, url: URL, error: unknown): Promise<unknown> | undefined {
+    const { origin } = url;
+    const isWordless = isHangUp(error) && !this.answered.has(origin);
+    if (!isWordless || url.protocol !== 'https:' || proxyFor(this.proxies, url)) return undefined;
+    const known = this.refusals.get(origin);
+    if (known !== undefined) return known;
+    const { withIdentity, withoutIdentity } = this.tls.byTls12;
+    const tls = this.showsIdentity(request, url) ? withIdentity : withoutIdentity;
+    const handshake = { tls, timeoutMs: this.timeouts.connectMs, lookup: guardedLookup };
+    const asked = refusalOfHandshake(url, handshake).then((refusal) =>
+      isClientRefused(refusal) ? refusal : undefined,
+    );
+    this.refusals.set(origin, asked);
+    return asked;
   }
 
   private dispatcherFor(request: HttpRequest, url: URL): Dispatcher {

@@ -201,6 +201,13 @@ const TIMEOUTS = new Set([
   'ETIMEDOUT',
 ]);
 
+const HANG_UPS = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+
+/** The other end closed a connection instead of answering. */
+export function isHangUp(cause: unknown): boolean {
+  return HANG_UPS.has(codeOf(cause));
+}
+
 const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'does not accept the connection in time',
   ETIMEDOUT: 'does not accept the connection in time',

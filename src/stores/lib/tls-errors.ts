@@ -52,6 +52,11 @@ export function tlsVerdict(
   return undefined;
 }
 
+/** Whether a failed handshake is a service that does not let this client in. */
+export function isClientRefused(cause: unknown): boolean {
+  return REFUSED.test(codeOf(cause));
+}
+
 /** The same where the service let the connection in and then said no: nginx answers 400 with a page, Apache and others 403. */
 export function isClientCertificatePage(status: number, text: string): boolean {
   return (

@@ -1,7 +1,12 @@
 /** Certificates of a connection, from the variables that curl, requests, the AWS tools, Node and MLflow read. */
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
+import {
+  createSecureContext,
+  rootCertificates,
+  type SecureContext,
+  type SecureContextOptions,
+} from 'node:tls';
 import { WaybillError } from '../../model/errors.js';
 import type { ConnectionSecrets, ConnectionSettings } from '../store.js';
 import { readIdentity, type Identity } from './client-identity.js';
@@ -18,9 +23,15 @@ export interface TlsSettings {
 }
 
 /** The same connection with a client certificate and without. */
-export interface TlsReading {
+export interface TlsPair {
   readonly withIdentity: TlsSettings;
   readonly withoutIdentity: TlsSettings;
+}
+
+/** All that the settings say of TLS. */
+export interface TlsReading extends TlsPair {
+  /** The same by no newer version than TLS 1.2. */
+  readonly byTls12: TlsPair;
   /** A client certificate is configured. */
   readonly hasIdentity: boolean;
   /** For the message about a certificate that nobody vouches for: what to set, or what is set already. */
@@ -66,22 +77,30 @@ export function readTlsSettings(
   const identity = readIdentity(settings, secrets, profile);
   const [insecure = '', isOff] = INSECURE_VARIABLES[profile] ?? [];
   const isInsecure = isOff?.test(settings[insecure] ?? '') === true;
-  const settingsWith = (own: Identity | undefined): TlsSettings => {
+  const settingsWith = (own: Identity | undefined, most?: 'TLSv1.2'): TlsSettings => {
     const checked = isInsecure ? { rejectUnauthorized: false as const } : {};
-    if (roots === undefined && extra === undefined && own === undefined) return checked;
+    const isUsual = roots === undefined && extra === undefined && own === undefined;
+    if (isUsual && most === undefined) return checked;
     let made: SecureContext | undefined;
     return {
       ...checked,
       get secureContext() {
-        made ??= makeContext(roots, extra, own);
+        made ??= makeContext(roots, extra, { ...own, ...(most && { maxVersion: most }) });
         return made;
       },
     };
   };
-  const withoutIdentity = settingsWith(undefined);
+  const pairOf = (most?: 'TLSv1.2'): TlsPair => {
+    const withoutIdentity = settingsWith(undefined, most);
+    const isNobody = identity === undefined;
+    return {
+      withoutIdentity,
+      withIdentity: isNobody ? withoutIdentity : settingsWith(identity, most),
+    };
+  };
   return {
-    withoutIdentity,
-    withIdentity: identity === undefined ? withoutIdentity : settingsWith(identity),
+    ...pairOf(),
+    byTls12: pairOf('TLSv1.2'),
     hasIdentity: identity !== undefined,
     trust: trustOf(settings, variable, CA_VARIABLES[profile][0] ?? 'SSL_CERT_FILE'),
   };
@@ -111,14 +130,14 @@ function trustOf(
 function makeContext(
   roots: string[] | undefined,
   extra: string[] | undefined,
-  identity: Identity | undefined,
+  more: SecureContextOptions,
 ): SecureContext {
   // One context for all connections: parsing 150 roots for each would cost milliseconds every time.
   const ca = [...(roots ?? rootCertificates), ...(extra ?? [])];
   try {
     return createSecureContext({
       ...(roots === undefined && extra === undefined ? {} : { ca }),
-      ...identity,
+      ...more,
     });
   } catch (cause) {
     throw invalid('a CA file does not hold what TLS needs: PEM certificates', cause);

@@ -17,12 +17,15 @@ const BYTES = bytesOf(31, 300_000);
 let folder: string;
 let authority: Authority;
 let ada: Issued;
+/** Of an authority that nobody knows. */
+let eve: Issued;
 let hadoop: Hadoop;
 
 beforeAll(async () => {
   folder = scratchFolder('hdfs-tls');
   authority = makeAuthority(folder);
   ada = authority.issue('ada');
+  eve = makeAuthority(folder, 'elsewhere').issue('eve');
   const tls = { ...authority.issue('server'), clientCaFile: authority.certFile };
   hadoop = await startHadoop({ nameService: 'models', tls, dataNodes: 2 });
   await hadoop.putFile('/churn/w.bin', BYTES, { block: 64 * 1024 });
@@ -113,6 +116,21 @@ describe('a cluster that asks everybody for a certificate', () => {
       expect(error).toMatchObject({ code: 'WB_UNAUTHENTICATED', retryable: false });
       expect(error.message).toContain('dfs.client.https.need-auth');
     }));
+
+  it.each([
+    ['none', () => ({}), 'wants a client certificate: set WAYBILL_CLIENT_CERT_FILE'],
+    [
+      'one of another authority',
+      () => ({ WAYBILL_CLIENT_CERT_FILE: eve.certFile, WAYBILL_CLIENT_KEY_FILE: eve.keyFile }),
+      'does not accept the client certificate: check WAYBILL_CLIENT_CERT_FILE',
+    ],
+  ])('names what to set to whoever shows %s', (_, own, says) =>
+    use(settingsOf(WANTED, own()), async (store) => {
+      const error = await thrownBy(store.stat('w.bin'));
+      expect(error).toMatchObject({ code: 'WB_UNAUTHENTICATED', retryable: false });
+      expect(error.message).toContain(says);
+    }),
+  );
 
   it('says so to whoever does not know the authority', async () => {
     await use({ ...settingsOf(WANTED, shown()), SSL_CERT_FILE: ada.certFile }, async (store) => {
