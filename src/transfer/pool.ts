@@ -25,7 +25,8 @@ const TASKS_PER_THREAD = 32;
 
 /**
  * The young generation of a thread's heap. Bodies come as buffers outside the heap that only a collection frees:
- * a small young generation is collected often, and a thread stays some 50 MB smaller for it.
+ * a small young generation is collected often, and a thread stays some 50 MB smaller for it. The flags of the
+ * local worker (`src/service/worker-flags.ts`) win over it.
  */
 const YOUNG_GENERATION_MB = 6;
 
