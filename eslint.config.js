@@ -33,6 +33,10 @@ const typed = {
     'error',
     { selector: 'TSEnumDeclaration', message: 'Use a const object or array and a union.' },
     { selector: 'ExportAllDeclaration', message: 'Name what is exported.' },
+    {
+      selector: "ImportDeclaration[source.value='zod'] > ImportSpecifier",
+      message: 'Import * as z: what is not used of it then stays out of the bundle.',
+    },
   ],
 };
 

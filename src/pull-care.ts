@@ -3,7 +3,7 @@
  * Temporal has lost with its database or cannot go on with (rule 5).
  */
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { WaybillClient } from './client.js';
 import { asWaybillError } from './model/errors.js';
 import { writePrivateFile } from './service/service-files.js';

@@ -3,8 +3,6 @@ import { terminalHints } from '../config.js';
 import { formatBytes, formatCount, formatDuration } from '../model/sizes.js';
 import { startProgress, type UnitProgress } from '../transfer/api.js';
 import type { CommandContext } from './context.js';
-import { Picture, plainLine } from './progress/picture.js';
-import { cutEnd } from './progress/spans.js';
 import { safeText } from './safe-text.js';
 import { StopSwitch } from './stop.js';
 
@@ -27,6 +25,26 @@ export function workLine(progress: UnitProgress, elapsedMs: number): string {
   return `${phase}: ${files}, ${bytes}, ${formatDuration(elapsedMs)}: ${name}`;
 }
 
+/** Draws a line again and again, from when somebody may wonder, until what is answered is called. */
+async function drawLine(lineNow: () => string): Promise<() => void> {
+  // How wide characters are is not loaded for a pipe.
+  const [{ Picture, plainLine }, { cutEnd }] = await Promise.all([
+    import('./progress/picture.js'),
+    import('./progress/spans.js'),
+  ]);
+  const picture = new Picture(process.stderr, terminalHints(true).reflows);
+  const fromMs = performance.now() + QUIET_FOR_MS;
+  const timer = setInterval(() => {
+    if (performance.now() < fromMs) return;
+    const columns = Math.max(20, (process.stderr.columns || 80) - 1);
+    picture.draw([plainLine(cutEnd(safeText(lineNow()), columns))]);
+  }, FRAME_MS);
+  return () => {
+    clearInterval(timer);
+    picture.clear();
+  };
+}
+
 /** Runs work that Ctrl-C ends at once, with a line about how far it is. */
 export async function runInProcess<T>(
   { output }: CommandContext,
@@ -42,21 +60,13 @@ export async function runInProcess<T>(
   };
   stop.signal.addEventListener('abort', leave, { once: true });
   const isDrawn = process.stderr.isTTY && terminalHints(true).hasCursor && !output.isQuiet;
-  const picture = new Picture(process.stderr, terminalHints(true).reflows);
   const startMs = performance.now();
-  const timer = isDrawn
-    ? setInterval(() => {
-        const elapsedMs = performance.now() - startMs;
-        if (elapsedMs < QUIET_FOR_MS) return;
-        const columns = Math.max(20, (process.stderr.columns || 80) - 1);
-        picture.draw([plainLine(cutEnd(safeText(workLine(progress, elapsedMs)), columns))]);
-      }, FRAME_MS)
-    : undefined;
+  const line = (): string => workLine(progress, performance.now() - startMs);
+  const stopDrawing = isDrawn ? await drawLine(line) : undefined;
   try {
     return await work({ signal: stop.signal, progress });
   } finally {
-    clearInterval(timer);
-    picture.clear();
+    stopDrawing?.();
     stop.signal.removeEventListener('abort', leave);
     stop.dispose();
   }

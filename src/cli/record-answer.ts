@@ -1,7 +1,7 @@
 /** What a destination's own record says of its last pull, when Temporal has forgotten it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { decodeReceipt, RECORD_FILES, type Receipt } from '../manifest/receipt.js';
 import type { PullResult } from '../model/pull.js';
 import { resultOf } from '../transfer/receipt-result.js';

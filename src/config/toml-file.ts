@@ -1,7 +1,7 @@
 /** Reads a waybill.toml: settings by their file key, and the tables `[connections.NAME]`. */
 import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errnoOf } from '../model/errno.js';
 import { asWaybillError, WaybillError } from '../model/errors.js';
 import { nearestOf } from './nearest.js';

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { z } from 'zod';
+import * as z from 'zod';
 import { WaybillError } from '../model/errors.js';
 
 const PUTS_AT_ONCE = 8;

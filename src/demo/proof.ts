@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { access, open, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const lineSchema = z.object({ level: z.string() });
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { keyStreamDigest } from './key-stream.js';
 import { digestOf, mebibytes } from './proof.js';
 import { startShapedServer } from './shaped-server.js';

@@ -2,7 +2,7 @@
  * The manifest: `manifest.ndjson`, one JSON object a line for each file, in ascending byte order of the path.
  * It says what SHA256SUMS cannot: sizes, pins, levels, and how each file was proven (rule 32).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { WaybillError } from '../model/errors.js';
 import { LEVELS } from '../model/level.js';
 import { compareByBytes } from '../model/object-path.js';

@@ -2,7 +2,7 @@
  * `receipt.json`: what a finished pull says about itself, for a reader who has never seen Waybill (rule 33), and
  * `seal.json`, what `waybill seal` says about a tree before it is published. Format version 1.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { WaybillError, isErrorCode } from '../model/errors.js';
 import type { ErrorCode } from '../model/errors.js';
 import { LEVELS } from '../model/level.js';

@@ -2,7 +2,7 @@
 import { Stats } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { WaybillError } from '../model/errors.js';
 import {
   CONTROL_PROTOCOL,

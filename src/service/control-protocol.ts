@@ -2,7 +2,7 @@
  * The words on the control socket: one JSON object a line, each request answered by one reply with its id.
  * Unknown verbs and unknown fields are refused as WB_VERSION_SKEW, never dropped (rule 9).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { isErrorCode, WaybillError, type PlainError } from '../model/errors.js';
 
 /** Rises when an older side must not go on. */

@@ -2,7 +2,7 @@
  * How two versions of Waybill meet (rule 9). The words `meet` and `stop` keep their shape in every version, so that
  * any command can tell which service runs, whether it has work, and end it; all other words are for equals.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { HISTORY_FORMAT } from '../model/histories.js';
 import { PROTOCOL } from '../model/pull.js';
 import { CONTROL_PROTOCOL } from './control-protocol.js';

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { WaybillError } from '../model/errors.js';
 import { isErrno } from './errno.js';
 import { writePrivateFile } from './service-files.js';

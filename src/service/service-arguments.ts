@@ -1,6 +1,6 @@
 /** The command line of the service process. It holds no secret: others on the host can read it. */
 import { parseArgs } from 'node:util';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const serviceArgumentsSchema = z.strictObject({
   stateDir: z.string().min(1),

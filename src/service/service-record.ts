@@ -1,6 +1,6 @@
 /** `service.json`: which processes make up the service of a state folder, and where they answer. */
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import { processIdentitySchema } from './process-identity.js';
 import { writePrivateFile } from './service-files.js';
 

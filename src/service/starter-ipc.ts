@@ -1,5 +1,5 @@
 /** What a service that is being started tells the command that starts it, over the child-process channel. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const startReportSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('progress'), line: z.string() }),

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EnvHttpProxyAgent, fetch } from 'undici';
-import { z } from 'zod';
+import * as z from 'zod';
 import { runTool } from './run-tool.js';
 
 /** Where the Temporal SDKs ask for the CLI; the same questions as their `cached-download`. */

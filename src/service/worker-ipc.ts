@@ -12,7 +12,7 @@
  * can be handed back at once instead of after their heartbeat timeout. When the channel closes, the service
  * is gone: the worker goes on with what it has, the next `waybill` command starts a new service, which ends it.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const workerMessageSchema = z.discriminatedUnion('type', [
   z.strictObject({

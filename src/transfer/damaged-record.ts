@@ -1,6 +1,6 @@
 /** A record that nobody can read any more: cut by a file system, or edited. Whoever says `--if-exists overwrite` gets a new one. */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { isDamage, readJson, remove } from './durable-file.js';
 import { readLastManifest } from './last-manifest.js';
 import { RECORD_NAMES } from './layout.js';

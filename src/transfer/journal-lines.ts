@@ -1,5 +1,5 @@
 /** The lines of a journal: their shapes, and what is read of the many without parsing them. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { isErrorCode, type ErrorCode } from '../model/errors.js';
 import { SPECIAL_KINDS } from '../model/special.js';
 import { manifestEntrySchema, type LocalStamp } from '../manifest/manifest.js';

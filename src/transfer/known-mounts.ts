@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { WaybillError } from '../model/errors.js';
 import type { PullRef } from './api.js';
 import { writeFileDurably } from './durable-file.js';

@@ -3,7 +3,7 @@
  * worth. The change lies beside the request, so that every worker of the pull sees it, and a restarted one too.
  */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { PullLimits, PullRequest } from '../model/pull.js';
 import type { StorePace } from '../stores/store.js';
 import { readJson, writeFileDurably } from './durable-file.js';

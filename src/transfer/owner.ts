@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { cutText } from '../model/caps.js';
 import { WaybillError } from '../model/errors.js';
 import { toDestinationError } from './destination-error.js';

@@ -1,7 +1,7 @@
 /** `pull.json`: the request of the pull at hand, from which it can be started again when Temporal has lost it. */
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { recordFolderBeside } from '../manifest/receipt.js';
 import { RECORD_FOLDER } from '../model/object-path.js';
 import { LEVELS } from '../model/level.js';

@@ -3,7 +3,7 @@
  * (rule 16).
  */
 import { appendFileSync, readFileSync } from 'node:fs';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { WriterIdentity } from './journal.js';
 import { checkedLine, readCheckedLines } from './thread/checked-lines.js';
 import type { Extent } from './thread/tasks.js';

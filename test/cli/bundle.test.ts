@@ -72,6 +72,16 @@ it.each([
   expect(single.sort()).toEqual(['src/config/bundle.js', entry].sort());
 });
 
+it('a short command loads no more of the libraries than it uses', async () => {
+  const loaded = await loadedBy(MAIN, 'ls', join(folder, 'scripts'));
+  const text = loaded.map((path) => readFileSync(join(folder, 'dist', path), 'utf8')).join('\n');
+  expect(text).toContain('node_modules/zod/');
+  // It says what is wrong with a file in one language.
+  expect(text).not.toMatch(/node_modules\/zod\/v4\/locales\/(?!en\.)/u);
+  // Nothing is drawn where there is no terminal.
+  expect(text).not.toContain('node_modules/string-width/');
+});
+
 it('a command that is a worker itself has all of the SDK, once', async () => {
   const loaded = await loadedBy(MAIN, 'worker', '--help');
   expect(loaded).toContain('src/cli/run.js');

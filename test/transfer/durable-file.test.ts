@@ -11,7 +11,7 @@ import {
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { toDestinationError } from '../../src/transfer/destination-error.js';
 import {
   makeFolderDurably,

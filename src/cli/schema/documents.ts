@@ -1,5 +1,5 @@
 /** What `--json` prints of the commands beside `pull` and `watch`: one document, or one line a thing. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SiteTable } from '../../config/toml-file.js';
 import type { CatalogueLine } from '../../stores/store.js';
 import type { Finding, VerifyReport } from '../../transfer/verify.js';

@@ -1,5 +1,5 @@
 /** The lines of `waybill pull --json` and `waybill watch --json`. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { InFlight } from '../../model/pull.js';
 import type { PullEvent, ResultEvent } from '../events.js';
 import {

@@ -1,5 +1,5 @@
 /** The JSON Schema files that ship in the package, made from the schemas beside this file. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { documents, shown } from './documents.js';
 import { events } from './events.js';
 

@@ -1,5 +1,5 @@
 /** Pieces that several JSON documents share. The files beside this one are generated from these: `npm run schemas`. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { LEVELS, type Level } from '../../model/level.js';
 import { SPECIAL_KINDS } from '../../model/special.js';
 import { PHASES, type Failure, type PullResult } from '../../model/pull.js';

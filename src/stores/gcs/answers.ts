@@ -1,5 +1,5 @@
 /** What answers say about objects: their version, and the digests that are theirs. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Digests, Pin } from '../../model/object-entry.js';
 import { base64ToHex } from '../lib/digest-headers.js';
 import type { Headers } from '../lib/exchange.js';

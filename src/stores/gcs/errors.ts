@@ -1,5 +1,5 @@
 /** The one place that knows what Cloud Storage answers instead of an object. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { WaybillError } from '../../model/errors.js';
 import { errorTextOf } from '../lib/error-text.js';
 import { errorOfStatus } from '../lib/http-errors.js';

@@ -9,7 +9,7 @@ import {
   UserRefreshClient,
 } from 'google-auth-library';
 import type { AuthClient, JWTInput } from 'google-auth-library';
-import { z } from 'zod';
+import * as z from 'zod';
 import { WaybillError } from '../../model/errors.js';
 import { asError } from '../lib/as-error.js';
 import { dropWarning } from '../lib/drop-warning.js';

@@ -1,5 +1,5 @@
 /** What WebHDFS answers, as values of the model. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ObjectEntry, Pin } from '../../model/object-entry.js';
 
 /** What a name node says of one path. */

@@ -1,7 +1,7 @@
 /** SPNEGO with a ticket of Kerberos, by the npm package `kerberos`, which whoever needs it installs beside this one. */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { WaybillError } from '../../model/errors.js';
 import type { ConnectionSettings } from '../store.js';
 import { findPackage } from './kerberos-package.js';

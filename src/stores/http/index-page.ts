@@ -1,6 +1,6 @@
 /** Directory indexes of nginx (HTML and JSON), Apache and Python's http.server, as names with what is known of them. */
 import { Parser } from 'htmlparser2';
-import { z } from 'zod';
+import * as z from 'zod';
 import { percentDecodeOnce } from '../lib/byte-names.js';
 import { isoDateOf } from '../lib/http-headers.js';
 

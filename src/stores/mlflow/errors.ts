@@ -3,7 +3,7 @@
  * text (basic-auth), HTML (unknown routes, crashes, proxies in front), and nothing. Its status alone does not tell
  * a missing object from a broken server.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { asWaybillError, WaybillError } from '../../model/errors.js';
 import type { ErrorCode, ErrorContext } from '../../model/errors.js';
 import { isClientCertificatePage, refusedClient } from '../lib/tls-errors.js';

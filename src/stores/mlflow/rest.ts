@@ -1,5 +1,5 @@
 /** MLflow's REST interface: requests with the right credentials, answers checked by schema, errors of the table. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { WaybillError } from '../../model/errors.js';
 import type { Headers } from '../lib/exchange.js';
 import type { HttpAnswer, HttpClient } from '../lib/http-client.js';

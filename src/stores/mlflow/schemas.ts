@@ -1,5 +1,5 @@
 /** What MLflow's REST interface answers, as far as Waybill reads it. Repeated fields that are empty are absent. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** int64 comes as a number from MLflow, as a string from proxies that follow the protobuf JSON rules. */
 const int64 = z.union([

@@ -1,5 +1,5 @@
 /** What MLRun has written down of an artifact, read leniently: its shape has changed with each release. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { mlrunError } from './errors.js';
 
 const text = z

@@ -1,6 +1,6 @@
 /** Keys of a container's platform whose address is HTTPS: asked as everything else is asked, through proxies and with authorities. */
 import { readFile } from 'node:fs/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HttpClient } from '../lib/http-client.js';
 import type { S3Config } from './config.js';
 import type { TemporaryCredentials } from './credentials.js';

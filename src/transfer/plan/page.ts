@@ -1,7 +1,7 @@
 /** A page of the plan on disk: what is to be done with each entry, and how the work is cut into units. */
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { localStampSchema, manifestEntrySchema } from '../../manifest/manifest.js';
 import { isPlainPin } from '../../manifest/plain-entry.js';
 import { WaybillError } from '../../model/errors.js';

@@ -6,7 +6,7 @@ import { Client, Connection } from '@temporalio/client';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { PROTOCOL } from '../../../src/model/pull.js';
 import { serviceFiles } from '../../../src/service/service-files.js';
 

@@ -2,7 +2,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { z } from 'zod';
+import * as z from 'zod';
 import { listRegistry } from '../../../src/stores/mlflow/list-registry.js';
 import { startMlflow } from '../../helpers/mlflow.js';
 import type { MlflowRun } from '../../../src/demo/mlflow-seed.js';

@@ -1,6 +1,6 @@
 /** A real MLflow below a path of its host (`--static-prefix`), which keeps teams apart (`--enable-workspaces`). */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { z } from 'zod';
+import * as z from 'zod';
 import { mlflowFactory } from '../../../src/stores/mlflow/index.js';
 import type { CatalogueLine } from '../../../src/stores/store.js';
 import { startMlflow } from '../../helpers/mlflow.js';

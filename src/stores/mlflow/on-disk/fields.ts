@@ -1,5 +1,5 @@
 /** Fields of records: YAML and SQLite know numbers and nothing where MLflow's interface has text and absence. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const text = z.union([
   z.string(),

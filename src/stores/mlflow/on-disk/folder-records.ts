@@ -4,7 +4,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errnoOf } from '../../../model/errno.js';
 import { mlflowError } from '../errors.js';
 import type { LoggedModel, Run } from '../schemas.js';

@@ -1,5 +1,5 @@
 /** MLflow's SQL store in a SQLite database, of version 2 and later. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { mlflowError } from '../errors.js';
 import type { LoggedModel, Run } from '../schemas.js';
 import { optionalText, statusOf, text } from './fields.js';
