@@ -35,6 +35,7 @@ import { isRunOpen } from './client/find.js';
 import { reach, translate } from './client/translate.js';
 import type {
   ClientOptions,
+  KnownRun,
   ListOptions,
   PullSummary,
   StartOptions,
@@ -46,6 +47,7 @@ import { SIGNALS } from './workflows/messages.js';
 
 export type {
   ClientOptions,
+  KnownRun,
   ListOptions,
   PullSummary,
   StartOptions,
@@ -77,7 +79,7 @@ export class WaybillClient {
     const { address, tls, apiKey, metadata } = options;
     const retries = new Retries();
     try {
-      const connection = await Connection.connect({
+      const connection = Connection.lazy({
         address,
         interceptors: [makeGrpcRetryInterceptor(retries.options)],
         ...(tls === undefined ? {} : { tls }),
@@ -85,6 +87,7 @@ export class WaybillClient {
         ...(metadata === undefined ? {} : { metadata: { ...metadata } }),
         connectTimeout: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
       });
+      if (options.isKnownToAnswer !== true) await connection.ensureConnected();
       const client = new Client({
         connection,
         namespace: options.namespace ?? 'default',
@@ -121,18 +124,23 @@ export class WaybillClient {
     return watchStatus(() => this.status(pullId), options);
   }
 
-  /** Waits for the end. A pull that failed or was cancelled is a result, not an error. */
-  async result(pullId: string): Promise<PullResult> {
+  /** Waits for the end, of the latest run or of a known one. A pull that failed or was cancelled is a result, not an error. */
+  async result(pullId: string, known?: KnownRun): Promise<PullResult> {
     const handle = this.client.workflow.getHandle(pullId);
-    let latest = await reach('read the pull', () => handle.describe());
+    const latest = async (): Promise<KnownRun & { readonly isOpen: boolean }> => {
+      const found = await reach('read the pull', () => handle.describe());
+      const { destination } = memoOf(this.client, found);
+      return { runId: found.runId, destination, isOpen: found.status.name === 'RUNNING' };
+    };
+    let { runId, destination } = known ?? (await latest());
     for (;;) {
-      const { runId } = latest;
       const ended = this.client.workflow.getHandle(pullId, runId);
-      const result = await resultOf(ended, memoOf(this.client, latest).destination);
+      const result = await resultOf(ended, destination);
       if (result.code !== 'WB_CANCELLED') return result;
       // A run that could not go on was ended by the one that took its place.
-      latest = await reach('read the pull', () => handle.describe());
-      if (latest.runId === runId || latest.status.name !== 'RUNNING') return result;
+      const next = await latest();
+      if (next.runId === runId || !next.isOpen) return result;
+      ({ runId, destination } = next);
     }
   }
 

@@ -3,11 +3,9 @@ import { asWaybillError, WaybillError } from '../model/errors.js';
 import type { PullResult, PullStatus } from '../model/pull.js';
 import { lacksRoom, noRoomText } from '../service/room.js';
 import { eventsBetween } from './events.js';
+import type { KnownRun } from '../client.js';
 import type { Reporter } from './reporters/reporter.js';
 import type { Session } from './session.js';
-
-/** Time between two looks. */
-const LOOK_MS = 400;
 
 /** How long a pull may wait while no worker asks for its work: a local one starts again by itself meanwhile. */
 const NO_WORKER_AFTER_MS = { local: 60_000, cluster: 30_000 };
@@ -15,6 +13,8 @@ const NO_WORKER_AFTER_MS = { local: 60_000, cluster: 30_000 };
 /** How to follow. */
 export interface FollowOptions {
   readonly pullId: string;
+  /** The run, where it was just started or joined. */
+  readonly run?: KnownRun;
   readonly session: Session;
   readonly reporter: Reporter;
   /** Aborted when the person wants to leave. */
@@ -46,7 +46,11 @@ class Watcher {
   last: PullStatus | undefined;
   private waitingSinceMs: number | undefined;
 
-  constructor(private readonly options: FollowOptions) {}
+  private known: KnownRun | undefined;
+
+  constructor(private readonly options: FollowOptions) {
+    this.known = options.run;
+  }
 
   /** The result; undefined if the signal came first; 'lost' if the service went away, 'forgotten' the pull. */
   async watch(session: Session): Promise<PullResult | undefined | 'lost' | 'forgotten'> {
@@ -54,8 +58,10 @@ class Watcher {
     const signal = AbortSignal.any([this.options.signal, done.signal]);
     // Waiting for the end by itself answers at once, where the looks answer at the next one.
     const end = session.client
-      .result(this.options.pullId)
+      .result(this.options.pullId, this.known)
       .catch(() => new Promise<never>(() => undefined));
+    // Another Temporal, or a pull that was started again, has another one.
+    this.known = undefined;
     try {
       return await Promise.race([
         end,
@@ -70,7 +76,9 @@ class Watcher {
 
   private async look(session: Session, signal: AbortSignal): Promise<PullResult | undefined> {
     const { pullId, reporter } = this.options;
-    for await (const seen of session.client.watch(pullId, { signal, intervalMs: LOOK_MS })) {
+    const { firstAfterMs, everyMs: intervalMs } = reporter.looks;
+    const looks = session.client.watch(pullId, { signal, intervalMs, firstAfterMs });
+    for await (const seen of looks) {
       if (signal.aborted) break;
       const status = withRoom(session, neverBack(this.last, seen));
       reporter.update(status, eventsBetween(this.last, status));

@@ -66,7 +66,8 @@ async function openLocal(
     const { WaybillClient: Client } = await load();
     const payloadKey = readOrMakeKey(files.payloadKey);
     const { keptCounts } = files;
-    client = await Client.connect({ address: handle.address, payloadKey, keptCounts });
+    const { address } = handle;
+    client = await Client.connect({ address, payloadKey, keptCounts, isKnownToAnswer: true });
   } catch (error) {
     await handle.close();
     throw error;

@@ -287,8 +287,10 @@ export async function startPull(
   const pullId = request.destination.isFolder ? pullIdInside(place, request.source.uri) : whole;
   const queues = queuesOf(prefix, options.site);
   for (let round = 0; ; round += 1) {
-    // A pull that created the folder which this one finds has the id of the whole destination.
-    for (const id of new Set([whole, pullId])) {
+    // A pull that created the folder which this one finds has the id of the whole destination. Whether one runs under its own
+    // id it hears when it starts.
+    const seen = round === 0 ? [whole].filter((id) => id !== pullId) : new Set([whole, pullId]);
+    for (const id of seen) {
       const running = await runningUnder(client, id);
       const joined = running === undefined ? undefined : await meet(client, running, request);
       if (joined !== undefined) return joined;

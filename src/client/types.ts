@@ -20,6 +20,8 @@ export interface ClientOptions {
   readonly queuePrefix?: string;
   /** Default 10 s. */
   readonly connectTimeoutMs?: number;
+  /** Temporal has just answered somebody else: it is asked for nothing before what is wanted of it. */
+  readonly isKnownToAnswer?: boolean;
   /**
    * The key of the local service, `payloads.key` of its state folder: payloads are signed with it, and an answer that is not
    * is not believed. Absent on a cluster, which has a sign-in of its own.
@@ -50,6 +52,12 @@ export interface StartedPull {
   readonly tuned?: PullLimits;
 }
 
+/** Which run, and where it brings what it fetches. */
+export interface KnownRun {
+  readonly runId: string;
+  readonly destination: string;
+}
+
 /** One line of `waybill pulls`. */
 export interface PullSummary {
   readonly pullId: string;
@@ -66,6 +74,8 @@ export interface PullSummary {
 export interface WatchOptions {
   /** Time between two looks; default 500 ms. */
   readonly intervalMs?: number;
+  /** Time before the first one; default none. */
+  readonly firstAfterMs?: number;
   /** How long Temporal may be unreachable before the watch throws WB_TEMPORAL_UNREACHABLE; default 2 minutes. */
   readonly unreachableForMs?: number;
   /** Ends the watch without an error. */

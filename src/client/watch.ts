@@ -33,7 +33,7 @@ function unreachable(last: PullStatus, sinceMs: number): PullStatus {
 }
 
 /**
- * Yields a status every interval; the last one has a `result`. While Temporal cannot be reached it yields the last
+ * Yields a status every interval, the first one at once unless told otherwise; the last one has a `result`. While Temporal cannot be reached it yields the last
  * status again and says so; a first look that cannot reach it throws.
  */
 export async function* watchStatus(
@@ -43,6 +43,8 @@ export async function* watchStatus(
   const limitMs = options.unreachableForMs ?? DEFAULT_UNREACHABLE_FOR_MS;
   let last: PullStatus | undefined;
   let lostAt: number | undefined;
+  const { firstAfterMs = 0 } = options;
+  if (firstAfterMs > 0 && !(await pause(firstAfterMs, options.signal))) return;
   do {
     try {
       last = await read();

@@ -1,7 +1,12 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { followPull } from '../../src/cli/follow.js';
+import { OFTEN } from '../../src/cli/reporters/reporter.js';
+import type { Output } from '../../src/cli/output.js';
+import { PlainReporter } from '../../src/cli/reporters/plain.js';
 import type { Session } from '../../src/cli/session.js';
 import { emptyProgress } from '../../src/client/ratchet.js';
+import type { WatchOptions } from '../../src/client/types.js';
+import { watchStatus } from '../../src/client/watch.js';
 import { WaybillError } from '../../src/model/errors.js';
 import type { PullStatus } from '../../src/model/pull.js';
 import { mountTmpfs } from '../helpers/mount.js';
@@ -48,7 +53,7 @@ function waitAnHour(
   return followPull({
     pullId: 'p',
     session,
-    reporter: { update, remark: () => undefined } as never,
+    reporter: { looks: OFTEN, update, remark: () => undefined } as never,
     signal: new AbortController().signal,
     reopen: () => Promise.reject(new Error('not here')),
     restart: () => Promise.reject(new Error('not here')),
@@ -65,6 +70,37 @@ describe('a command that waits for the local worker', () => {
     await expect(waitAnHour(() => Promise.resolve(false))).rejects.toMatchObject(expected);
     const gone = (): Promise<boolean> => Promise.reject(new Error('no answer'));
     await expect(waitAnHour(gone)).rejects.toMatchObject(expected);
+  });
+});
+
+describe('a command that tells of nothing before the end', () => {
+  it('hears of the end of its run, and has not looked by then', async () => {
+    const asked: unknown[] = [];
+    const client = {
+      watch: (_pullId: string, options: WatchOptions) =>
+        watchStatus(() => {
+          asked.push('a look');
+          return Promise.reject(new Error('looked'));
+        }, options),
+      result: (...args: unknown[]) => {
+        asked.push(args);
+        return Promise.resolve(RESULT);
+      },
+    };
+    const lost = new Promise<void>(() => undefined);
+    const output = { isQuiet: true } as unknown as Output;
+    const run = { runId: 'r', destination: '/d' };
+    const { result } = await followPull({
+      pullId: 'p',
+      run,
+      session: { client, isLocal: true, lost } as unknown as Session,
+      reporter: new PlainReporter(output, 'source'),
+      signal: new AbortController().signal,
+      reopen: () => Promise.reject(new Error('not here')),
+      restart: () => Promise.reject(new Error('not here')),
+    });
+    expect(result).toBe(RESULT);
+    expect(asked).toEqual([['p', run]]);
   });
 });
 

@@ -1,4 +1,5 @@
 /** `waybill pull`: start or join a pull, follow it, say what was proven. */
+import type { StartedPull } from '../../client.js';
 import type { HereWorker } from '../../here.js';
 import { redactUri } from '../../model/artifact-uri.js';
 import { WaybillError } from '../../model/errors.js';
@@ -116,10 +117,12 @@ async function run(pulling: Pulling): Promise<number> {
       );
     }
     if (context.flags['detach'] === true) stop.stop('detach');
-    const follow = (): Promise<Followed> => Promise.race([failed(worker), following()]);
-    const following = (): Promise<Followed> =>
+    const follow = (run: StartedPull): Promise<Followed> =>
+      Promise.race([failed(worker), following(run)]);
+    const following = ({ pullId, runId }: StartedPull): Promise<Followed> =>
       followPull({
-        pullId: started.pullId,
+        pullId,
+        run: { runId, destination: built.request.destination.path },
         session,
         reporter,
         signal: stop.signal,
@@ -128,12 +131,11 @@ async function run(pulling: Pulling): Promise<number> {
         reopen: async () => (session = (await prepare(pulling)).session),
         restart: ({ client }) => client.startPull(opened.request, siteOf(built)),
       });
-    let followed = await follow();
+    let followed = await follow(started);
     session = followed.session;
     if (label.goesOn && followed.result?.code === 'WB_DESTINATION_OWNED') {
       // The run that stood still is out of date: since then the destination was another run's, of another database perhaps.
-      await session.client.startPull(opened.request, siteOf(built));
-      followed = await follow();
+      followed = await follow(await session.client.startPull(opened.request, siteOf(built)));
       session = followed.session;
     }
     const { last } = followed;

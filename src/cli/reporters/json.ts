@@ -5,12 +5,13 @@ import type { Subject } from '../context.js';
 import type { Output } from '../output.js';
 import { addStatus, emptyView, viewRate, type View } from '../progress/view.js';
 import { tellFailures } from './final.js';
-import type { Logs, PullLabel, Reporter, Stopped } from './reporter.js';
+import { OFTEN, type Logs, type PullLabel, type Reporter, type Stopped } from './reporter.js';
 
 const PROGRESS_MS = 1_000;
 
 /** Writes events. */
 export class JsonReporter implements Reporter {
+  readonly looks = OFTEN;
   private view: View;
   private lastProgressMs = Number.NEGATIVE_INFINITY;
 

@@ -14,10 +14,16 @@ import {
 } from '../progress/view.js';
 import { Remarks, startedText } from './event-text.js';
 import { tellResult, tellStopped } from './final.js';
-import type { PullLabel, Reporter, Stopped } from './reporter.js';
+import type { Looks, PullLabel, Reporter, Stopped } from './reporter.js';
 
 /** A line at least this far apart while the phase stays the same. */
 const LINE_MS = 5_000;
+
+/** A line, or that a file has failed, may come so late. */
+const LOOKS: Looks = { firstAfterMs: 400, everyMs: 1_000 };
+
+/** Nothing is told before the end: only whether anything works on the pull is of interest. */
+const QUIET_LOOKS: Looks = { firstAfterMs: 2_000, everyMs: 2_000 };
 
 /** Retries and failures that get a line of their own; after that the counts tell. */
 const MAX_REMARKS = 100;
@@ -56,6 +62,7 @@ export function progressLine(view: View, nowMs: number): string {
 
 /** Writes lines to stderr. */
 export class PlainReporter implements Reporter {
+  readonly looks: Looks;
   private view: View;
   private lastLine = { atMs: 0, phase: '', reason: '' };
   private readonly remarks = new Remarks(MAX_REMARKS);
@@ -65,6 +72,7 @@ export class PlainReporter implements Reporter {
     source: string,
   ) {
     this.view = emptyView(source);
+    this.looks = output.isQuiet ? QUIET_LOOKS : LOOKS;
   }
 
   prelude(line: string): void {

@@ -39,8 +39,21 @@ export interface Stopped {
   readonly destination: string;
 }
 
+/** How often a reporter has something to say. */
+export interface Looks {
+  /** Before the first look. */
+  readonly firstAfterMs: number;
+  /** Between two of them. */
+  readonly everyMs: number;
+}
+
+/** Whoever reads along sees each of them. */
+export const OFTEN: Looks = { firstAfterMs: 0, everyMs: 400 };
+
 /** Tells of one pull. */
 export interface Reporter {
+  /** When the pull is looked at: each look costs the worker and Temporal some milliseconds. Its end is told at once, without. */
+  readonly looks: Looks;
   /** Something before the pull runs: the service starts. */
   prelude(line: string): void;
   started(label: PullLabel): void;

@@ -11,7 +11,7 @@ import { addStatus, emptyView, type View } from '../progress/view.js';
 import { safeText } from '../safe-text.js';
 import { Remarks, startedText } from './event-text.js';
 import { tellResult, tellStopped } from './final.js';
-import type { PullLabel, Reporter, Stopped } from './reporter.js';
+import { OFTEN, type PullLabel, type Reporter, type Stopped } from './reporter.js';
 import type { PullResult } from '../../model/pull.js';
 
 const FRAME_MS = 125;
@@ -32,6 +32,7 @@ export interface TerminalOptions {
 
 /** Draws the pull. */
 export class TerminalReporter implements Reporter {
+  readonly looks = OFTEN;
   private view: View;
   private readonly remarks = new Remarks(MAX_REMARKS);
   private isOpen = true;
