@@ -17,6 +17,7 @@ import {
   OUT,
   places,
   protobuf,
+  together,
   wantedByClient,
   workerSdk,
   workflowThread,
@@ -74,17 +75,26 @@ async function bundle({ build }) {
       js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
     },
   };
+  const ofClients = {
+    ...shared,
+    external: [
+      ...STAY_PACKAGES,
+      '@temporalio/activity',
+      '@temporalio/worker',
+      '@temporalio/workflow',
+    ],
+  };
+  const client = protobuf((all) => pruneProtobuf(all, wantedByClient()));
   const groups = await Promise.all([
     build({
-      ...shared,
-      entryPoints: { command: 'dist/src/cli/run.js', service: 'dist/src/service/run-service.js' },
-      external: [
-        ...STAY_PACKAGES,
-        '@temporalio/activity',
-        '@temporalio/worker',
-        '@temporalio/workflow',
-      ],
-      plugins: [places, protobuf((all) => pruneProtobuf(all, wantedByClient()))],
+      ...ofClients,
+      entryPoints: { command: 'dist/src/cli/run.js' },
+      plugins: [together, places, client],
+    }),
+    build({
+      ...ofClients,
+      entryPoints: { service: 'dist/src/service/run-service.js' },
+      plugins: [places, client],
     }),
     // The native part, the client and the activities of a worker have to share one copy of the SDK.
     build({

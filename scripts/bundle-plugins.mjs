@@ -12,18 +12,68 @@ const CLIENT = createRequire(join(SRC, 'client.js')).resolve('@temporalio/client
 
 const read = (path) => readFileSync(path, 'utf8');
 
-/** Where a file asks for what lies beside it, it gets what lies beside its compiled self. */
+/** A file of our own. Where it asks for what lies beside it, it gets what lies beside its compiled self. */
+function ownCode(path) {
+  const own = JSON.stringify(relative(OUT, path));
+  return read(path).replaceAll('import.meta.url', `new URL(${own}, import.meta.url).href`);
+}
+
 export const places = {
   name: 'places',
   setup(build) {
-    build.onLoad({ filter: /\.js$/ }, ({ path }) => {
-      if (!path.startsWith(SRC)) return undefined;
-      const text = read(path);
-      if (!text.includes('import.meta.url')) return undefined;
-      const own = JSON.stringify(relative(OUT, path));
-      const contents = text.replaceAll('import.meta.url', `new URL(${own}, import.meta.url).href`);
-      return { contents, loader: 'js' };
-    });
+    build.onLoad({ filter: /\.js$/ }, ({ path }) =>
+      path.startsWith(SRC) ? { contents: ownCode(path), loader: 'js' } : undefined,
+    );
+  },
+};
+
+/** What most commands load, with all that these load in turn. */
+const USUAL = [
+  'cli/commands/pull.js',
+  'cli/context.js',
+  'cli/find-pull.js',
+  'cli/session.js',
+  'service/find-or-start.js',
+  'service/private-key.js',
+  'service/service-files.js',
+];
+
+const AT_ONCE = /^(?:import|export)\b[^'"]*?'(\.[^']+)';/gmu;
+const LATER = /\bimport\(\s*'(\.[^']+)'\s*\)/gu;
+
+/** The files that a file loads at once, itself among them. */
+function loadedWith(path, found = new Set()) {
+  if (found.has(path)) return found;
+  found.add(path);
+  for (const [, to] of read(path).matchAll(AT_ONCE)) loadedWith(join(dirname(path), to), found);
+  return found;
+}
+
+/** The files that are loaded when they are wanted. */
+function loadedLater() {
+  const all = readdirSync(SRC, { recursive: true }).filter((name) => name.endsWith('.js'));
+  return all
+    .map((name) => join(SRC, name))
+    .flatMap((path) => [...read(path).matchAll(LATER)].map(([, to]) => join(dirname(path), to)));
+}
+
+/**
+ * What most commands load lies in one file. esbuild cuts by who loads what, into dozens of files of which most cost more than what
+ * is in them: so whatever is loaded later loads all of that, and there is nothing to cut.
+ */
+export const together = {
+  name: 'together',
+  setup(build) {
+    const first = loadedWith(join(SRC, 'cli/run.js'));
+    const later = new Set(loadedLater().filter((path) => !first.has(path)));
+    const contents = USUAL.map((name) => `import ${JSON.stringify(`./${name}`)};`).join('\n');
+    build.onResolve({ filter: /^waybill:usual$/ }, ({ path }) => ({ path, namespace: 'usual' }));
+    build.onLoad({ filter: /./, namespace: 'usual' }, () => ({ contents, resolveDir: SRC }));
+    build.onLoad({ filter: /\.js$/ }, ({ path }) =>
+      later.has(path)
+        ? { contents: `import 'waybill:usual'; ${ownCode(path)}`, loader: 'js' }
+        : undefined,
+    );
   },
 };
 

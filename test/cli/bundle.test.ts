@@ -6,6 +6,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -70,6 +71,15 @@ it.each([
   expect(loaded).toContain(`bundle/${name}.js`);
   const single = loaded.filter((path) => !path.startsWith('bundle/'));
   expect(single.sort()).toEqual(['src/config/bundle.js', entry].sort());
+});
+
+it('what most commands load lies together, and costs nobody anything who needs none of it', async () => {
+  const bytesOf = (loaded: readonly string[]): number =>
+    loaded.reduce((sum, path) => sum + statSync(join(folder, 'dist', path)).size, 0);
+  // The list, the store, and what other stores have in common with it.
+  const loaded = await loadedBy(MAIN, 'ls', join(folder, 'scripts'));
+  expect(loaded.length).toBeLessThan(25);
+  expect(bytesOf(await loadedBy(MAIN, '--version'))).toBeLessThan(bytesOf(loaded) / 3);
 });
 
 it('a short command loads no more of the libraries than it uses', async () => {
