@@ -152,6 +152,13 @@ export function workflowThread() {
   return join(dirname(worker), 'workflow/workflow-worker-thread.js');
 }
 
+/** A file of the SDK, in one place different from what it is. */
+function changed(path, from, to) {
+  const text = read(path);
+  if (text.split(from).length !== 2) throw new Error(`${path} is not what it was: ${from}`);
+  return text.replace(from, to);
+}
+
 /** The worker's part of Temporal's SDK, without what bundles workflows: webpack, and the file systems that it is given. */
 export const workerSdk = {
   name: 'worker-sdk',
@@ -175,11 +182,13 @@ export const workerSdk = {
         'exports.bundleWorkflowCode = exports.WorkflowCodeBundler = function () {\n' +
         "  throw new Error('workflows are bundled when Waybill is built');\n};\n",
     }));
-    build.onLoad({ filter: /worker\/lib\/workflow\/threaded-vm\.js$/ }, ({ path }) => {
-      const text = read(path);
-      const contents = text.replace("'./workflow-worker-thread'", "'./workflow-thread.js'");
-      if (contents === text) throw new Error(`${path} starts its threads in another way`);
-      return { contents };
-    });
+    build.onLoad({ filter: /worker\/lib\/workflow\/threaded-vm\.js$/ }, ({ path }) => ({
+      contents: changed(path, "'./workflow-worker-thread'", "'./workflow-thread.js'"),
+    }));
+    // It notes a stack for each promise of a workflow, should anybody ask where the workflow waits: half of what one costs. What a
+    // pull waits for stands in its details and its activities.
+    build.onLoad({ filter: /worker\/lib\/workflow\/vm-shared\.js$/ }, ({ path }) => ({
+      contents: changed(path, 'this.setPromiseHook();', ''),
+    }));
   },
 };
