@@ -24,19 +24,24 @@ export interface ActivityDeps extends AttemptDeps {
 /** The answer of a fetch: the engine's, and how often it had to be tried again. */
 export type FetchResult = UnitResult & { readonly retries: number };
 
+/** Goes with the input of what is tried while the pull is blocked. */
+export interface Probing {
+  readonly isProbe?: true;
+}
+
 /** The activities of a pull, by the name that Temporal shows. */
 export interface Activities {
-  resolve(input: { request: PullRequest }): Promise<ResolvedSource>;
+  resolve(input: { request: PullRequest } & Probing): Promise<ResolvedSource>;
   claim(input: {
     pullId: string;
     runId: string;
     request: PullRequest;
     resolved: ResolvedSource;
   }): Promise<Claim>;
-  planPages(input: { ref: PullRef; from: number; count: number }): Promise<PlannedPages>;
+  planPages(input: { ref: PullRef; from: number; count: number } & Probing): Promise<PlannedPages>;
   nameUnits(input: { ref: PullRef; page: number; from: number }): Promise<readonly UnitLabel[]>;
-  fetchFile(input: UnitRef): Promise<FetchResult>;
-  fetchPack(input: UnitRef): Promise<FetchResult>;
+  fetchFile(input: UnitRef & Probing): Promise<FetchResult>;
+  fetchPack(input: UnitRef & Probing): Promise<FetchResult>;
   recordFailure(input: UnitRef & { failure: Failure }): Promise<{ readonly files: number }>;
   seal(input: { ref: PullRef }): Promise<PullResult>;
   tune(input: { ref: PullRef; limits: PullLimits }): Promise<void>;
@@ -61,7 +66,7 @@ export function createActivities(given: ActivityDeps): Activities {
   const { engine } = given;
   const deps =
     engine.shares === undefined ? given : { givenUp: new GivenUp(engine.shares), ...given };
-  const fetch = (input: UnitRef): Promise<FetchResult> =>
+  const fetch = (input: UnitRef & Probing): Promise<FetchResult> =>
     attempt(
       deps,
       'fetching',
@@ -69,11 +74,16 @@ export function createActivities(given: ActivityDeps): Activities {
         const result = await engine.fetchUnit(input, context);
         return { ...result, retries: Context.current().info.attempt - 1 };
       },
-      input,
+      { ...input, isUnit: true },
     );
   return {
-    resolve: ({ request }) =>
-      attempt(deps, 'resolving', (context) => engine.resolve({ request }, context), { request }),
+    resolve: (input) =>
+      attempt(
+        deps,
+        'resolving',
+        (context) => engine.resolve({ request: input.request }, context),
+        input,
+      ),
     claim: (input) =>
       attempt(deps, 'resolving', (context) => engine.claim(input, context), {
         request: input.request,

@@ -9,7 +9,7 @@ import {
   type UnitProgress,
 } from '../transfer/api.js';
 import type { GivenUp, Work } from './given-up.js';
-import { countTry, toFailure } from './failures.js';
+import { answered, countTry, toFailure } from './failures.js';
 import { Pulse, type PulseOptions } from './pulse.js';
 import type { AttemptFacts, AttemptWatcher } from './watch.js';
 
@@ -48,6 +48,14 @@ async function leaveToOthers(error: unknown, deps: AttemptDeps): Promise<unknown
   return new WaybillError(error.code, message, { retryable: true, retryAfterMs: 500 });
 }
 
+/** What an attempt is told of itself. */
+export interface AttemptInput extends Work {
+  /** The pull is blocked, and asks whether it still has to be: one vain try is enough. */
+  readonly isProbe?: true;
+  /** A probe of it ends at the first bytes, so that everything goes on. */
+  readonly isUnit?: true;
+}
+
 /** Follows a signal without adding listeners to it for each part: the engine gets a signal of its own. */
 function follow(source: AbortSignal, target: AbortController): () => void {
   const forward = (): void => target.abort(source.reason);
@@ -75,7 +83,7 @@ export async function attempt<T>(
   deps: AttemptDeps,
   phase: UnitProgress['phase'],
   run: (context: CallContext) => Promise<T>,
-  about: Work = {},
+  about: AttemptInput = {},
 ): Promise<T> {
   const activity = Context.current();
   const controller = new AbortController();
@@ -85,6 +93,12 @@ export async function attempt<T>(
   const progress = startProgress(phase);
   const watch = deps.watcher?.(factsOf(activity, about.ref), about.ref && about);
   const before: unknown = activity.info.heartbeatDetails;
+  const isProbe = about.isProbe === true;
+  let hasAnswered = false;
+  const endProbe = (): void => {
+    hasAnswered = true;
+    controller.abort(new Error('the probe has its answer'));
+  };
   const pulse = new Pulse({
     before,
     progress,
@@ -93,6 +107,8 @@ export async function attempt<T>(
       activity.heartbeat(beat);
     },
     stop: (reason) => controller.abort(reason),
+    begunAtMs: activity.info.currentAttemptScheduledTimestampMs,
+    ...(isProbe && about.isUnit === true ? { progressed: endProbe } : {}),
     silentForMs: deps.silentForMs ?? ((): number => 0),
     ...(deps.stalledAfterMs === undefined ? {} : { stalledAfterMs: deps.stalledAfterMs }),
     ...(deps.beatEveryMs === undefined ? {} : { beatEveryMs: deps.beatEveryMs }),
@@ -113,14 +129,21 @@ export async function attempt<T>(
       watch?.ended({ kind: 'stopped' });
       throw activity.cancellationSignal.reason;
     }
+    if (hasAnswered && !isLeft) {
+      watch?.ended({ kind: 'stopped' });
+      throw answered(pulse.movedAtMs);
+    }
     const met: unknown = controller.signal.aborted && !isLeft ? controller.signal.reason : thrown;
     const error = await leaveToOthers(met, deps);
     const stack = stackOfUnexpected(error);
     if (stack !== undefined) deps.onUnexpected?.(activity.info.activityType, stack);
-    pulse.tries = countTry(pulse.tries, error, pulse.hasProgressed);
+    const { hasProgressed } = pulse;
+    pulse.tries = countTry(pulse.tries, error, hasProgressed);
     // The counts travel to the next attempt with the last heartbeat.
     pulse.beat();
-    const failure = toFailure(error, pulse.tries, pulse.hasProgressed, deps.shared !== undefined);
+    const { tries, movedAtMs } = pulse;
+    const isShared = deps.shared !== undefined;
+    const failure = toFailure(error, { tries, hasProgressed, movedAtMs, isProbe, isShared });
     const isFinal = failure.nonRetryable === true;
     watch?.ended({ kind: 'failed', error: asWaybillError(error), isFinal });
     throw failure;

@@ -22,6 +22,22 @@ export interface FailureFacts {
   readonly path?: string;
   /** The attempt brought bytes that no attempt before it had. */
   readonly hasProgressed: boolean;
+  /** When something last arrived, in any attempt: Unix milliseconds of Temporal's clock. */
+  readonly movedAtMs?: number;
+  /** It was a probe, and ended because bytes come again: nothing has failed. */
+  readonly hasAnswered?: true;
+}
+
+/** What an attempt that failed was, beside its error. */
+export interface FailedAttempt {
+  /** Including this one. */
+  readonly tries: Tries;
+  readonly hasProgressed: boolean;
+  readonly movedAtMs?: number | undefined;
+  /** The pull is blocked, and asks whether it still has to be. */
+  readonly isProbe: boolean;
+  /** Another worker may get the next try. */
+  readonly isShared: boolean;
 }
 
 /** How an activity has failed by itself so far; lost workers and shutdowns do not count. */
@@ -40,7 +56,8 @@ export function countTry(before: Tries, thrown: unknown, hasProgressed: boolean)
   };
 }
 
-function isFinal(error: WaybillError, tries: Tries, isShared: boolean): boolean {
+function isFinal(error: WaybillError, facts: FailedAttempt): boolean {
+  const { tries, isShared } = facts;
   if (!error.retryable) return true;
   // What one host does not see another may.
   if (isShared && error.code === 'WB_DESTINATION_NOT_HERE') {
@@ -52,29 +69,26 @@ function isFinal(error: WaybillError, tries: Tries, isShared: boolean): boolean 
   // One full disk and one refused sign-in are one event, not one per file and attempt (rule 18).
   if (error.scope === 'destination' || error.code === 'WB_UNAUTHENTICATED') return true;
   if ((error.retryAfterMs ?? 0) > LONGEST_HIDDEN_WAIT_MS) return true;
+  const isFirst = tries.withoutProgress === 1 && !facts.hasProgressed;
+  if (facts.isProbe && isFirst && error.scope === 'source') return true;
   return tries.withoutProgress >= TRIES_WITHOUT_PROGRESS;
 }
 
 /**
  * The failure to throw from an activity. `nonRetryable` means that the workflow decides what comes next, not that
  * nothing will.
- * @param tries including this one
- * @param isShared another worker may get the next try
  */
-export function toFailure(
-  thrown: unknown,
-  tries: Tries,
-  hasProgressed: boolean,
-  isShared = false,
-): ApplicationFailure {
+export function toFailure(thrown: unknown, attempt: FailedAttempt): ApplicationFailure {
   const error = asWaybillError(thrown);
-  const nonRetryable = isFinal(error, tries, isShared);
+  const { hasProgressed, movedAtMs } = attempt;
+  const nonRetryable = isFinal(error, attempt);
   const facts: FailureFacts = {
     scope: error.scope,
     retryable: error.retryable,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     ...(error.path === undefined ? {} : { path: cutText(error.path, 400) }),
     hasProgressed,
+    ...(movedAtMs === undefined ? {} : { movedAtMs }),
   };
   const failure = ApplicationFailure.create({
     type: error.code,
@@ -88,6 +102,26 @@ export function toFailure(
       : { nextRetryDelay: Math.max(error.retryAfterMs, 100) }),
   });
   // A stack would put paths of the worker's host into every history.
+  failure.stack = '';
+  return failure;
+}
+
+/** What a probe ends with when bytes come again: the workflow lets everything go on, this unit with the others. */
+export function answered(movedAtMs: number | undefined): ApplicationFailure {
+  const facts: FailureFacts = {
+    scope: 'source',
+    retryable: true,
+    hasProgressed: true,
+    ...(movedAtMs === undefined ? {} : { movedAtMs }),
+    hasAnswered: true,
+  };
+  const failure = ApplicationFailure.create({
+    type: 'WB_UNAVAILABLE',
+    message: 'bytes come again: this goes on with all the rest',
+    nonRetryable: true,
+    details: [facts],
+    category: ApplicationFailureCategory.BENIGN,
+  });
   failure.stack = '';
   return failure;
 }

@@ -2,6 +2,7 @@
 import { cutText } from '../model/caps.js';
 import { WaybillError } from '../model/errors.js';
 import type { Beat } from '../model/beat.js';
+import { LEAST_PROGRESS_BYTES } from '../model/least-progress.js';
 import type { UnitProgress } from '../transfer/api.js';
 import { BEAT_EVERY_MS, FIRST_BEAT_AFTER_MS, SILENT_AFTER_MS, STALLED_AFTER_MS } from './limits.js';
 import type { Tries } from './failures.js';
@@ -17,6 +18,10 @@ export interface PulseOptions {
   readonly send: (beat: Beat) => void;
   /** Called once, with the reason, when the attempt has to end itself. */
   readonly stop: (reason: WaybillError) => void;
+  /** Called at the first progress; absent: nobody waits for it. */
+  readonly progressed?: () => void;
+  /** When this attempt began, in Unix milliseconds of Temporal's clock. */
+  readonly begunAtMs: number;
   /** How long Temporal has not been reached from here. */
   readonly silentForMs: () => number;
   readonly stalledAfterMs?: Partial<Record<UnitProgress['phase'], number>>;
@@ -29,9 +34,13 @@ function numberIn(value: unknown, key: keyof Beat): number {
   return typeof field === 'number' && Number.isFinite(field) ? field : 0;
 }
 
-/** A listing may know no sizes: then its names are its progress. */
-function doneOf({ bytesDone, filesDone }: UnitProgress): number {
-  return bytesDone + filesDone;
+/** A whole file is progress, and so is a name of a listing that knows no sizes. */
+function doneOf({ bytesDone, filesDone }: Pick<UnitProgress, 'bytesDone' | 'filesDone'>): number {
+  return bytesDone + filesDone * LEAST_PROGRESS_BYTES;
+}
+
+function foundOf({ bytesFound = 0, filesFound = 0 }: UnitProgress): number {
+  return doneOf({ bytesDone: bytesFound, filesDone: filesFound });
 }
 
 function concurrencyIn({ concurrency }: UnitProgress): Pick<Beat, 'c' | 'd'> {
@@ -48,6 +57,10 @@ export class Pulse {
   private readonly first: NodeJS.Timeout;
   private readonly highestBefore: number;
   private highest: number;
+  /** As much as was done when something last counted as having arrived. */
+  private arrived: number;
+  private arrivedAtMs: number | undefined;
+  private readonly begunAt = performance.now();
   private seen = '';
   private changedAt = performance.now();
   private isStopped = false;
@@ -56,6 +69,9 @@ export class Pulse {
   constructor(private readonly options: PulseOptions) {
     this.highestBefore = numberIn(options.before, 'h');
     this.highest = this.highestBefore;
+    this.arrived = this.highestBefore;
+    const lastBefore = numberIn(options.before, 'l');
+    this.arrivedAtMs = lastBefore === 0 ? undefined : lastBefore;
     this.tries = {
       withoutProgress: numberIn(options.before, 't'),
       withWrongBytes: numberIn(options.before, 'm'),
@@ -68,13 +84,27 @@ export class Pulse {
 
   /** Whether this attempt got past all before it. */
   get hasProgressed(): boolean {
-    return Math.max(this.highest, doneOf(this.options.progress)) > this.highestBefore;
+    const { progress } = this.options;
+    const before = Math.max(this.highestBefore, foundOf(progress));
+    return Math.max(this.highest, doneOf(progress)) >= before + LEAST_PROGRESS_BYTES;
+  }
+
+  /** When something last arrived, in this attempt or one before it: Unix milliseconds of Temporal's clock. */
+  get movedAtMs(): number | undefined {
+    const { progress, begunAtMs } = this.options;
+    const done = doneOf(progress);
+    if (done >= Math.max(this.arrived, foundOf(progress)) + LEAST_PROGRESS_BYTES) {
+      this.arrived = done;
+      this.arrivedAtMs = Math.round(begunAtMs + performance.now() - this.begunAt);
+    }
+    return this.arrivedAtMs;
   }
 
   /** Sends the counters as they are now. */
   beat(): void {
     const { progress } = this.options;
     this.highest = Math.max(this.highest, doneOf(progress));
+    const l = this.movedAtMs;
     this.options.send({
       p: progress.phase,
       n: cutText(progress.name, 200),
@@ -83,6 +113,7 @@ export class Pulse {
       b: progress.bytesDone,
       B: progress.bytesTotal,
       h: this.highest,
+      ...(l === undefined ? {} : { l }),
       t: this.tries.withoutProgress,
       m: this.tries.withWrongBytes,
       ...concurrencyIn(progress),
@@ -98,7 +129,11 @@ export class Pulse {
   private tick(): void {
     this.beat();
     if (this.isStopped) return;
-    const { progress } = this.options;
+    const { progress, progressed } = this.options;
+    if (progressed !== undefined && this.hasProgressed) {
+      this.isStopped = true;
+      return progressed();
+    }
     const { phase, filesDone, bytesDone, bytesChecked = 0, heldMs, name } = progress;
     const now = [phase, filesDone, bytesDone, bytesChecked, heldMs, name].join(' ');
     if (now !== this.seen) {

@@ -25,7 +25,9 @@ export function refuseUnsigned(_context: Context): Guard {
           'this work is refused: it was not signed by Waybill',
           { scope: 'request', retryable: false },
         );
-        return Promise.reject(toFailure(error, { withoutProgress: 1, withWrongBytes: 0 }, false));
+        const tries = { withoutProgress: 1, withWrongBytes: 0 };
+        const facts = { tries, hasProgressed: false, isProbe: false, isShared: false };
+        return Promise.reject(toFailure(error, facts));
       },
     },
   };

@@ -15,6 +15,8 @@ export interface Beat {
   readonly B: number;
   /** Most bytes done in any attempt: an attempt that gets past it has made progress. */
   readonly h: number;
+  /** When something last arrived, in any attempt: Unix milliseconds of Temporal's clock. */
+  readonly l?: number;
   /** Attempts in a row that failed by themselves without progress. */
   readonly t: number;
   /** Attempts that ended with wrong bytes. */

@@ -20,6 +20,9 @@ export interface UnitProgress {
   /** Bytes of this unit in place or in its partials; may fall when an attempt starts again. */
   bytesDone: number;
   bytesTotal: number;
+  /** What of these earlier attempts had left in place: it is no progress of this one. */
+  filesFound?: number;
+  bytesFound?: number;
   /** Bytes read back from the disk so far: a long check or hash that brings nothing is no standstill (rule 27). */
   bytesChecked?: number;
   /** Time that it was held back on purpose (a limit, no free connection): rises while it is no standstill. */

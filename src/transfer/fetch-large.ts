@@ -137,6 +137,7 @@ class LargeAttempt {
     try {
       const recorded = await openPartial(this.partial);
       this.claimedBytes = bytesOf(recorded);
+      progress.bytesFound = this.claimedBytes;
       this.gaps = this.gapsBeside(recorded);
       progress.phase = this.gaps.length === 0 || !this.isParallel ? 're-checking' : 'fetching';
       const proving = this.prove(recorded);

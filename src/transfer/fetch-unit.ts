@@ -75,6 +75,8 @@ export async function fetchUnit(
     if (bytes !== undefined) {
       progress.filesDone += 1;
       progress.bytesDone += bytes;
+      progress.filesFound = progress.filesDone;
+      progress.bytesFound = progress.bytesDone;
       tally.bytesInPlace += bytes;
     } else if (!(await isRefused(pull, file.entry))) missing.push(file);
   }

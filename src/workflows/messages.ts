@@ -96,8 +96,10 @@ export interface Block {
 export interface ShardBlocked {
   readonly shardId: string;
   readonly block?: Block;
-  /** Bytes or files arrived since the last report: the clock of `giveUpAfterMs` starts again. */
+  /** Bytes or files arrive now: the clock of `giveUpAfterMs` starts again. */
   readonly hasProgressed: boolean;
+  /** When something last arrived, in workflow time: since then that clock runs. */
+  readonly movedAtMs?: number;
 }
 
 /** Everything that may be tuned; it travels in the input so that a replay sees the same numbers. */

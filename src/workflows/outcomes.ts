@@ -57,6 +57,13 @@ export function readOutcome(error: unknown): Outcome {
   };
 }
 
+/** When something last arrived at what has failed; workers of earlier releases only say that it did. */
+export function movedAtMs(facts: FailureFacts): number | undefined {
+  const now = Date.now();
+  if (facts.movedAtMs !== undefined) return Math.min(facts.movedAtMs, now);
+  return facts.hasProgressed ? now : undefined;
+}
+
 /** Whether a failure is about one file, stops everything for a while, or ends the pull (rules 18, 26). */
 export function verdictOf(outcome: Extract<Outcome, { kind: 'failed' }>): Verdict {
   const { scope, retryable } = outcome.facts;

@@ -98,7 +98,10 @@ export class PullRun implements Watched {
     const steps = new Steps(this.gate, this.tuning, this);
     const opening = { failsOnRefusal: true };
     const { request, pullId } = this.input;
-    const resolved = await steps.run(() => this.act('resolve').resolve({ request }), opening);
+    const resolved = await steps.run(
+      (probing) => this.act('resolve').resolve({ request, ...probing }),
+      opening,
+    );
     const { runId } = workflowInfo();
     const claim = await steps.run(
       () => this.act('claim').claim({ pullId, runId, request, resolved }),
@@ -140,7 +143,7 @@ export class PullRun implements Watched {
   }
 
   shardBlocked(report: ShardBlocked): void {
-    if (report.hasProgressed) this.movedAtMs = Date.now();
+    this.noteMoved(report.hasProgressed ? Date.now() : report.movedAtMs);
     this.pool?.noteBlocked(report);
     this.show();
   }
@@ -150,8 +153,8 @@ export class PullRun implements Watched {
     this.show();
   }
 
-  blocked(_block: Block, hasProgressed: boolean): void {
-    if (hasProgressed) this.movedAtMs = Date.now();
+  blocked(_block: Block, movedAtMs: number | undefined): void {
+    this.noteMoved(movedAtMs);
     this.show();
   }
 
@@ -162,6 +165,10 @@ export class PullRun implements Watched {
   waiting(reason: string | undefined): void {
     this.waitingFor = reason;
     this.show();
+  }
+
+  private noteMoved(atMs = 0): void {
+    this.movedAtMs = Math.max(this.movedAtMs, atMs);
   }
 
   private get shownPhase(): Phase {
@@ -202,7 +209,7 @@ export class PullRun implements Watched {
       const from = next;
       const summary = count === 1 ? `page ${from}` : `pages ${from} to ${from + count - 1}`;
       const batch = await steps.run(
-        () => this.act('planPages', summary).planPages({ ref, from, count }),
+        (probing) => this.act('planPages', summary).planPages({ ref, from, count, ...probing }),
         { failsOnRefusal: !this.hasReached },
       );
       this.notePlanned(batch);

@@ -29,9 +29,8 @@ const shardBlockedSignal = defineSignal<[ShardBlocked]>(SIGNALS.shardBlocked);
 const totalsQuery = defineQuery<UnitTotals>(QUERIES.shardTotals);
 
 /** Tells the root why the lanes stand, or that they go on. A root that has ended needs no word. */
-function tellRoot(rootId: string, block: Block | undefined, hasProgressed: boolean): void {
-  const { workflowId } = workflowInfo();
-  const report = { shardId: workflowId, hasProgressed, ...(block === undefined ? {} : { block }) };
+function tellRoot(rootId: string, said: Omit<ShardBlocked, 'shardId'>): void {
+  const report: ShardBlocked = { shardId: workflowInfo().workflowId, ...said };
   getExternalWorkflowHandle(rootId)
     .signal(shardBlockedSignal, report)
     .catch(() => undefined);
@@ -43,8 +42,10 @@ export async function shard(input: ShardInput): Promise<UnitTotals> {
   gate.isPaused = input.isPaused;
   gate.isHeld = input.isHeld;
   const kept = { failures: 0 };
+  let lastMovedAtMs = Date.now();
   const host = {
     moved: (): void => {
+      lastMovedAtMs = Date.now();
       if (input.keepsMemo !== true) return;
       const { failures, ...totals } = runner.totals;
       const isNews = failures.length !== kept.failures;
@@ -52,9 +53,11 @@ export async function shard(input: ShardInput): Promise<UnitTotals> {
       const memo: ShardMemo = { totals, ...(isNews ? { failures } : {}) };
       upsertMemo({ ...memo });
     },
-    blocked: (block: Block, hasProgressed: boolean): void =>
-      tellRoot(input.rootId, block, hasProgressed),
-    unblocked: (): void => tellRoot(input.rootId, undefined, true),
+    blocked: (block: Block, movedAtMs = 0): void => {
+      lastMovedAtMs = Math.max(lastMovedAtMs, movedAtMs);
+      tellRoot(input.rootId, { block, hasProgressed: false, movedAtMs: lastMovedAtMs });
+    },
+    unblocked: (): void => tellRoot(input.rootId, { hasProgressed: true }),
   };
   const isFull = (started: number): boolean =>
     started >= input.tuning.unitsPerRun || workflowInfo().continueAsNewSuggested;

@@ -2,12 +2,14 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
 import { errorRow } from '../model/errors.js';
 import type { Gate } from './gate.js';
+import type { Probing } from '../activities/activities.js';
 import type { Block, Tuning } from './messages.js';
-import { ending, readOutcome, verdictOf, type Outcome } from './outcomes.js';
+import { ending, movedAtMs, readOutcome, verdictOf, type Outcome } from './outcomes.js';
 
 /** What a step tells the pull. */
 export interface StepHost {
-  blocked(block: Block, hasProgressed: boolean): void;
+  /** `movedAtMs`: when something last arrived, as far as that is known. */
+  blocked(block: Block, movedAtMs: number | undefined): void;
   /** No worker takes the work, for so long that people should know; undefined: one does. */
   waiting(reason: string | undefined): void;
   moved(): void;
@@ -31,13 +33,14 @@ export class Steps {
     private readonly host: StepHost,
   ) {}
 
-  /** Runs one step until it has an answer. Throws cancellation, or what ends the pull. */
-  async run<T>(step: () => Promise<T>, options: StepOptions): Promise<T> {
+  /** Runs one step until it has an answer; it is told whether it is a probe. Throws cancellation, or what ends the pull. */
+  async run<T>(step: (probing: Probing) => Promise<T>, options: StepOptions): Promise<T> {
     const scope = CancellationScope.current();
     for (;;) {
       await condition(() => !this.gate.isPaused);
+      const probing: Probing = this.gate.block === undefined ? {} : { isProbe: true };
       try {
-        const answer = await this.gate.runStoppable(step);
+        const answer = await this.gate.runStoppable(() => step(probing));
         this.gate.open();
         this.host.waiting(undefined);
         this.host.moved();
@@ -61,7 +64,7 @@ export class Steps {
     if (isFinal || (options.failsOnRefusal && isRefusal(outcome))) throw ending(code, message);
     this.gate.shut({ code, scope: facts.scope, message }, true, facts.retryAfterMs);
     const { block, wakes } = this.gate;
-    if (block !== undefined) this.host.blocked(block, facts.hasProgressed);
+    if (block !== undefined) this.host.blocked(block, movedAtMs(facts));
     const waitMs = this.gate.nextProbeInMs(this.tuning.probeFirstMs, this.tuning.probeMaxMs);
     await condition(() => this.gate.wakes !== wakes, waitMs);
   }

@@ -5,7 +5,7 @@ import type { PullRef, UnitLabel } from '../transfer/api.js';
 import type { Gate } from './gate.js';
 import { Labels, summaryOf } from './labels.js';
 import type { Block, Job, PageUnits, ShardInput, Tuning, UnitTotals } from './messages.js';
-import { ending, readOutcome, verdictOf, type Outcome } from './outcomes.js';
+import { ending, movedAtMs, readOutcome, verdictOf, type Outcome } from './outcomes.js';
 import { POLICIES } from './policies.js';
 import { addTotals, failedTotals, NO_TOTALS } from './totals.js';
 import { UnitQueue } from './unit-queue.js';
@@ -14,8 +14,8 @@ import { UnitQueue } from './unit-queue.js';
 export interface RunnerHost {
   /** Something arrived. */
   moved(): void;
-  /** The gate was shut, or a probe failed. */
-  blocked(block: Block, hasProgressed: boolean): void;
+  /** The gate was shut, or a probe failed. `movedAtMs`: when something last arrived, as far as that is known. */
+  blocked(block: Block, movedAtMs: number | undefined): void;
   /** The gate is open again. */
   unblocked(): void;
 }
@@ -107,7 +107,7 @@ export class UnitRunner {
     try {
       await this.gate.runStoppable(async () => {
         label = await this.labels.of(job);
-        await this.fetch(job, label);
+        await this.fetch(job, label, isProbe);
       });
       if (isProbe) this.reopen();
       this.host.moved();
@@ -116,13 +116,14 @@ export class UnitRunner {
     }
   }
 
-  private async fetch(job: Job, label: UnitLabel): Promise<void> {
+  private async fetch(job: Job, label: UnitLabel, isProbe: boolean): Promise<void> {
     const activities = proxyActivities<Activities>({
       ...POLICIES.fetch,
       taskQueue: this.options.transferQueue,
       summary: summaryOf(job, label),
     });
-    const input = { ref: this.options.ref, ...job };
+    const probing = isProbe ? ({ isProbe: true } as const) : {};
+    const input = { ref: this.options.ref, ...job, ...probing };
     const isFile = label.kind === 'file' || job.entry !== undefined;
     const done = isFile ? await activities.fetchFile(input) : await activities.fetchPack(input);
     this.totals = addTotals(this.totals, {
@@ -157,6 +158,7 @@ export class UnitRunner {
     if (verdict === 'fatal') throw ending(outcome.code, outcome.message);
     if (verdict === 'block') {
       this.queue.putBack(job);
+      if (outcome.facts.hasAnswered === true) return this.reopen();
       this.shut(outcome, isProbe);
       return;
     }
@@ -198,7 +200,7 @@ export class UnitRunner {
     const isNews = isProbe || this.gate.block === undefined || facts.hasProgressed;
     this.gate.shut({ code, scope: facts.scope, message }, isProbe, facts.retryAfterMs);
     // The other lanes fail of the same cause: one event, not one each (rule 18).
-    if (isNews && this.gate.block) this.host.blocked(this.gate.block, facts.hasProgressed);
+    if (isNews && this.gate.block) this.host.blocked(this.gate.block, movedAtMs(facts));
   }
 
   private reopen(): void {

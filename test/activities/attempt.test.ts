@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pipeline } from 'node:stream/promises';
 import { Readable, Writable } from 'node:stream';
-import { attempt, type AttemptDeps } from '../../src/activities/attempt.js';
+import { attempt, type AttemptDeps, type AttemptInput } from '../../src/activities/attempt.js';
 import type { Beat } from '../../src/model/beat.js';
 import { WaybillError } from '../../src/model/errors.js';
 import type { CallContext } from '../../src/transfer/api.js';
@@ -32,16 +32,22 @@ async function failureOf(
   error: WaybillError,
   before?: Partial<Beat>,
   work: (context: CallContext) => void = () => undefined,
+  input: AttemptInput = {},
 ): Promise<{ failure: ApplicationFailure; beats: Beat[] }> {
   const env = newEnvironment(before);
   const beats: Beat[] = [];
   env.on('heartbeat', (beat: Beat) => beats.push(beat));
   const failure = await thrownBy(() =>
     env.run(() =>
-      attempt(QUICK, 'fetching', (context) => {
-        work(context);
-        return Promise.reject(error);
-      }),
+      attempt(
+        QUICK,
+        'fetching',
+        (context) => {
+          work(context);
+          return Promise.reject(error);
+        },
+        input,
+      ),
     ),
   );
   expect(failure).toBeInstanceOf(ApplicationFailure);
@@ -164,11 +170,64 @@ describe('a failure', () => {
     expect((await failureOf(down, { t: 2 })).failure.nonRetryable).toBe(false);
     expect((await failureOf(down, { t: 3 })).failure.nonRetryable).toBe(true);
     const moved = await failureOf(down, { t: 3, h: 100 }, ({ progress }) => {
-      progress.bytesDone = 200;
+      progress.bytesDone = 2_000;
     });
     expect(moved.failure.nonRetryable).toBe(false);
     expect(moved.failure.details?.[0]).toMatchObject({ hasProgressed: true });
-    expect(moved.beats.at(-1)).toMatchObject({ t: 1, h: 200 });
+    expect(moved.beats.at(-1)).toMatchObject({ t: 1, h: 2_000 });
+  });
+
+  it('a few bytes are no progress, and neither is what an earlier attempt has left', async () => {
+    const down = new WaybillError('WB_UNAVAILABLE', 'it closed the connection');
+    const crumbs = await failureOf(down, { t: 3, h: 5_000 }, ({ progress }) => {
+      progress.bytesDone = 5_900;
+    });
+    expect(crumbs.failure.nonRetryable).toBe(true);
+    expect(crumbs.failure.details?.[0]).toMatchObject({ hasProgressed: false });
+    const found = await failureOf(down, { t: 3 }, ({ progress }) => {
+      progress.bytesDone = 1_000_500;
+      progress.bytesFound = 1_000_000;
+    });
+    expect(found.failure.details?.[0]).toMatchObject({ hasProgressed: false });
+    const oneFile = await failureOf(down, { t: 3 }, ({ progress }) => {
+      progress.filesDone = 1;
+    });
+    expect(oneFile.failure.details?.[0]).toMatchObject({ hasProgressed: true });
+  });
+
+  it('tells when something last arrived, also where that was attempts ago', async () => {
+    const down = new WaybillError('WB_UNAVAILABLE', 'it answers 503');
+    const last = await failureOf(down, { t: 3, h: 5_000, l: 1_700_000_000_000 });
+    expect(last.failure.details?.[0]).toMatchObject({ movedAtMs: 1_700_000_000_000 });
+    const never = await failureOf(down, { t: 3 });
+    expect(never.failure.details?.[0]).not.toHaveProperty('movedAtMs');
+  });
+
+  it('a probe is one try where the source still fails, and as many as ever where one file does', async () => {
+    const down = new WaybillError('WB_UNAVAILABLE', 'it answers 503');
+    const probe = { isProbe: true } as const;
+    const vain = await failureOf(down, undefined, undefined, probe);
+    expect(vain.failure.nonRetryable).toBe(true);
+    const one = new WaybillError('WB_UNAVAILABLE', 'this file', { scope: 'file' });
+    expect((await failureOf(one, undefined, undefined, probe)).failure.nonRetryable).toBe(false);
+  });
+
+  it('a probe of a unit ends when bytes come, so that everything goes on', async () => {
+    const env = newEnvironment();
+    const error = await thrownBy(() =>
+      env.run(() =>
+        attempt(
+          PATIENT,
+          'fetching',
+          async ({ signal, progress }) => {
+            progress.bytesDone = 2_000;
+            await sleep(10_000, undefined, { signal });
+          },
+          { isProbe: true, isUnit: true },
+        ),
+      ),
+    );
+    expect((error as ApplicationFailure).details?.[0]).toMatchObject({ hasAnswered: true });
   });
 
   it('rule 18: a full disk and a long Retry-After are told to the pull at once', async () => {

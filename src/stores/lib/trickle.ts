@@ -1,7 +1,5 @@
 /** Bytes that come so slowly that they may as well not come: a server can keep a pull for ever with one every now and then. */
-
-/** No line is as slow as that. */
-const LEAST_BYTES_PER_SECOND = 16;
+import { LEAST_BYTES_PER_SECOND } from '../../model/least-progress.js';
 
 /** Hardly anything came for as long as a silence may be; to be taken for one. */
 export class TrickleError extends Error {

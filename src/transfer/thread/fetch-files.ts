@@ -8,6 +8,7 @@ import type { OpenObject, ReadOptions, Store, WholeObject } from '../../stores/s
 import { Cell } from './cell.js';
 import { whileOpen } from './close-once.js';
 import { consume } from './consume.js';
+import { Crumbs } from './crumbs.js';
 import { toDestinationError } from '../destination-error.js';
 import { flusherOf, type Flush } from './flush.js';
 import { isBrokenStream, isResumable, observedOf } from './fetch-range.js';
@@ -140,6 +141,7 @@ async function stream(
   const writer = new PositionedWriter(fd, file.partialPath, 0);
   const pin = file.pin ?? observed.pin;
   let sizeBytes = 0;
+  const crumbs = new Crumbs();
   const take = (chunk: Buffer): void => {
     sizeBytes += chunk.length;
     if (sizeBytes > countedBytes) onBytes(sizeBytes - countedBytes);
@@ -153,7 +155,8 @@ async function stream(
       if (ended === 'stopped') return { kind: 'stopped' };
       break;
     } catch (error) {
-      if (sizeBytes === openedAt || pin === undefined || !isBrokenStream(error)) throw error;
+      if (pin === undefined || !isBrokenStream(error)) throw error;
+      if (crumbs.areAll(sizeBytes - openedAt)) throw error;
       if (!isResumable(observed)) throw error;
       opened = await reopen(lanes, file, sizeBytes, pin, error);
     }

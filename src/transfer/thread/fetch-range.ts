@@ -5,6 +5,7 @@ import type { OpenObject, Store } from '../../stores/store.js';
 import { Cell } from './cell.js';
 import { closeQuietly } from './close-once.js';
 import { consume } from './consume.js';
+import { Crumbs } from './crumbs.js';
 import { toDestinationError } from '../destination-error.js';
 import { Pace } from './pace.js';
 import { PartMac } from './part-mac.js';
@@ -139,6 +140,7 @@ async function fetchInto(work: RangeWork): Promise<FetchRangeOutcome> {
   const parts = new PartWriter(fd, task, cell, task.offsetBytes);
   let observed: Observed | undefined;
   let isOpening = false;
+  const crumbs = new Crumbs();
   const answer = (): { lengthBytes: number } => ({
     lengthBytes: parts.positionBytes - task.offsetBytes,
   });
@@ -163,7 +165,7 @@ async function fetchInto(work: RangeWork): Promise<FetchRangeOutcome> {
         if (parts.positionBytes < end) throw cutShort(task, parts.positionBytes, end);
       } catch (error) {
         // A stream that moved is opened again where it broke; one that did not is Temporal's to retry.
-        if (parts.positionBytes === openedAt || !isBrokenStream(error)) throw error;
+        if (!isBrokenStream(error) || crumbs.areAll(parts.positionBytes - openedAt)) throw error;
         if (observed === undefined || !isResumable(observed)) throw error;
       }
     }
