@@ -28,6 +28,7 @@ import { ensureKerberosPackage } from '../../helpers/kerberos-package.js';
 import { startKdc, type Kerberos } from '../../helpers/kerberos.js';
 import { scratchFolder } from '../../helpers/processes.js';
 import { openWaybill, type WaybillBed } from '../../helpers/waybill.js';
+import { endedTicket } from './ended-ticket.js';
 import { layOutGlobally } from './installed.js';
 
 const NAME_NODE = new URL('https://localhost:9871');
@@ -63,20 +64,6 @@ const settingsOf = (more: ConnectionSettings): ConnectionSettings => ({
   KRB5_CONFIG: kerberos.confFile,
   ...more,
 });
-
-/** A ticket that has ended, for a second at least. */
-async function endedTicket(): Promise<string> {
-  const cache = await kerberos.kinit('ada', { lifetime: '1s' });
-  const isThere = (): Promise<boolean> =>
-    kerberos.run('klist', ['-s', '-c', cache]).then(
-      () => true,
-      () => false,
-    );
-  while (await isThere());
-  const second = Math.floor(Date.now() / 1000);
-  while (Math.floor(Date.now() / 1000) <= second + 1) await isThere();
-  return cache;
-}
 
 describe('a cluster that wants tickets of Kerberos', () => {
   const openStore = async (
@@ -143,7 +130,9 @@ describe('a cluster that wants tickets of Kerberos', () => {
   });
 
   it('refuses a ticket that has ended, saying what to type', async () => {
-    const store = await openStore('hdfs:///models/churn', { KRB5CCNAME: await endedTicket() });
+    const store = await openStore('hdfs:///models/churn', {
+      KRB5CCNAME: await endedTicket(kerberos),
+    });
     try {
       await expect(store.openRead('c')).rejects.toMatchObject({
         code: 'WB_UNAUTHENTICATED',
@@ -263,7 +252,7 @@ describe('a pull by the command line', () => {
       if (isOver) throw new Error(`it ended before it was half-way:\n${pulling.stderr()}`);
       await sleep(20);
     }
-    copyFileSync(await endedTicket(), cache);
+    copyFileSync(await endedTicket(kerberos), cache);
     // What has shown a ticket is believed for hours; a name node that was started again knows nobody.
     await hadoop.stopNameNode(0);
     await hadoop.startNameNode(0);
