@@ -18,7 +18,7 @@ const KILLS = 5;
 /** The most that a large file is read over: fewer where they bring nothing more. */
 const STREAMS = 16;
 const PACK_BYTES = 256 * 16 * 1024;
-const LARGE: TreeFile = { path: 'model.safetensors', sizeBytes: 2048 * MiB };
+const LARGE: TreeFile = { path: 'model.safetensors', sizeBytes: 1024 * MiB };
 const SMALL: readonly TreeFile[] = Array.from({ length: 5_000 }, (_, index) => ({
   path: `shard-${index % 50}/part-${index}.bin`,
   sizeBytes: 16 * 1024,
@@ -52,7 +52,7 @@ describe(`kill -9 during a pull, seed ${SEED}`, () => {
     await writeTree(join(served, 'large'), [LARGE]);
     await writeTree(join(served, 'small'), SMALL);
     // Slow enough that five kills fall into one pull.
-    nginx = await startNginx({ root: served, location: 'limit_rate 20m;' });
+    nginx = await startNginx({ root: served, location: 'limit_rate 10m;' });
     bed = openWaybill(join(base, 'waybill'));
   }, 300_000);
 
@@ -142,7 +142,7 @@ describe(`kill -9 during a pull, seed ${SEED}`, () => {
 
   const victims: readonly Victim[] = ['worker', 'temporal', 'both', 'command'];
   it.each(victims)(
-    'one file of 2 GiB survives the death of %s',
+    'one file of 1 GiB survives the death of %s',
     (victim) => campaign(victim, 'large', [LARGE]),
     900_000,
   );
