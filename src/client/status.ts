@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import {
   NO_WORKER_ANSWERS,
+  NO_WORKER_TAKES,
   type InFlight,
   type PullProgress,
   type PullStatus,
@@ -87,7 +88,7 @@ export async function readStatus(
     };
     const live = look.progress === undefined ? seen : addLive(seen, look.units);
     const waiting: PullProgress = isWaiting(look.units)
-      ? { ...live, phase: 'waiting for a worker', reason: 'no worker takes the work' }
+      ? { ...live, phase: 'waiting for a worker', reason: NO_WORKER_TAKES }
       : live;
     const inFlight: InFlight[] = look.units
       .map(inFlightOf)

@@ -136,6 +136,14 @@ export interface InFlight {
 /** The reason of a look that no worker answered: what is known then is what was seen before, if anything was. */
 export const NO_WORKER_ANSWERS = 'no worker answers';
 
+/** The reason of a pull whose next step no worker has taken yet. */
+export const NO_WORKER_TAKES = 'no worker takes the work';
+
+/** Whether a pull waits for nothing but a worker. */
+export function waitsForWorker(reason: string | undefined): boolean {
+  return reason === NO_WORKER_ANSWERS || reason === NO_WORKER_TAKES;
+}
+
 /** How many connections a worker is found to be worth at the source, and why. */
 export interface Concurrency {
   readonly worker: string;

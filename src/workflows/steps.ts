@@ -1,6 +1,7 @@
 /** The single steps of the root (resolve, claim, plan, seal), each tried for as long as it may help. */
 import { CancellationScope, condition } from '@temporalio/workflow';
 import { errorRow } from '../model/errors.js';
+import { NO_WORKER_TAKES } from '../model/pull.js';
 import type { Gate } from './gate.js';
 import type { Probing } from '../activities/activities.js';
 import type { Block, Tuning } from './messages.js';
@@ -56,7 +57,7 @@ export class Steps {
     // Paused: the same step again when it goes on.
     if (outcome.kind === 'cancelled') return;
     if (outcome.kind === 'lost') {
-      if (outcome.hasNoWorker) this.host.waiting('no worker takes the work');
+      if (outcome.hasNoWorker) this.host.waiting(NO_WORKER_TAKES);
       return;
     }
     const { code, message, facts } = outcome;

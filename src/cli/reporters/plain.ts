@@ -1,5 +1,5 @@
 /** A line every few seconds, where there is no terminal: logs of a build, of a container. */
-import type { PullResult, PullStatus } from '../../model/pull.js';
+import { waitsForWorker, type PullResult, type PullStatus } from '../../model/pull.js';
 import { formatBytes, formatCount, formatDuration, formatRate } from '../../model/sizes.js';
 import type { PullEvent } from '../events.js';
 import type { Output } from '../output.js';
@@ -41,7 +41,7 @@ export function progressLine(view: View, nowMs: number): string {
   if (filesPlanned === 0) {
     if (phase === 'blocked') return label;
     // While it starts, that no worker answers is no news.
-    if (phase === 'waiting for a worker') return reason?.startsWith('no worker') ? phase : label;
+    if (phase === 'waiting for a worker') return waitsForWorker(reason) ? phase : label;
   }
   const parts = [
     (knowsBytes(progress)
