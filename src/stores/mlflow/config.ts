@@ -48,9 +48,21 @@ function invalid(message: string): WaybillError {
   return new WaybillError('WB_CONFIG_INVALID', message, { operation: 'open', store: 'mlflow' });
 }
 
+/** What Databricks keeps in a bucket of one's own is a source like any other; what it keeps itself only its own tools fetch. */
+const AT_DATABRICKS =
+  'Pull the files from where they lie, if that is storage of yours (s3://, abfss:// or gs://: the source or artifact_uri that ' +
+  'the workspace shows); else fetch them with `mlflow artifacts download`.';
+
 /** Checks a server address and takes the slash at its end off. */
 function serverUri(value: string, variable: string): string {
   const shown = redactUri(value);
+  if (/^(?:databricks|databricks-uc|uc)(?::|$)/i.test(value)) {
+    throw new WaybillError(
+      'WB_UNSUPPORTED',
+      `${variable} is ${shown}: a workspace of Databricks, whose profiles and models Waybill does not read yet`,
+      { operation: 'open', store: 'mlflow', advice: AT_DATABRICKS },
+    );
+  }
   if (!/^https?:\/\//i.test(value)) {
     throw new WaybillError(
       'WB_UNSUPPORTED',

@@ -158,7 +158,18 @@ describe('the settings', () => {
     expect(error.message).toMatch(/MLFLOW_TRACKING_URI.*--tracking-uri/);
   });
 
-  it.each(['./mlruns', 'sqlite:///mlflow.db', 'databricks'])(
+  it.each(['databricks', 'databricks://profile', 'databricks-uc', 'uc:http://h:1'])(
+    'at %s say what does work instead of a server that nobody can start',
+    async (uri) => {
+      await expect(opened({ MLFLOW_TRACKING_URI: uri })).rejects.toMatchObject({
+        code: 'WB_UNSUPPORTED',
+        message: expect.not.stringContaining('mlflow server'),
+        advice: expect.stringContaining('abfss://'),
+      });
+    },
+  );
+
+  it.each(['./mlruns', 'sqlite:///mlflow.db'])(
     'with the tracking store %s say that a server is needed',
     async (uri) => {
       await expect(opened({ MLFLOW_TRACKING_URI: uri })).rejects.toMatchObject({
