@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { WaybillError } from '../model/errors.js';
+import { makeFolders } from './make-folders.js';
 import { runTool } from './run-tool.js';
 
 export interface GoInstall {
@@ -38,7 +39,7 @@ export async function findGo(signal?: AbortSignal): Promise<string | undefined> 
  */
 export async function goInstall(install: GoInstall): Promise<void> {
   const folder = dirname(install.target);
-  await mkdir(folder, { recursive: true });
+  makeFolders(folder);
   const scratch = await mkdtemp(join(folder, '.go-'));
   const started = performance.now();
   let fetched = 0;

@@ -6,7 +6,6 @@ import {
   constants,
   existsSync,
   lstatSync,
-  mkdirSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -17,6 +16,7 @@ import { WaybillError } from '../model/errors.js';
 import { HISTORY_FORMAT } from '../model/histories.js';
 import { isErrno } from './errno.js';
 import { networkFileSystem } from './file-system.js';
+import { makeFolders } from './make-folders.js';
 
 /** A Unix socket's path ends at 107 bytes on Linux and 103 on macOS. */
 const MAX_SOCKET_PATH_BYTES = 100;
@@ -95,7 +95,7 @@ export function localFolder(
  */
 export function makePrivateFolder(path: string): boolean {
   try {
-    const isMade = mkdirSync(path, { recursive: true, mode: 0o700 }) !== undefined;
+    const isMade = makeFolders(path, 0o700);
     const found = lstatSync(path);
     const uid = process.getuid?.();
     if (uid !== undefined && found.uid !== uid) throw notOurs(path, `belongs to user ${found.uid}`);
@@ -109,12 +109,13 @@ export function makePrivateFolder(path: string): boolean {
   }
 }
 
-/** Node's recursive mkdir calls a read-only file system ENOENT: the nearest folder that exists knows better. */
+/** The nearest folder that exists knows better than the error why nothing can be made in it. */
 function reasonOf(path: string, error: unknown): string {
   let existing = path;
   while (!existsSync(existing)) existing = dirname(existing);
   try {
     accessSync(existing, constants.W_OK);
+    if (isErrno(error, 'ENOENT')) return `nothing can be made in ${existing}`;
     return error instanceof Error ? error.message : String(error);
   } catch (refusal) {
     if (isErrno(refusal, 'EROFS')) return `${existing} is on a read-only file system`;

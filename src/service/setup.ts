@@ -1,5 +1,5 @@
 /** `waybill setup`: fetches what a later pull needs, for images and for machines without a network. */
-import { mkdir } from 'node:fs/promises';
+import { makeFolders } from './make-folders.js';
 import { makeServiceFolders } from './service-files.js';
 import { ensureTemporalCli, type TemporalCli } from './temporal-cli.js';
 
@@ -26,7 +26,7 @@ export interface SetupReport {
 export async function runSetup(options: SetupOptions): Promise<SetupReport> {
   const { stateDir, cacheDir, temporalCli: explicitPath, onProgress, signal } = options;
   makeServiceFolders(stateDir, onProgress);
-  await mkdir(cacheDir, { recursive: true });
+  makeFolders(cacheDir);
   const temporalCli = await ensureTemporalCli({ cacheDir, explicitPath, onProgress, signal });
   return { temporalCli, stateDir, cacheDir };
 }

@@ -1,6 +1,7 @@
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WaybillError } from '../model/errors.js';
+import { makeFolders } from './make-folders.js';
 import { findGo, goInstall } from './go-install.js';
 import { withInstallLock } from './install-lock.js';
 import { runTool } from './run-tool.js';
@@ -81,7 +82,7 @@ export async function ensureTemporalCli(options: EnsureTemporalCliOptions): Prom
   if (found !== undefined) return found;
   const { cacheDir, onProgress, signal } = options;
   const target = cachedTemporalCliPath(cacheDir);
-  await mkdir(join(cacheDir, 'bin'), { recursive: true });
+  makeFolders(join(cacheDir, 'bin'));
   const lock = {
     path: `${target}.lock`,
     signal,
