@@ -21,10 +21,13 @@ export interface GoInstall {
 
 const REPORT_EVERY_MS = 10_000;
 
-/** Go refuses to work without a HOME for its caches; a container's random uid often has none. */
+/**
+ * Go refuses to work without a HOME for its caches; a container's random uid often has none. What `-s` leaves out need not be made
+ * first: without it the compiler takes a tenth less.
+ */
 const SCRIPT = `
 [ -n "\${HOME:-}" ] && [ -w "$HOME" ] || { HOME="$1"; export HOME; }
-GOBIN="$1" CGO_ENABLED=0 GOFLAGS="-trimpath -modcacherw" exec go install -v -ldflags "$3" "$2"`;
+GOBIN="$1" CGO_ENABLED=0 GOFLAGS="-trimpath -modcacherw" exec go install -v -gcflags=all=-dwarf=false -ldflags "$3" "$2"`;
 
 /** The version that `go` says of itself, such as `go1.26.8`; undefined when there is no Go. */
 export async function findGo(signal?: AbortSignal): Promise<string | undefined> {
