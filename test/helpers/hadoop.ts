@@ -96,6 +96,8 @@ export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> 
   const file = join(dir, 'cluster.properties');
   const servers = join(dir, 'servers');
   mkdirSync(servers);
+  const temporary = join(dir, 'tmp');
+  mkdirSync(temporary);
   const { tls, kerberos } = options;
   const secure: Conf = {
     ...(tls && writeServerTls(servers, tls)),
@@ -117,6 +119,8 @@ export async function startHadoop(options: HadoopOptions = {}): Promise<Hadoop> 
     args: [
       // HttpFS wants it, as bin/hadoop gives it.
       '--add-opens=java.base/java.lang=ALL-UNNAMED',
+      // Its web servers leave what they unpack in the folder for temporary files.
+      `-Djava.io.tmpdir=${temporary}`,
       ...['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
       ...['-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'],
       ...(kerberos ? [`-Djava.security.krb5.conf=${kerberos.confFile}`] : []),
