@@ -1,5 +1,9 @@
 /** The only maker of ApplicationFailures for activities: it decides what Temporal tries again. */
-import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  ApplicationFailureCategory,
+  type ApplicationFailureOptions,
+} from '@temporalio/common';
 import { cutText, MAX_MESSAGE_BYTES } from '../model/caps.js';
 import { hasWrongBytes } from '../model/error-table.js';
 import type { ErrorScope } from '../model/errors.js';
@@ -90,20 +94,16 @@ export function toFailure(thrown: unknown, attempt: FailedAttempt): ApplicationF
     hasProgressed,
     ...(movedAtMs === undefined ? {} : { movedAtMs }),
   };
-  const failure = ApplicationFailure.create({
+  return failureOf(facts, {
     type: error.code,
     // Histories are kept: what a store has overlooked ends here (rule 3).
     message: cutText(hideSecretLooking(error.message), MAX_MESSAGE_BYTES),
     nonRetryable,
-    details: [facts],
     ...(nonRetryable ? {} : { category: ApplicationFailureCategory.BENIGN }),
     ...(nonRetryable || error.retryAfterMs === undefined
       ? {}
       : { nextRetryDelay: Math.max(error.retryAfterMs, 100) }),
   });
-  // A stack would put paths of the worker's host into every history.
-  failure.stack = '';
-  return failure;
 }
 
 /** What a probe ends with when bytes come again: the workflow lets everything go on, this unit with the others. */
@@ -115,13 +115,17 @@ export function answered(movedAtMs: number | undefined): ApplicationFailure {
     ...(movedAtMs === undefined ? {} : { movedAtMs }),
     hasAnswered: true,
   };
-  const failure = ApplicationFailure.create({
+  return failureOf(facts, {
     type: 'WB_UNAVAILABLE',
     message: 'bytes come again: this goes on with all the rest',
     nonRetryable: true,
-    details: [facts],
     category: ApplicationFailureCategory.BENIGN,
   });
+}
+
+function failureOf(facts: FailureFacts, options: ApplicationFailureOptions): ApplicationFailure {
+  const failure = ApplicationFailure.create({ ...options, details: [facts] });
+  // A stack would put paths of the worker's host into every history.
   failure.stack = '';
   return failure;
 }

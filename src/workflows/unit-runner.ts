@@ -1,6 +1,6 @@
 /** Runs the units of some pages in a bounded number of lanes. The root and the shards both use it. */
 import { CancellationScope, condition, proxyActivities } from '@temporalio/workflow';
-import type { Activities } from '../activities/activities.js';
+import type { Activities, Probing } from '../activities/activities.js';
 import type { PullRef, UnitLabel } from '../transfer/api.js';
 import type { Gate } from './gate.js';
 import { Labels, summaryOf } from './labels.js';
@@ -122,7 +122,7 @@ export class UnitRunner {
       taskQueue: this.options.transferQueue,
       summary: summaryOf(job, label),
     });
-    const probing = isProbe ? ({ isProbe: true } as const) : {};
+    const probing: Probing = isProbe ? { isProbe: true } : {};
     const input = { ref: this.options.ref, ...job, ...probing };
     const isFile = label.kind === 'file' || job.entry !== undefined;
     const done = isFile ? await activities.fetchFile(input) : await activities.fetchPack(input);
