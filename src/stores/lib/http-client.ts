@@ -130,10 +130,8 @@ class UndiciClient implements HttpClient {
   private readonly tls: TlsReading;
   private readonly timeouts: Timeouts;
   private readonly origins: readonly string[];
-  /** Origins that have answered at least once. */
-  private readonly answered = new Set<string>();
-  /** By origin, what a look at one that hung up has found. */
-  private readonly refusals = new Map<string, Promise<unknown>>();
+  /** Origins that were heard of: undefined of one that has answered, of one that hung up instead what a look at it has found. */
+  private readonly heard = new Map<string, Promise<unknown> | undefined>();
   /** Origins that were looked at and may be asked. */
   private readonly allowed = new Set<string>();
 
@@ -255,7 +253,7 @@ class UndiciClient implements HttpClient {
         // Where it was is told when something fails: of thousands of requests nothing is written down.
         (failure) => errorOfBody(failure, this.whereOf(request, url)),
       );
-      if (this.answered.size < MAX_ORIGINS_KNOWN) this.answered.add(url.origin);
+      if (url.protocol === 'https:') this.hear(url.origin, undefined);
       return answer;
     } catch (error) {
       signal?.throwIfAborted();
@@ -269,18 +267,22 @@ class UndiciClient implements HttpClient {
   /** A server that hangs up and has never answered is asked once whether it is for want of a client certificate. */
   private refusalOf(request: HttpRequest, url: URL, error: unknown): Promise<unknown> | undefined {
     const { origin } = url;
-    const isWordless = isHangUp(error) && !this.answered.has(origin);
-    if (!isWordless || url.protocol !== 'https:' || proxyFor(this.proxies, url)) return undefined;
-    const known = this.refusals.get(origin);
-    if (known !== undefined) return known;
+    if (!isHangUp(error) || url.protocol !== 'https:') return undefined;
+    if (proxyFor(this.proxies, url)) return undefined;
+    if (this.heard.has(origin)) return this.heard.get(origin);
     const { withIdentity, withoutIdentity } = this.tls.byTls12;
     const tls = this.showsIdentity(request, url) ? withIdentity : withoutIdentity;
     const handshake = { tls, timeoutMs: this.timeouts.connectMs, lookup: guardedLookup };
     const asked = refusalOfHandshake(url, handshake).then((refusal) =>
       isClientRefused(refusal) ? refusal : undefined,
     );
-    this.refusals.set(origin, asked);
+    this.hear(origin, asked);
     return asked;
+  }
+
+  private hear(origin: string, found: Promise<unknown> | undefined): void {
+    if (this.heard.size < MAX_ORIGINS_KNOWN || this.heard.has(origin))
+      this.heard.set(origin, found);
   }
 
   private dispatcherFor(request: HttpRequest, url: URL): Dispatcher {
