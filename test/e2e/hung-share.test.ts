@@ -1,10 +1,11 @@
 /** Pulls from and onto a share whose server stops answering in the middle: calls to it do not come back (rule 27). */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startFaultFs, type DiskFault, type FaultFs } from '../helpers/faultfs.js';
+import { partsInPlace } from '../helpers/parts-in-place.js';
 import { digestsOfTree } from '../helpers/tree.js';
 import { openWaybill, type RunningWaybill, type WaybillBed } from '../helpers/waybill.js';
 
@@ -65,7 +66,7 @@ async function startHung(share: FaultFs, source: string, to: string): Promise<Ru
   void pulling.done.finally(() => (isOver = true)).catch(() => undefined);
   await until(() => {
     if (isOver) throw new Error(`it ended before it was half-way:\n${pulling.stderr()}`);
-    return existsSync(to) && readdirSync(to).some((name) => name.startsWith('part-'));
+    return partsInPlace(to) > 0;
   });
   await hang(share);
   await until(async () => (await share.status()).hanging > 0);

@@ -2,13 +2,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { serveFile, startCutServer } from '../helpers/cut-server.js';
 import { startMinio, type Minio } from '../helpers/minio.js';
+import { partsInPlace } from '../helpers/parts-in-place.js';
 import { digestsOfTree } from '../helpers/tree.js';
 import {
   openWaybill,
@@ -82,9 +83,6 @@ async function restartMinio(
   return { ...minio.env, AWS_SECRET_ACCESS_KEY: password };
 }
 
-const inPlace = (to: string): number =>
-  existsSync(to) ? readdirSync(to).filter((name) => name.startsWith('part-')).length : 0;
-
 async function startHalfWay(
   to: string,
   env: Readonly<Record<string, string>>,
@@ -92,7 +90,7 @@ async function startHalfWay(
   const pulling = bed.start(['pull', 's3://models/churn', to, ...SLOWLY], { env });
   let isOver = false;
   void pulling.done.finally(() => (isOver = true)).catch(() => undefined);
-  while (inPlace(to) < 2) {
+  while (partsInPlace(to) < 2) {
     if (isOver) throw new Error(`it ended before it was half-way:\n${pulling.stderr()}`);
     await sleep(20);
   }
@@ -185,7 +183,7 @@ describe('a sign-in', () => {
       const pulling = await startHalfWay(to, minio.env);
       const fresh = await restartMinio('another-secret-of-the-test');
       await pulling.untilOutput(/blocked.*secret key/u);
-      const before = inPlace(to);
+      const before = partsInPlace(to);
       const again = await bed.run(['pull', 's3://models/churn', to, '--json'], { env: fresh });
       expect({ exitCode: again.exitCode, stderr: again.stderr }).toMatchObject({ exitCode: 0 });
       expectNothingTwice(again, before);
@@ -206,14 +204,14 @@ describe('a sign-in', () => {
       // Slow enough to be still at it when the service goes down, however busy the machine.
       const pull = ['pull', 's3://models/churn', to, '--max-bandwidth', '512KiB/s'];
       expect(await bed.run([...pull, '--detach'], { env })).toMatchObject({ exitCode: 0 });
-      while (inPlace(to) < 1) await sleep(20);
+      while (partsInPlace(to) < 1) await sleep(20);
       expect(await bed.run(['down', '--force'])).toMatchObject({ exitCode: 0 });
-      const before = inPlace(to);
+      const before = partsInPlace(to);
       // A shell without the credentials: it starts the service, and sees what is missing.
       const watching = bed.start(['watch', to]);
       await watching.untilOutput(/blocked.*needs credentials/u);
       const going = bed.start([...pull, '--json'], { env });
-      while (inPlace(to) <= before) await sleep(20);
+      while (partsInPlace(to) <= before) await sleep(20);
       const quick = ['tune', to, '--max-bandwidth', 'never'];
       expect(await bed.run(quick)).toMatchObject({ exitCode: 0 });
       const again = await going.done;
@@ -238,7 +236,7 @@ describe('a sign-in', () => {
       const pulling = await startHalfWay(to, { ...env, ...first });
       door.expire(first['AWS_SESSION_TOKEN'] ?? '');
       await pulling.untilOutput(/blocked.*expired/u);
-      const before = inPlace(to);
+      const before = partsInPlace(to);
       const pull = ['pull', 's3://models/churn', to, '--json'];
       const again = await bed.run(pull, { env: { ...env, ...second } });
       expect({ exitCode: again.exitCode, stderr: again.stderr }).toMatchObject({ exitCode: 0 });

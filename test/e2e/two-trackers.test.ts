@@ -1,10 +1,11 @@
 /** Two shells with two real MLflow servers, which have a model of the same name each; one server wants a password. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ADMIN, basicAuth } from '../helpers/mlflow-auth.js';
 import { startMlflow, type Mlflow } from '../helpers/mlflow.js';
+import { partsInPlace } from '../helpers/parts-in-place.js';
 import { freePort } from '../helpers/ports.js';
 import { scratchFolder } from '../helpers/processes.js';
 import { openWaybill, type WaybillBed, type WaybillRun } from '../helpers/waybill.js';
@@ -174,11 +175,9 @@ describe('rule 2: two shells with two MLflow servers', () => {
     'a password that is changed in the middle blocks the pull; a command with the new one goes on',
     async () => {
       const to = join(bed.dir, 'changed');
-      const inPlace = (): number =>
-        existsSync(to) ? readdirSync(to).filter((name) => name.startsWith('part-')).length : 0;
       const slowly = ['--concurrency', '1', '--max-bandwidth', '512KiB/s'];
       const pulling = bed.start(['pull', many, to, ...slowly], { env: SHELLS.guarded() });
-      while (inPlace() === 0) await sleep(50);
+      while (partsInPlace(to) === 0) await sleep(50);
       const changed = 'another-correct-horse-battery';
       await setPassword(changed, ADMIN.MLFLOW_TRACKING_PASSWORD);
       await pulling.untilOutput(/blocked.*(sign|401|password)/u);

@@ -1,13 +1,5 @@
 /** Two name nodes that want tickets of Kerberos: what comes when the other one becomes active, and when the ticket ends. */
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
@@ -15,6 +7,7 @@ import { makeAuthority, type Authority } from '../../helpers/certificates.js';
 import { startHadoop, type Hadoop } from '../../helpers/hadoop.js';
 import { ensureKerberosPackage } from '../../helpers/kerberos-package.js';
 import { startKdc, type Kerberos } from '../../helpers/kerberos.js';
+import { partsInPlace } from '../../helpers/parts-in-place.js';
 import { scratchFolder } from '../../helpers/processes.js';
 import { openWaybill, type RunningWaybill, type WaybillBed } from '../../helpers/waybill.js';
 import { endedTicket } from './ended-ticket.js';
@@ -58,9 +51,6 @@ afterAll(async () => {
   await kerberos.stop();
   rmSync(folder, { recursive: true, force: true });
 }, LONG_MS);
-
-const inPlace = (to: string): number =>
-  existsSync(to) ? readdirSync(to).filter((name) => name.startsWith('part-')).length : 0;
 
 /** A pull of the tree with the tickets of a cache. */
 function pull(to: string, cache: string): { readonly running: RunningWaybill; isOver: boolean } {
@@ -107,9 +97,9 @@ it(
   async () => {
     const to = join(bed.dir, 'failed-over');
     const pulling = pull(to, ada);
-    await until(pulling, () => inPlace(to) >= 1);
+    await until(pulling, () => partsInPlace(to) >= 1);
     await failOver(0, 1);
-    expect(inPlace(to)).toBeLessThan(FILES);
+    expect(partsInPlace(to)).toBeLessThan(FILES);
     await expectWhole(to, pulling);
     await failOver(1, 0);
   },
@@ -122,14 +112,14 @@ it(
     const [to, cache] = [join(bed.dir, 'ended'), join(folder, 'cache-of-ada')];
     copyFileSync(ada, cache);
     const pulling = pull(to, cache);
-    await until(pulling, () => inPlace(to) >= 1);
+    await until(pulling, () => partsInPlace(to) >= 1);
     copyFileSync(await endedTicket(kerberos), cache);
     await failOver(0, 1);
     await until(pulling, async () => {
       const { stdout } = await bed.run(['status', to, '--json'], { main });
       return /"blocked"/u.test(stdout) && /kinit/u.test(stdout);
     });
-    expect(inPlace(to)).toBeLessThan(FILES);
+    expect(partsInPlace(to)).toBeLessThan(FILES);
     copyFileSync(ada, cache);
     await bed.run(['retry', to], { main });
     await expectWhole(to, pulling);

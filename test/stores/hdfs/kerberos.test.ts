@@ -1,14 +1,5 @@
 import { execFile } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buffer } from 'node:stream/consumers';
@@ -26,6 +17,7 @@ import { ensureHadoop } from '../../helpers/hadoop-install.js';
 import { startHadoop, type Hadoop } from '../../helpers/hadoop.js';
 import { ensureKerberosPackage } from '../../helpers/kerberos-package.js';
 import { startKdc, type Kerberos } from '../../helpers/kerberos.js';
+import { partsInPlace } from '../../helpers/parts-in-place.js';
 import { scratchFolder } from '../../helpers/processes.js';
 import { openWaybill, type WaybillBed } from '../../helpers/waybill.js';
 import { endedTicket } from './ended-ticket.js';
@@ -223,9 +215,6 @@ describe('a pull by the command line', () => {
     KRB5_CONFIG: kerberos.confFile,
     KRB5CCNAME: cache,
   });
-  const inPlace = (to: string): number =>
-    existsSync(to) ? readdirSync(to).filter((name) => name.startsWith('part-')).length : 0;
-
   it('brings all of it, proven by the file system, with the package that npm put beside Waybill', async () => {
     const to = join(bed.dir, 'churn');
     const run = await bed.run(['pull', 'hdfs:///models/churn', to, '--json'], {
@@ -248,7 +237,7 @@ describe('a pull by the command line', () => {
     const pulling = bed.start(pull, { main, env: envWith(cache) });
     let isOver = false;
     void pulling.done.finally(() => (isOver = true)).catch(() => undefined);
-    while (inPlace(to) < 1) {
+    while (partsInPlace(to) < 1) {
       if (isOver) throw new Error(`it ended before it was half-way:\n${pulling.stderr()}`);
       await sleep(20);
     }
@@ -262,7 +251,7 @@ describe('a pull by the command line', () => {
       if (isOver) throw new Error(`it ended without a word:\n${pulling.stderr()}`);
       await sleep(200);
     }
-    expect(inPlace(to)).toBeLessThan(FILES);
+    expect(partsInPlace(to)).toBeLessThan(FILES);
     copyFileSync(ada, cache);
     await bed.run(['tune', to, '--max-bandwidth', 'never'], { main });
     await bed.run(['retry', to], { main });
