@@ -206,8 +206,8 @@ export class WaybillClient {
     return handBackWork(this.client, workerIdentity);
   }
 
-  /** Whether a run of a pull is still open; one that Temporal does not know is not. */
-  isRunOpen(pullId: string, runId: string): Promise<boolean> {
+  /** Whether a run of a pull, without `runId` its latest, is still open; one that Temporal does not know is not. */
+  isRunOpen(pullId: string, runId?: string): Promise<boolean> {
     return isRunOpen(this.client, pullId, runId);
   }
 

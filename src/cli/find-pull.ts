@@ -35,6 +35,32 @@ export function hasEnded({ pullId, destination, state }: PullSummary, verb: stri
   );
 }
 
+/**
+ * Says a word to a pull that was found running. One that has ended since is WB_USAGE, as if it had been found so:
+ * Temporal's list can be seconds behind, it refuses a word to a run that is over as one to an unknown pull, and takes the
+ * cancelling of one without a word.
+ */
+export async function sayTo(
+  client: Pick<WaybillClient, 'isRunOpen' | 'status'>,
+  found: PullSummary,
+  verb: string,
+  word: (pullId: string) => Promise<void>,
+): Promise<void> {
+  const { pullId } = found;
+  const refuseEnded = async (): Promise<void> => {
+    if (await client.isRunOpen(pullId)) return;
+    const { state } = await client.status(pullId);
+    throw hasEnded({ ...found, state }, verb);
+  };
+  await refuseEnded();
+  try {
+    await word(pullId);
+  } catch (error) {
+    if (error instanceof WaybillError && error.code === 'WB_NOT_FOUND') await refuseEnded();
+    throw error;
+  }
+}
+
 /** Finds the pull by its id, prefix or path, or by the record that lies at the path: a single file knows in which folder it goes. Throws WB_NOT_FOUND, or WB_USAGE where a prefix fits several. */
 export async function findPull(
   client: Pick<WaybillClient, 'find'>,

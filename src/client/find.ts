@@ -75,8 +75,8 @@ function unknownPull(message: string, advice: string): WaybillError {
   return new WaybillError('WB_NOT_FOUND', message, { scope: 'request', advice });
 }
 
-/** Whether a run is open. One that Temporal does not know is not. */
-export async function isRunOpen(client: Client, pullId: string, runId: string): Promise<boolean> {
+/** Whether a run, without `runId` the latest one, is open. One that Temporal does not know is not. */
+export async function isRunOpen(client: Client, pullId: string, runId?: string): Promise<boolean> {
   try {
     const { status } = await client.workflow.getHandle(pullId, runId).describe();
     return status.name === 'RUNNING';

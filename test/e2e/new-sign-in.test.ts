@@ -201,8 +201,9 @@ describe('a sign-in', () => {
     async () => {
       const to = join(bed.dir, 'forgotten');
       const env = await restartMinio();
-      // Slow enough to be still at it when the service goes down, however busy the machine.
-      const pull = ['pull', 's3://models/churn', to, '--max-bandwidth', '512KiB/s'];
+      // Slow enough to be still at it when the service goes down, and file by file, so that the first to follow is not the last.
+      const slowly = ['--max-bandwidth', '512KiB/s', '--concurrency', '1'];
+      const pull = ['pull', 's3://models/churn', to, ...slowly];
       expect(await bed.run([...pull, '--detach'], { env })).toMatchObject({ exitCode: 0 });
       while (partsInPlace(to) < 1) await sleep(20);
       expect(await bed.run(['down', '--force'])).toMatchObject({ exitCode: 0 });
@@ -212,8 +213,8 @@ describe('a sign-in', () => {
       await watching.untilOutput(/blocked.*needs credentials/u);
       const going = bed.start([...pull, '--json'], { env });
       while (partsInPlace(to) <= before) await sleep(20);
-      const quick = ['tune', to, '--max-bandwidth', 'never'];
-      expect(await bed.run(quick)).toMatchObject({ exitCode: 0 });
+      const tuned = await bed.run(['tune', to, '--max-bandwidth', 'never']);
+      expect({ exitCode: tuned.exitCode, stderr: tuned.stderr }).toMatchObject({ exitCode: 0 });
       const again = await going.done;
       expect({ exitCode: again.exitCode, stderr: again.stderr }).toMatchObject({ exitCode: 0 });
       // It is the same run that went on.

@@ -2,7 +2,7 @@
 import type { PullSummary, WaybillClient } from '../../client.js';
 import { WaybillError } from '../../model/errors.js';
 import type { CommandContext, CommandFunction } from '../context.js';
-import { findPull, hasEnded, pathMeant, withWayOn } from '../find-pull.js';
+import { findPull, hasEnded, pathMeant, sayTo, withWayOn } from '../find-pull.js';
 import { restartFromRecord } from '../restart.js';
 import { openSession, type Session } from '../session.js';
 
@@ -10,8 +10,8 @@ import { openSession, type Session } from '../session.js';
 interface Steered {
   readonly pullId: string;
   readonly destination: string;
-  /** It was started again just now. */
-  readonly isRestarted: boolean;
+  /** It was found running; undefined where it was started again just now. */
+  readonly running?: PullSummary;
 }
 
 /** What can be done to a running pull. */
@@ -58,13 +58,13 @@ async function findOrRestart(
     if (!GOES_ON.includes(verb)) throw await withWayOn(error, wanted);
     if (path === undefined || !isUnknown) throw error;
     const { pullId } = await restartFromRecord(session, path);
-    return { pullId, destination: path, isRestarted: true };
+    return { pullId, destination: path };
   }
   const { pullId, destination, state } = found;
-  if (state === 'running') return { pullId, destination, isRestarted: false };
+  if (state === 'running') return { pullId, destination, running: found };
   if (state === 'done' || !session.isLocal || !GOES_ON.includes(verb)) throw hasEnded(found, verb);
   const again = await restartFromRecord(session, destination, pullId);
-  return { pullId: again.pullId, destination, isRestarted: true };
+  return { pullId: again.pullId, destination };
 }
 
 /** The command of a verb. A pull that is done, or has ended and is to be paused or cancelled, is WB_USAGE. */
@@ -72,8 +72,9 @@ export function steer(verb: Verb): CommandFunction {
   return async ({ config, output }: CommandContext, [wanted]) => {
     const session = await openSession({ config, onProgress: (line) => output.say(line) });
     try {
-      const { pullId, destination, isRestarted } = await findOrRestart(session, verb, wanted);
-      if (!isRestarted) await act(session.client, verb, pullId);
+      const { client } = session;
+      const { pullId, destination, running } = await findOrRestart(session, verb, wanted);
+      if (running !== undefined) await sayTo(client, running, verb, (id) => act(client, verb, id));
       if (output.isJson) output.jsonResult({ pullId, destination, did: verb });
       else {
         const [what, next] = SAID[verb];

@@ -4,7 +4,7 @@ import { WaybillError } from '../../model/errors.js';
 import type { PullLimits } from '../../model/pull.js';
 import type { CommandContext } from '../context.js';
 import { limitsText } from '../limits-text.js';
-import { findRunningPull } from '../find-pull.js';
+import { findRunningPull, sayTo } from '../find-pull.js';
 import { openSession } from '../session.js';
 
 const FLAGS = ['concurrency', 'max-bandwidth', 'requests-per-second', 'give-up-after'] as const;
@@ -39,8 +39,10 @@ export async function runTune(
   }
   const session = await openSession({ config, onProgress: (line) => output.say(line) });
   try {
-    const { pullId, destination } = await findRunningPull(session.client, wanted, 'tune');
-    await session.client.tune(pullId, limits);
+    const { client } = session;
+    const found = await findRunningPull(client, wanted, 'tune');
+    const { pullId, destination } = found;
+    await sayTo(client, found, 'tune', (id) => client.tune(id, limits));
     if (output.isJson) output.jsonResult({ pullId, destination, did: 'tune', limits });
     else output.say(`${pullId} (${destination}) goes on with ${limitsText(limits)}.`);
     return 0;
