@@ -3,7 +3,7 @@ import { WaybillError } from '../../model/errors.js';
 import { nameOfBytes, percentDecodeOnce } from '../lib/byte-names.js';
 import { FTP_PASSWORD, FTP_USER } from '../lib/secret-variables.js';
 import { FTP_SETTINGS } from '../lib/setting-variables.js';
-import { isForbiddenAddress } from '../lib/forbidden-address.js';
+import { refuseForbiddenHost } from '../lib/forbidden-address.js';
 import { readTimeouts, type Timeouts } from '../lib/timeouts.js';
 import { readTlsSettings, type TlsReading } from '../lib/tls.js';
 import type { StoreAddress } from '../store.js';
@@ -107,13 +107,7 @@ export function readFtpConfig({ uri, settings, secrets }: StoreAddress): FtpConf
     );
   }
   const place = parseFtpUri(uri, settings['WAYBILL_FTP_TLS']);
-  if (isForbiddenAddress(place.host)) {
-    throw new WaybillError(
-      'WB_PERMISSION_DENIED',
-      `${place.host} is a link-local or metadata address, which Waybill never reads`,
-      { operation: 'open', store: 'ftp', scope: 'source' },
-    );
-  }
+  refuseForbiddenHost(place.host);
   const shownHost = place.host.includes(':') ? `[${place.host}]` : place.host;
   const service = `${place.scheme}://${shownHost}:${place.port}`;
   const shownPath = place.path.toWellFormed();

@@ -33,7 +33,12 @@ export function refuseUnlistedOrigin(url: URL, origins: readonly string[]): void
   throw new WaybillError(
     'WB_PERMISSION_DENIED',
     `${url.origin} is none of the origins that the connection may reach: ${origins.join(' ')}`,
-    { operation: 'connect', scope: 'source', retryable: false },
+    {
+      operation: 'connect',
+      scope: 'source',
+      retryable: false,
+      advice: 'Add it to `origins` of that connection if it belongs there.',
+    },
   );
 }
 
@@ -49,9 +54,14 @@ export function parseOrigins(text: string | undefined): string[] {
   });
 }
 
+/** Throws WB_PERMISSION_DENIED if a host is such an address, written with or without the brackets of IPv6. */
+export function refuseForbiddenHost(host: string): void {
+  if (isForbiddenAddress(host.replace(/^\[|\]$/g, ''))) throw refusal(host);
+}
+
 /** Throws WB_PERMISSION_DENIED if a URL names such an address literally. */
 export function refuseForbiddenUrl(url: URL): void {
-  if (isForbiddenAddress(url.hostname.replace(/^\[|\]$/g, ''))) throw refusal(url.hostname);
+  refuseForbiddenHost(url.hostname);
 }
 
 /** `dns.lookup` that fails for a name that leads to such an address, whoever controls the name. */
@@ -71,6 +81,10 @@ function refusal(host: string): WaybillError {
   return new WaybillError(
     'WB_PERMISSION_DENIED',
     `${host} is a link-local or metadata address, which Waybill never reads`,
-    { operation: 'connect', scope: 'source' },
+    {
+      operation: 'connect',
+      scope: 'source',
+      advice: 'No setting allows it. Name the source by another address.',
+    },
   );
 }

@@ -1,11 +1,11 @@
 /** Opens an SSH connection: the socket, the host key, the sign-in. */
-import { connect as connectSocket, isIP, type Socket } from 'node:net';
+import { connect as connectSocket, type Socket } from 'node:net';
 import ssh2 from 'ssh2';
 import type { Client, ServerHostKeyAlgorithm } from 'ssh2';
 import { errnoOf } from '../../model/errno.js';
 import { WaybillError } from '../../model/errors.js';
 import { asError } from '../lib/as-error.js';
-import { guardedLookup, isForbiddenAddress } from '../lib/forbidden-address.js';
+import { guardedLookup, refuseForbiddenHost } from '../lib/forbidden-address.js';
 import { findTarget, type SftpConfig, type SftpTarget } from './config.js';
 import { connectError } from './errors.js';
 import { refuseHostKey } from './host-key.js';
@@ -57,13 +57,7 @@ function openSocket(
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<Socket> {
-  if (isIP(host) !== 0 && isForbiddenAddress(host)) {
-    throw connectError(
-      'WB_PERMISSION_DENIED',
-      `${host} is a link-local or metadata address, which Waybill never reads`,
-      { scope: 'source' },
-    );
-  }
+  refuseForbiddenHost(host);
   return new Promise((resolve, reject) => {
     const socket = connectSocket({ host, port, lookup: guardedLookup, noDelay: true });
     const end = (error: unknown): void => {
