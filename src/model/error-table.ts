@@ -231,7 +231,7 @@ export const ERRORS = {
     10,
     503,
     'The folder at the destination is not the one that this pull claimed.',
-    'Mount it again: a running pull goes on by itself; else run the same command.',
+    'Mount it again: a running pull goes on by itself; else run the same command. If it was removed for good: `waybill cancel`, then the same command.',
   ),
   WB_UNSAFE_PATH: row(
     'file',
