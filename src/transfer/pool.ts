@@ -1,6 +1,7 @@
 /** The threads that move and hash bytes, as the main thread uses them. */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
+import { schemeOf } from '../model/artifact-uri.js';
 import type { StoreAddress } from '../stores/store.js';
 import { THREAD_FLAGS } from './thread-flags.js';
 import type { LookOutcome, LookTask } from './thread/look-at.js';
@@ -30,8 +31,11 @@ const TASKS_PER_THREAD = 32;
  */
 const YOUNG_GENERATION_MB = 6;
 
-/** Idle threads end after so long, so that an idle service is small. */
-const IDLE_MS = 30_000;
+/**
+ * Idle threads end after so long. A new one has all of its code to compile and to warm: a third of what thousands of small files
+ * cost. The local service is gone by then; a worker that stands for months becomes small again.
+ */
+const IDLE_MS = 5 * 60_000;
 
 /**
  * Two pools: fetching threads have connections and write; hashing threads read behind them. They are apart so that
@@ -69,8 +73,12 @@ export class ThreadPool {
 
   /** Starts the fetching threads and loads the store there, beside what comes before the first byte. */
   warm(address: StoreAddress): void {
+    // What comes over a network keeps the main thread as busy as one that fetches, and each that is more compiles the same
+    // code once again; a folder is read as fast as threads can. Others start when these are full.
+    const isHere = schemeOf(address.uri) === 'file';
+    const count = isHere ? this.threads : Math.max(1, this.threads - 1);
     // All at once: a thread that waits for work takes whatever comes, and no second one would ever be started.
-    for (let thread = 0; thread < this.threads; thread += 1) {
+    for (let thread = 0; thread < count; thread += 1) {
       // A thread that cannot be started fails the first task that needs it.
       this.fetchers.run(address, { name: 'warm' }).catch(() => undefined);
     }

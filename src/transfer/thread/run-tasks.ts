@@ -18,9 +18,18 @@ import type {
 /** Stores that a thread keeps open, most recently used last. */
 const KEPT_STORES = 4;
 
-/** Opens stores once per address and round, and closes the least recently used one that nobody reads from. */
+/** A store that nobody has read from for so long is closed, and its connections and secrets go with it. */
+const KEPT_MS = 30_000;
+
+interface KeptStore {
+  readonly store: Promise<Store>;
+  users: number;
+  closing?: NodeJS.Timeout | undefined;
+}
+
+/** Opens stores once per address and round, and closes those that nobody reads from: the least recently used one of many, and each in time. */
 class ThreadStores {
-  private readonly open = new Map<string, { store: Promise<Store>; users: number }>();
+  private readonly open = new Map<string, KeptStore>();
 
   constructor(private readonly opener: (address: StoreAddress) => Promise<Store>) {}
 
@@ -29,25 +38,41 @@ class ThreadStores {
     work: (store: Store) => Promise<T>,
   ): Promise<T> {
     const key = JSON.stringify([address.uri, address.settings, address.secrets, round, pace.id]);
-    const kept = this.open.get(key) ?? { store: this.opener(paced(address, pace)), users: 0 };
+    const kept: KeptStore = this.open.get(key) ?? {
+      store: this.opener(paced(address, pace)),
+      users: 0,
+    };
     this.open.delete(key);
     this.open.set(key, kept);
     kept.users += 1;
+    clearTimeout(kept.closing);
     try {
       return await work(await kept.store);
     } finally {
       kept.users -= 1;
+      if (kept.users === 0) this.closeLater(key, kept);
       await this.closeOldest();
     }
+  }
+
+  private closeLater(key: string, kept: KeptStore): void {
+    const close = (): void => {
+      void this.close(key, kept).catch(() => undefined);
+    };
+    kept.closing = setTimeout(close, KEPT_MS).unref();
   }
 
   private async closeOldest(): Promise<void> {
     for (const [key, kept] of this.open) {
       if (this.open.size <= KEPT_STORES) return;
-      if (kept.users > 0) continue;
-      this.open.delete(key);
-      await (await kept.store).close();
+      if (kept.users === 0) await this.close(key, kept);
     }
+  }
+
+  private async close(key: string, kept: KeptStore): Promise<void> {
+    clearTimeout(kept.closing);
+    this.open.delete(key);
+    await (await kept.store).close();
   }
 }
 
