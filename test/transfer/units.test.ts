@@ -29,6 +29,12 @@ describe('the units of a page', () => {
     expect(sizesOf(files(1_024, KiB), FIRST)).toEqual([256, 256, 256, 256]);
   });
 
+  it('are smaller packs there where files are not small, so that every worker of a cluster gets some', () => {
+    const only = { isFirst: true, isLast: true };
+    expect(sizesOf(files(160, 16 * MiB), only)).toEqual(Array(40).fill(4));
+    expect(sizesOf(files(160, 16 * MiB), LATER)).toEqual(Array(10).fill(16));
+  });
+
   it('take a thousand tiny files in later pages, and 256 as soon as they are not tiny', () => {
     expect(sizesOf(files(4_096, KiB), LATER)).toEqual([1_024, 1_024, 1_024, 1_024]);
     expect(sizesOf(files(1_024, 64 * KiB), LATER)).toEqual([256, 256, 256, 256]);

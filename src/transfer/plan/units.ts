@@ -8,6 +8,9 @@ export const LARGE_FROM_BYTES = 32 * 1024 * 1024;
 const PACK_FILES = 256;
 const PACK_BYTES = 256 * 1024 * 1024;
 
+/** Of the first page, which may be all there is: 160 files of 16 MiB in packs of 256 MiB were work for two workers of four. */
+const FIRST_PACK_BYTES = 64 * 1024 * 1024;
+
 /**
  * A pack of tiny files takes more of them: each unit costs Temporal as much processor as a hundred such files do, and what a
  * kill makes come again is little beside a pack of larger ones.
@@ -55,7 +58,7 @@ export function cutUnits(entries: readonly PlanEntry[], place: PagePlace): PlanU
       units.push({ kind: 'file', entries: [index], bytes: entry.sizeBytes ?? 0 });
       continue;
     }
-    if (packBytes + bytes > PACK_BYTES) close();
+    if (packBytes + bytes > (place.isFirst ? FIRST_PACK_BYTES : PACK_BYTES)) close();
     pack.push(index);
     packBytes += entry.sizeBytes ?? 0;
     assumedBytes += bytes;
