@@ -14,8 +14,11 @@ import { Cell } from './thread/cell.js';
 import type { FetchPackOutcome } from './thread/tasks.js';
 import { watchCell } from './watch-cell.js';
 
-/** Connections that one pack may use. */
+/** Connections that one pack waits for. */
 const CONNECTIONS = 16;
+
+/** Files that it fetches at once where the pull has more of them, and nobody else in it wants them: the last pack of a long way. */
+const LANES = 64;
 
 /** One planned file, and its text in its page. */
 export interface SmallFile {
@@ -50,7 +53,7 @@ export async function fetchSmall(
   const { requireLevel, acceptUnprovenLength } = pull.record.request;
   const permits = await takePermits(pull, Math.min(CONNECTIONS, work.length), context);
   // More lanes than permits: where more connections turn out to be worth having, this pack takes its part of them.
-  const lanes = Math.min(CONNECTIONS, work.length);
+  const lanes = Math.min(LANES, work.length);
   const threads = Math.min(pull.pool.threads, lanes);
   const cell = new Cell();
   const uncount = pull.limits.watch(cell);

@@ -30,6 +30,9 @@ interface Lanes {
   readonly signal: AbortSignal;
 }
 
+/** Memory of lanes that have ended, kept for those that start when more connections are allowed. */
+const SPARE_MEMORIES = 16;
+
 /** Runs a FetchFilesTask: one outcome for each file, in order. Never rejects. */
 export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<WholeFileOutcome[]> {
   const cell = new Cell(task.cell);
@@ -40,7 +43,6 @@ export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<Wh
   const shared: Lanes = { task, store, cell, flush, turn, signal: stop.signal };
   const outcomes: WholeFileOutcome[] = task.files.map(() => ({ kind: 'stopped' }));
   let next = 0;
-  // A lane has one of the pull's connections before it takes a file: a file never waits for a lane without one.
   const fetchNext = async (memory: LaneMemory): Promise<void> => {
     const index = next;
     next += 1;
@@ -53,14 +55,33 @@ export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<Wh
     if (outcome.kind === 'failed' && outcome.error.scope !== 'file') next = task.files.length;
   };
   const isOver = (): boolean => next >= task.files.length || cell.isStopped;
+  const spare: LaneMemory[] = [];
+  /** Fetches file after file over one of the pull's connections, which it has, and ends where none is left for it. */
   const lane = async (): Promise<void> => {
-    const memory = new LaneMemory();
-    while (!isOver() && (await pace.takeConnection(cell, isOver))) {
-      await fetchNext(memory).finally(() => pace.giveConnection());
-    }
+    const memory = spare.pop() ?? new LaneMemory();
+    do await fetchNext(memory).finally(() => pace.giveConnection());
+    while (!isOver() && pace.tryConnection());
+    if (spare.length < SPARE_MEMORIES) spare.push(memory);
   };
-  const lanes = Math.max(1, Math.min(task.concurrency, task.files.length));
-  await Promise.all(Array.from({ length: lanes }, lane)).finally(() => stop.end());
+  const most = Math.max(1, Math.min(task.concurrency, task.files.length));
+  const lanes = new Set<Promise<void>>();
+  let allHaveEnded = (): void => undefined;
+  const end = new Promise<false>((resolve) => {
+    allHaveEnded = (): void => resolve(false);
+  });
+  const startLane = (): void => {
+    const started: Promise<void> = lane().finally(() => {
+      lanes.delete(started);
+      if (lanes.size === 0 && isOver()) allHaveEnded();
+    });
+    lanes.add(started);
+  };
+  // A file never waits for a lane without a connection, and nothing but this loop waits for one.
+  while (await Promise.race([pace.takeConnection(cell, isOver), end])) {
+    startLane();
+    if (lanes.size >= most) await Promise.race(lanes);
+  }
+  await Promise.all(lanes).finally(() => stop.end());
   return outcomes;
 }
 

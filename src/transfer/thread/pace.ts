@@ -109,12 +109,18 @@ export class Pace implements StorePace {
   async takeConnection(cell: Cell, isOver = (): boolean => false): Promise<boolean> {
     for (;;) {
       if (cell.isStopped || isOver()) return false;
-      const used = Atomics.load(this.slots, CONNECTIONS_IN_USE);
-      const isFree = used < Atomics.load(this.slots, CONNECTIONS);
-      if (isFree && this.swap(CONNECTIONS_IN_USE, used, used + 1n)) return true;
-      if (isFree) continue;
+      if (this.tryConnection()) return true;
       await this.clock.sleep(LOOK_MS);
       cell.addHeldMs(LOOK_MS);
+    }
+  }
+
+  /** Takes one of the allowed connections if one is free. */
+  tryConnection(): boolean {
+    for (;;) {
+      const used = Atomics.load(this.slots, CONNECTIONS_IN_USE);
+      if (used >= Atomics.load(this.slots, CONNECTIONS)) return false;
+      if (this.swap(CONNECTIONS_IN_USE, used, used + 1n)) return true;
     }
   }
 
