@@ -147,7 +147,8 @@ export class FtpStore implements Store {
       throw this.changed(asked, 'since it was listed');
     this.checkOffset(asked, options.offsetBytes ?? 0, sizeBytes);
     const answeredAt = await this.clockOf(session, asked, facts, signal);
-    const isAll = (options.offsetBytes ?? 0) === 0 && (askedBytes ?? Infinity) >= (sizeBytes ?? 0);
+    // Whoever says how much it wants reads ranges, and has asked for the digest before.
+    const isAll = (options.offsetBytes ?? 0) === 0 && askedBytes === undefined;
     const digests = isAll ? await this.digests.of(session, wire, sizeBytes) : {};
     const data = await connection.openData();
     let offsetBytes = options.offsetBytes ?? 0;

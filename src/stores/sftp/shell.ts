@@ -36,18 +36,27 @@ export class ServerShell {
 
   /** The SHA-256 of a file as the server has it now, in hex; undefined where it cannot say. */
   async sha256({ client }: Lease, path: string, sizeBytes: number): Promise<string | undefined> {
-    this.probed ??= this.probe(client);
-    if (!(await this.probed)) return undefined;
+    if (!(await this.hasProgram(client))) return undefined;
     const limitMs = PROBE_MS + (sizeBytes / BYTES_A_SECOND) * 1000;
     const output = await run(client, `sha256sum -- ${shellQuote(path)}`, limitMs);
     // A name that had to be escaped is announced by a backslash.
     return /^\\?([0-9a-f]{64}) /.exec(output)?.[1];
   }
 
+  /** Asks what time it is there, if a file of this size is worth a question. */
+  async askClock({ client }: Lease, sizeBytes: number): Promise<void> {
+    if (this.isWanted(sizeBytes)) await this.hasProgram(client);
+  }
+
   /** What time it is at the server; undefined: not asked, or it does not say. */
   nowMs(): number | undefined {
     const { clock } = this;
     return clock && clock.serverMs + (performance.now() - clock.atMs);
+  }
+
+  private hasProgram(client: Client): Promise<boolean> {
+    this.probed ??= this.probe(client);
+    return this.probed;
   }
 
   private async probe(client: Client): Promise<boolean> {

@@ -120,9 +120,12 @@ export class SftpStore implements Store {
         );
       }
       const endBytes = Math.min(sizeBytes, offsetBytes + (lengthBytes ?? sizeBytes));
-      const isWhole = offsetBytes === 0 && endBytes === sizeBytes;
-      const digests = isWhole ? this.digestsOf(lease, realPath, sizeBytes) : {};
-      const fresh = await orAbort(Promise.resolve(digests), signal);
+      // Whoever says how much it wants reads ranges, and has asked for the digest before.
+      const isAll = offsetBytes === 0 && lengthBytes === undefined;
+      const digests = isAll
+        ? this.digestsOf(lease, realPath, sizeBytes)
+        : this.shell.askClock(lease, sizeBytes).then(() => ({}));
+      const fresh = await orAbort(digests, signal);
       const body = new SftpBody(
         { lease, handle, pin, place },
         offsetBytes,

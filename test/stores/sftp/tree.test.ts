@@ -202,6 +202,12 @@ describe('the SHA-256 that the server computes', () => {
       const opened = await store.openRead(`sums/${hostile}`);
       opened.body.destroy();
       expect(opened).toMatchObject(fresh);
+      // A pull that reads ranges has asked before: the server does not hash a large file twice.
+      const range = await store.openRead(`sums/${hostile}`, { lengthBytes: LARGE.length });
+      range.body.destroy();
+      expect(range.digests).toBeUndefined();
+      // The clock of the server is known all the same: what came of a file that is a minute old is kept after a kill.
+      expect(Date.parse(range.answeredAt ?? '')).toBeGreaterThan(Date.now() - 60_000);
     }, always);
   });
 
