@@ -1,10 +1,11 @@
 /** Runs a case: in every place, round after round, each contender in turn. */
-import { closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BenchCase, Contender, PlaceName, Target } from './case.js';
 import { measure, type Usage } from './measure.js';
 import type { World } from './world.js';
 import { scrubbedEnv } from '../../test/helpers/processes.js';
+import { writeTree } from '../../test/helpers/tree.js';
 
 /** The runs of one contender at one place. */
 export interface Row {
@@ -70,7 +71,7 @@ async function runAt(
       { bare: [], verified: [], ...(one.missing === undefined ? {} : { problem: one.missing }) },
     ]),
   );
-  if (place === 'tmpfs') touchMemory(base, contenders);
+  if (place === 'tmpfs') await touchMemory(base, contenders);
   for (let round = 1; round <= rounds; round += 1) {
     for (const [contender, tally] of tallies) {
       if (tally.problem !== undefined) continue;
@@ -94,21 +95,11 @@ async function runAt(
   });
 }
 
-const TOUCH_BYTES = 1024 * 1024;
-
 /** Memory that a machine hands out for the first time comes slowly: without this whoever is first would pay for it. */
-function touchMemory(base: string, contenders: readonly Contender[]): void {
-  const bytes = Math.max(0, ...contenders.map(({ brings }) => brings?.bytes ?? 0));
-  const file = join(base, 'touched');
-  mkdirSync(base, { recursive: true });
-  const fd = openSync(file, 'w');
-  try {
-    const zeros = Buffer.alloc(TOUCH_BYTES);
-    for (let done = 0; done < bytes; done += zeros.length) writeSync(fd, zeros);
-  } finally {
-    closeSync(fd);
-    rmSync(file);
-  }
+async function touchMemory(base: string, contenders: readonly Contender[]): Promise<void> {
+  const sizeBytes = Math.max(0, ...contenders.map(({ brings }) => brings?.bytes ?? 0));
+  await writeTree(base, [{ path: 'touched', sizeBytes }]);
+  rmSync(join(base, 'touched'));
 }
 
 async function runOnce(
