@@ -14,10 +14,10 @@ import { Cell } from './thread/cell.js';
 import type { FetchPackOutcome } from './thread/tasks.js';
 import { watchCell } from './watch-cell.js';
 
-/** Connections that one pack waits for. */
+/** Connections that one pack asks for before it starts. */
 const CONNECTIONS = 16;
 
-/** Files that it fetches at once where the pull has more of them, and nobody else in it wants them: the last pack of a long way. */
+/** Files that it has under way at most, where more of the pull's connections are free: the last pack of a long way has them all. */
 const LANES = 64;
 
 /** One planned file, and its text in its page. */

@@ -77,11 +77,15 @@ export async function fetchFiles(task: FetchFilesTask, store: Store): Promise<Wh
     lanes.add(started);
   };
   // A file never waits for a lane without a connection, and nothing but this loop waits for one.
-  while (await Promise.race([pace.takeConnection(cell, isOver), end])) {
-    startLane();
-    if (lanes.size >= most) await Promise.race(lanes);
+  try {
+    while (await Promise.race([pace.takeConnection(cell, isOver), end])) {
+      startLane();
+      if (lanes.size >= most) await Promise.race(lanes);
+    }
+    await Promise.all(lanes);
+  } finally {
+    stop.end();
   }
-  await Promise.all(lanes).finally(() => stop.end());
   return outcomes;
 }
 

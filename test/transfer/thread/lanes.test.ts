@@ -64,6 +64,9 @@ describe('the lanes of a pack', () => {
     pace.allow(3);
     answer(11);
     await waitForHeld(3);
+    // And no more come after them.
+    await sleep(200);
+    expect(held).toHaveLength(3);
     pace.allow(100);
     // The pack's own bound.
     await waitForHeld(32);
