@@ -11,6 +11,7 @@ import { environmentOf, readConfig, TRACE_VARIABLES, type Config } from './confi
 import { asWaybillError } from './model/errors.js';
 import { hideSecretLooking } from './model/secret-text.js';
 import { connectControl } from './service/control-client.js';
+import { untilLeftBehind } from './service/left-behind.js';
 import { UNEXPECTED } from './service/log-file.js';
 import { readOrMakeKey } from './service/private-key.js';
 import { serviceFiles } from './service/service-files.js';
@@ -178,6 +179,18 @@ async function serve(
   log.info('drained');
 }
 
+/** Without a Temporal there is nothing to hand back to: a drain may wait for ever. */
+const LEFT_BEHIND_GRACE_MS = 20_000;
+
+/** A local worker that nobody will find ends by itself, instead of asking a dead Temporal for ever. */
+async function endIfLeftBehind({ stateDir }: LocalConfig, drain: () => void): Promise<void> {
+  await untilLeftBehind(stateDir);
+  const why = 'the service has gone, and left nothing to work for';
+  openWorkerLog('json').warn({ stateDir }, why);
+  setTimeout(() => process.exit(1), LEFT_BEHIND_GRACE_MS).unref();
+  drain();
+}
+
 /** The worker as a process, with the arguments of its command line. */
 export async function main(): Promise<void> {
   const controller = new AbortController();
@@ -190,7 +203,9 @@ export async function main(): Promise<void> {
     });
   }
   try {
-    await runWorker(parseWorkerArguments(process.argv.slice(2)), controller.signal);
+    const config = parseWorkerArguments(process.argv.slice(2));
+    if (config.local !== undefined) void endIfLeftBehind(config.local, () => controller.abort());
+    await runWorker(config, controller.signal);
     process.exitCode = 0;
   } catch (error) {
     const known = asWaybillError(error);

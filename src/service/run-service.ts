@@ -6,7 +6,7 @@ import { toPlainError } from '../model/errors.js';
 import { parseServiceArguments } from './service-arguments.js';
 import { makeServiceFolders } from './service-files.js';
 import type { StartReport } from './starter-ipc.js';
-import { startSupervisor } from './supervisor.js';
+import { createSupervisor, type Supervisor } from './supervisor.js';
 import { takeOver } from './take-over.js';
 
 async function main(): Promise<void> {
@@ -24,7 +24,9 @@ async function main(): Promise<void> {
     process.disconnect?.();
     return;
   }
-  const supervisor = await startSupervisor({ args, ...taken, log, userUmask });
+  const supervisor = await createSupervisor({ args, ...taken, log, userUmask });
+  endWithChildren(supervisor);
+  await supervisor.start();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => void supervisor.stop(signal));
   }
@@ -36,6 +38,14 @@ async function main(): Promise<void> {
   report({ type: 'up' });
   await supervisor.stopped;
   process.exit(0);
+}
+
+/** A service that fails, for example to write its record on a full disk, leaves no Temporal and no worker behind. */
+function endWithChildren(supervisor: Supervisor): void {
+  process.once('uncaughtException', (error) => {
+    log(error.stack ?? error.message);
+    void supervisor.stop('it failed').finally(() => process.exit(1));
+  });
 }
 
 /** To the command that is waiting; nobody may be. */

@@ -51,7 +51,7 @@ const SICK_PROBE_MS = 10_000;
 /** One read of what was logged since the last start. */
 const DAMAGE_CHECK_MS = 2_000;
 
-/** One service of one state folder. Make it with `startSupervisor`. */
+/** One service of one state folder. Make it with `createSupervisor`. */
 export class Supervisor {
   /** Settles once everything has ended. */
   readonly stopped: Promise<void>;
@@ -113,8 +113,20 @@ export class Supervisor {
     this.#talk = new WorkerTalk(this.#worker, silence);
   }
 
-  /** Starts both children beside each other, then answers on the control socket. */
+  /**
+   * Starts both children beside each other, then answers on the control socket.
+   * @throws what kept it from it, for example ENOSPC; what was started has ended then
+   */
   async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.stop('it cannot start');
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
     // The worker and every command read it; it lasts as long as the database.
     readOrMakeKey(this.#files.payloadKey);
     this.#temporal.start();
@@ -169,9 +181,7 @@ export class Supervisor {
     await closed;
     // A worker that had to be killed still holds activities in Temporal's eyes: the record names it.
     const holder = this.#workerIdentity ?? this.#previousIdentity;
-    if (this.#worker.lastExit === 'exit code 0' || holder === undefined) {
-      removeFile(this.#files.record);
-    }
+    if (this.#worker.lastExit === 'exit code 0' || holder === undefined) this.#removeRecord();
     this.deps.lock.release();
     this.#tellStopped();
   }
@@ -349,6 +359,15 @@ export class Supervisor {
     };
   }
 
+  #removeRecord(): void {
+    try {
+      removeFile(this.#files.record);
+    } catch (error) {
+      // What it names has ended: whoever comes next finds nothing running.
+      this.deps.log(String(error));
+    }
+  }
+
   #record(): void {
     const worker = this.#worker.identity;
     const identity = this.#workerIdentity;
@@ -373,17 +392,15 @@ export class Supervisor {
 }
 
 /**
- * Chooses the ports and starts everything.
+ * Chooses the ports. The rest is its `start`.
  * @throws WaybillError WB_TEMPORAL_UNREACHABLE when an unrecorded Temporal has the database's port
  */
-export async function startSupervisor(deps: SupervisorDeps): Promise<Supervisor> {
+export async function createSupervisor(deps: SupervisorDeps): Promise<Supervisor> {
   const { stateDir, serverVersion, temporalCli } = deps.args;
   const files = serviceFiles(stateDir);
-  const supervisor = new Supervisor(deps, {
+  return new Supervisor(deps, {
     cli: temporalCli,
     database: files.database(serverVersion),
     ports: await claimPorts(files.ports(serverVersion)),
   });
-  await supervisor.start();
-  return supervisor;
 }

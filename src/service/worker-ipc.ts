@@ -10,7 +10,8 @@
  * with a `busy` of its number that is no older than the question, and drains on SIGTERM. One that says nothing for a minute
  * is killed and started again. `--previous-identity` names a worker that is proven dead: its running activities
  * can be handed back at once instead of after their heartbeat timeout. When the channel closes, the service
- * is gone: the worker goes on with what it has, the next `waybill` command starts a new service, which ends it.
+ * is gone: the worker goes on with what it has, the next `waybill` command starts a new service, which ends it. Where
+ * none would find it, or its Temporal is gone too, it ends by itself (left-behind.ts).
  */
 import * as z from 'zod';
 
