@@ -55,7 +55,7 @@ function readArguments(args: readonly string[]): Asked {
     options: {
       write: { type: 'boolean', default: false },
       rounds: { type: 'string', default: '3' },
-      'large-mib': { type: 'string', default: '256' },
+      'large-mib': { type: 'string', default: '1024' },
     },
   });
   const unknown = positionals.find((name) => !ROWS.some(({ store }) => store === name));
