@@ -43,6 +43,11 @@ export interface ObjectEntry {
    * version's, which was written over this one: WB_VERSION_OVERWRITTEN.
    */
   readonly recordedDigests?: readonly DigestName[];
+  /**
+   * The service computes more digests where it is asked for them, which takes it as long as reading the file: `beside` the
+   * reading, or `after` it where it has no connection to spare.
+   */
+  readonly digestsOnRequest?: 'beside' | 'after';
 }
 
 /**

@@ -40,8 +40,11 @@ export interface CallOptions {
 
 /** Options of a look at one object. */
 export interface StatOptions extends CallOptions {
-  /** Its bytes are wanted next: a digest that the service has to compute first is worth the wait. */
-  readonly wantsDigests?: boolean;
+  /**
+   * Its bytes are wanted next. `true`: digests that the service has to compute are worth the wait, which may be as long as
+   * reading the file takes. `cheap`: not those; the entry says in `digestsOnRequest` that there are some.
+   */
+  readonly wantsDigests?: boolean | 'cheap';
 }
 
 /** Options of a listing. */

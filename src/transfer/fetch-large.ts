@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { asWaybillError, fromPlainError, WaybillError } from '../model/errors.js';
-import type { Pin } from '../model/object-entry.js';
+import type { ObjectEntry, Pin } from '../model/object-entry.js';
 import type { CallContext } from './api.js';
 import { bytesOf, Frontier, gapsOf, joinRuns, type Run } from './extents.js';
 import { dropPartial, openPartial, proveExtents, type PartialFile } from './partial.js';
@@ -37,6 +37,8 @@ export interface LargeFile {
   readonly pin: Pin;
   /** What an answer or a description has said beside the listing. */
   readonly observed: Observed;
+  /** As in `ObjectEntry`. */
+  readonly digestsOnRequest?: ObjectEntry['digestsOnRequest'];
 }
 
 /** A file in its partial, flushed. */

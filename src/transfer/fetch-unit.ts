@@ -7,6 +7,7 @@ import type { LevelCounts } from '../model/level.js';
 import type { CallContext, UnitRef, UnitResult } from './api.js';
 import { fetchLarge, type LargeFile } from './fetch-large.js';
 import { fetchSmall, type SmallResult } from './fetch-small.js';
+import { withLateDigests } from './late-digests.js';
 import { dropPartial } from './partial.js';
 import { doneBytes, isRefused } from './in-place.js';
 import type { PlanEntry } from './plan/page.js';
@@ -220,7 +221,9 @@ async function fetchOneLarge(
   try {
     const large = await describe(pull, plan, answered, context);
     if (large !== undefined) {
-      const arrived = await fetchLarge(pull, large, context);
+      const arrived = await withLateDigests(pull, large, context, () =>
+        fetchLarge(pull, large, context),
+      );
       tally.bytesFetched += arrived.bytesFetched;
       const { partialPath, bytesFetched } = arrived;
       const taken = { ...arrived, attempts: attempt, hasSidecar: true as const };
@@ -252,11 +255,13 @@ async function describe(
   const store = await pull.store();
   if (store.capabilities.ranges === 'no') return undefined;
   let observed = answered;
+  let digestsOnRequest: LargeFile['digestsOnRequest'];
   if (observed === undefined) {
     const entry = await store.stat(plan.sourcePath ?? plan.path, {
       signal: context.signal,
-      wantsDigests: true,
+      wantsDigests: 'cheap',
     });
+    ({ digestsOnRequest } = entry);
     observed = {
       ending: 'length',
       ...(entry.pin === undefined ? {} : { pin: entry.pin }),
@@ -277,7 +282,10 @@ async function describe(
       { operation: 'stat', path: plan.path },
     );
   }
-  return { plan, sizeBytes, pin, observed };
+  return {
+    ...{ plan, sizeBytes, pin, observed },
+    ...(digestsOnRequest === undefined ? {} : { digestsOnRequest }),
+  };
 }
 
 /** Reads back what is about to be published; what the disk does not have as it was written comes again (rule 17). */

@@ -11,7 +11,7 @@ export type DigestCommand = 'HASH' | 'XSHA256';
 const BYTES_A_SECOND = 20_000_000;
 const BEGINS_IN_MS = 30_000;
 
-/** Below it the question costs more than the answer is worth; above, the wait before the first byte is too long. */
+/** Below it the question costs more than the answer is worth; above, the server reads for too long. */
 const WORTHWHILE_BYTES = { least: 1024 * 1024, most: 16 * 1024 ** 3 };
 
 /** What of the features of a server (FEAT, in upper case) gives a SHA-256. */
@@ -27,15 +27,21 @@ export class ServerDigests {
 
   constructor(private readonly rule: ChecksumRule) {}
 
+  /** Whether the server would be asked for the SHA-256 of such a file. */
+  canTell({ digestCommand }: Session, wire: string, sizeBytes: number | undefined): boolean {
+    // What follows a blank may be taken for the range that these commands know.
+    if (digestCommand === 'XSHA256' && /\s/.test(wire)) return false;
+    return digestCommand !== undefined && this.isWanted(sizeBytes);
+  }
+
   /** The SHA-256 of a file as the server has it; nothing where it cannot say, or is not asked. */
   async of(
-    { connection, digestCommand }: Session,
+    session: Session,
     wire: string,
     sizeBytes: number | undefined,
   ): Promise<Pick<ObjectEntry, 'digests' | 'areDigestsFresh'>> {
-    if (digestCommand === undefined || !this.isWanted(sizeBytes)) return {};
-    // What follows a blank may be taken for the range that these commands know.
-    if (digestCommand === 'XSHA256' && /\s/.test(wire)) return {};
+    const { connection, digestCommand } = session;
+    if (digestCommand === undefined || !this.canTell(session, wire, sizeBytes)) return {};
     const waitMs = BEGINS_IN_MS + ((sizeBytes ?? 0) / BYTES_A_SECOND) * 1_000;
     const reply = await connection
       .send(`${digestCommand} ${wire}`, waitMs)

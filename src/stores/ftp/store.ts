@@ -40,6 +40,9 @@ export const FTP_CAPABILITIES: StoreCapabilities = {
   maxConnections: MAX_CONNECTIONS,
 };
 
+/** While the server hashes a larger one, the reader would take it for one that stands still. */
+const DIGEST_FIRST_BYTES = 1024 ** 3;
+
 /**
  * FTP tells no time of its own. Ours, less what wrong clocks and servers that say local time for UTC can amount to: a file
  * older than that is not of the same moment as its reading.
@@ -85,7 +88,11 @@ export class FtpStore implements Store {
       const looked = isFolder ? undefined : await look(session, wire);
       if (looked !== undefined && !(looked instanceof Refusal) && looked !== UNTOLD) {
         const { wantsDigests = false } = options;
-        const digests = wantsDigests ? await this.digests.of(session, wire, looked.sizeBytes) : {};
+        const digests =
+          wantsDigests === true ? await this.digests.of(session, wire, looked.sizeBytes) : {};
+        if (wantsDigests === 'cheap' && this.digests.canTell(session, wire, looked.sizeBytes)) {
+          return { path: clean, kind: 'file', ...looked, digestsOnRequest: 'after' };
+        }
         return { path: clean, kind: 'file', ...looked, ...digests };
       }
       const entered = await session.connection.send(`CWD ${wire}`);
@@ -149,7 +156,8 @@ export class FtpStore implements Store {
     const answeredAt = await this.clockOf(session, asked, facts, signal);
     // Whoever says how much it wants reads ranges, and has asked for the digest before.
     const isAll = (options.offsetBytes ?? 0) === 0 && askedBytes === undefined;
-    const digests = isAll ? await this.digests.of(session, wire, sizeBytes) : {};
+    const isFirst = isAll && (sizeBytes ?? 0) <= DIGEST_FIRST_BYTES;
+    const digests = isFirst ? await this.digests.of(session, wire, sizeBytes) : {};
     const data = await connection.openData();
     let offsetBytes = options.offsetBytes ?? 0;
     if (offsetBytes > 0) {

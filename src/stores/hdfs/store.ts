@@ -68,7 +68,7 @@ export class HdfsStore implements Store {
     if (entry.kind === 'file' && isFolder && trimmed !== '') {
       throw missing(`${there.path} is a file, and no folder`, 'stat', trimmed);
     }
-    if (entry.kind !== 'file' || wantsDigests !== true) return entry;
+    if (entry.kind !== 'file' || (wantsDigests ?? false) === false) return entry;
     const { service, path: at } = there;
     const question = this.checksums.questionOf({ service, at, path: trimmed, signal });
     const digests = await question.answer(status);

@@ -9,7 +9,7 @@ const PROBE_MS = 10_000;
 /** The slowest disk that is worth waiting for. */
 const BYTES_A_SECOND = 20_000_000;
 
-/** Below it the question costs more than the answer is worth; above, the wait before the first byte is too long. */
+/** Below it the question costs more than the answer is worth; above, the server reads for too long. */
 const WORTHWHILE_BYTES = { least: 1024 * 1024, most: 16 * 1024 ** 3 };
 
 /** When a SHA-256 is asked for. */

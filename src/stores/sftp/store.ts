@@ -58,8 +58,13 @@ export class SftpStore implements Store {
       const { attributes, realPath } = await this.find(lease, trimmed, place);
       const entry = entryOf(trimmed, attributes);
       if (entry.kind === 'special') throw special(place);
-      if (entry.kind !== 'file' || options.wantsDigests !== true) return entry;
-      return { ...entry, ...(await this.digestsOf(lease, realPath, entry.sizeBytes)) };
+      const { wantsDigests = false } = options;
+      if (entry.kind !== 'file' || wantsDigests === false) return entry;
+      if (wantsDigests === true)
+        return { ...entry, ...(await this.digestsOf(lease, realPath, entry.sizeBytes)) };
+      return this.shell.isWanted(entry.sizeBytes ?? 0)
+        ? { ...entry, digestsOnRequest: 'beside' }
+        : entry;
     });
   }
 
@@ -121,7 +126,8 @@ export class SftpStore implements Store {
       }
       const endBytes = Math.min(sizeBytes, offsetBytes + (lengthBytes ?? sizeBytes));
       // Whoever says how much it wants reads ranges, and has asked for the digest before.
-      const isAll = offsetBytes === 0 && lengthBytes === undefined;
+      const isAll =
+        offsetBytes === 0 && lengthBytes === undefined && sizeBytes <= DIGEST_FIRST_BYTES;
       const digests = isAll
         ? this.digestsOf(lease, realPath, sizeBytes)
         : this.shell.askClock(lease, sizeBytes).then(() => ({}));
@@ -239,6 +245,9 @@ export class SftpStore implements Store {
 
 /** How wrong the clock of a server may be, which SFTP does not tell: a younger file is not continued after a kill. */
 const CLOCK_DOUBT_MS = 5 * 60_000;
+
+/** While the server hashes a larger one, the reader would take it for one that stands still. */
+const DIGEST_FIRST_BYTES = 1024 ** 3;
 
 function trim(path: string): string {
   return path.replace(/\/+$/, '');

@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { WaybillError } from '../../../src/model/errors.js';
 import type { ConnectionSettings, Store } from '../../../src/stores/store.js';
+import { LARGE_FROM_BYTES } from '../../../src/transfer/plan/units.js';
+import { openReach } from '../../../src/transfer/reach.js';
+import { engineOf, pullWith, requestOf, scratch } from '../../helpers/engine.js';
 import { scratchFolder } from '../../helpers/processes.js';
 import { startProftpd } from '../../helpers/proftpd.js';
 import { startScripted, unixLine, type Script } from './scripted.js';
@@ -59,12 +62,33 @@ describe('HASH of ProFTPD', () => {
         expect(part.digests).toBeUndefined();
       }
       expect((await store.stat('large.bin')).digests).toBeUndefined();
+      const cheap = await store.stat('large.bin', { wantsDigests: 'cheap' });
+      expect(cheap).toMatchObject({ digestsOnRequest: 'after' });
+      expect(cheap.digests).toBeUndefined();
+      expect(await store.stat('small.bin', { wantsDigests: 'cheap' })).not.toHaveProperty(
+        'digestsOnRequest',
+      );
       expect((await store.stat('small.bin', { wantsDigests: true })).digests).toBeUndefined();
     });
     await at(ALWAYS, async (store) => {
       expect(await store.stat('small.bin', { wantsDigests: true })).toMatchObject(
         freshOf('few') as object,
       );
+    });
+    // A pull asks after the bytes have come: there may be no connection to spare before.
+    writeFileSync(join(root, 'huge.bin'), Buffer.alloc(LARGE_FROM_BYTES, LARGE));
+    chmodSync(join(root, 'huge.bin'), 0o644);
+    const engine = engineOf({ reach: openReach(() => Promise.resolve(ADA)) });
+    const dir = await scratch('ftp-late');
+    stops.push(
+      () => engine.close(),
+      () => rm(dir, { recursive: true }),
+    );
+    const request = requestOf(`ftp://127.0.0.1:${server.port}/huge.bin`, join(dir, 'huge.bin'));
+    const source = { ...request.source, credentials: 'of ada' };
+    expect(await pullWith(engine, { ...request, source })).toMatchObject({
+      ok: true,
+      levels: { provider: 1 },
     });
     await at({ WAYBILL_FTP_CHECKSUM: 'never' }, async (store) => {
       expect((await store.stat('large.bin', { wantsDigests: true })).digests).toBeUndefined();
