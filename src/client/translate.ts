@@ -38,7 +38,8 @@ export function translate(error: unknown, doing: string): WaybillError {
     return new WaybillError(
       'WB_NOT_FOUND',
       `cannot ${doing}: this Temporal has no namespace "${namespace}"; make it with ` +
-        `\`temporal operator namespace create -n ${namespace}\`, or correct TEMPORAL_NAMESPACE`,
+        `\`temporal operator namespace create -n ${namespace}\` (\`waybill doctor\` says it with the address), or ` +
+        'correct TEMPORAL_NAMESPACE',
       { cause: error, scope: 'request' },
     );
   }
