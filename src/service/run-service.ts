@@ -42,7 +42,7 @@ async function main(): Promise<void> {
 
 /** A service that fails, for example to write its record on a full disk, leaves no Temporal and no worker behind. */
 function endWithChildren(supervisor: Supervisor): void {
-  process.once('uncaughtException', (error) => {
+  process.on('uncaughtException', (error) => {
     log(error.stack ?? error.message);
     void supervisor.stop('it failed').finally(() => process.exit(1));
   });
