@@ -16,6 +16,7 @@ export const STALLED_AFTER_MS: Readonly<Record<UnitProgress['phase'], number>> =
   resolving: 120_000,
   // One page of a listing; the largest come after a minute or two from a busy object store.
   listing: 300_000,
+  // Where a store is more patient by its settings, or for an answer, it is waited for (pulse.ts).
   fetching: 60_000,
   // Local reads: a disk that gives no byte for two minutes is not coming back.
   hashing: 120_000,
@@ -25,6 +26,16 @@ export const STALLED_AFTER_MS: Readonly<Record<UnitProgress['phase'], number>> =
   // Writing and flushing the records of a million files.
   sealing: 1_800_000,
 };
+
+/** Phases in which a source is waited for. */
+export const WAITS_FOR_SOURCE: readonly UnitProgress['phase'][] = [
+  'resolving',
+  'listing',
+  'fetching',
+];
+
+/** A store ends a silence that its settings allow itself, and says more about it: it goes first. */
+export const STORE_GOES_FIRST_MS = 15_000;
 
 /** Attempts in a row without progress before the pull is told, which then stops all lanes and probes. */
 export const TRIES_WITHOUT_PROGRESS = 4;

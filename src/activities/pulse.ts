@@ -4,7 +4,14 @@ import { WaybillError } from '../model/errors.js';
 import type { Beat } from '../model/beat.js';
 import { LEAST_PROGRESS_BYTES } from '../model/least-progress.js';
 import type { UnitProgress } from '../transfer/api.js';
-import { BEAT_EVERY_MS, FIRST_BEAT_AFTER_MS, SILENT_AFTER_MS, STALLED_AFTER_MS } from './limits.js';
+import {
+  BEAT_EVERY_MS,
+  FIRST_BEAT_AFTER_MS,
+  SILENT_AFTER_MS,
+  STALLED_AFTER_MS,
+  STORE_GOES_FIRST_MS,
+  WAITS_FOR_SOURCE,
+} from './limits.js';
 import type { Tries } from './failures.js';
 
 /** The last three of them go into a beat, which has 1 KiB (rule 29). */
@@ -140,10 +147,17 @@ export class Pulse {
       this.seen = now;
       this.changedAt = performance.now();
     }
-    const limitMs =
-      this.options.stalledAfterMs?.[progress.phase] ?? STALLED_AFTER_MS[progress.phase];
+    const limitMs = this.stalledAfterMs();
     if (performance.now() - this.changedAt > limitMs) this.stopStalled(limitMs);
     else if (this.options.silentForMs() > SILENT_AFTER_MS) this.stopSilent();
+  }
+
+  private stalledAfterMs(): number {
+    const { phase, patience, awaitsSource } = this.options.progress;
+    const usualMs = this.options.stalledAfterMs?.[phase] ?? STALLED_AFTER_MS[phase];
+    if (patience === undefined || !WAITS_FOR_SOURCE.includes(phase)) return usualMs;
+    const allowedMs = Math.max(patience.stallMs, awaitsSource === true ? patience.answerMs : 0);
+    return allowedMs <= usualMs ? usualMs : allowedMs + STORE_GOES_FIRST_MS;
   }
 
   private stopStalled(limitMs: number): void {

@@ -256,6 +256,14 @@ export interface OtherStores {
   open(address: StoreAddress): Promise<Store>;
 }
 
+/** How long a store waits for its service before it gives it up (WB_TIMEOUT), in milliseconds. */
+export interface Patience {
+  /** From a request to the answer. */
+  readonly answerMs: number;
+  /** Between two pieces of a body. */
+  readonly stallMs: number;
+}
+
 /** How a store enters the registry. */
 export interface StoreFactory {
   readonly name: string;
@@ -276,6 +284,11 @@ export interface StoreFactory {
     /** The setting that `url` of a connection stands for; absent: a connection of this store has none. */
     readonly url?: string;
   };
+  /**
+   * How long its stores wait for a service by these settings; absent: no network lies between.
+   * @throws WB_CONFIG_INVALID where a setting is no duration
+   */
+  readonly patience?: (settings: ConnectionSettings) => Patience;
   /** Where the store can use who the machine is: a worker that serves anybody must not (rule 4). */
   readonly identity?: {
     /** Settings that name an identity of the machine, such as a profile or a role. A caller's are refused. */

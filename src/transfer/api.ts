@@ -6,6 +6,7 @@
  * All throw WaybillError; an abort rejects with the signal's reason.
  */
 import type { ConcurrencyNote } from './concurrency/source-host.js';
+import type { Patience } from '../stores/store.js';
 import type { LevelCounts } from '../model/level.js';
 import type { Mount } from '../model/mount-table.js';
 import type { Failure, PullEnd, PullLimits, PullRequest, PullResult } from '../model/pull.js';
@@ -29,6 +30,10 @@ export interface UnitProgress {
   heldMs: number;
   /** The kind of the store that the bytes come from: `s3`. */
   store?: string;
+  /** How long its store waits for the source; absent: no network lies between. */
+  patience?: Patience;
+  /** An answer of the source is waited for, and not the next bytes of one. */
+  awaitsSource?: boolean;
   /** Bytes that this attempt brought over the network; never falls. */
   bytesFetched?: number;
   /** Files that this attempt has put in place, by how well each is proven. */

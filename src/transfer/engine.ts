@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { asWaybillError } from '../model/errors.js';
 import type { PullEnd, PullRequest, PullResult } from '../model/pull.js';
-import type { Resolution, StoreAddress } from '../stores/store.js';
+import type { Resolution, StoreAddress, StoreFactory } from '../stores/store.js';
 import type { CallContext, PullRef, ResolvedSource, TransferEngine } from './api.js';
 import { claimDestination, dropLooseParts } from './claim.js';
 import { fetchUnit } from './fetch-unit.js';
@@ -40,7 +40,7 @@ const SIGN_IN_REFUSED: ReadonlySet<string> = new Set([
 export interface SourceOpener extends StoreOpener {
   isReference(uri: string): boolean;
   resolve(address: StoreAddress, options: { signal?: AbortSignal }): Promise<Resolution>;
-  factoryOf(uri: string): { readonly name: string; localName(uri: string): string | undefined };
+  factoryOf(uri: string): Pick<StoreFactory, 'name' | 'localName' | 'patience'>;
 }
 
 /** What the engine is made of. */
@@ -99,6 +99,8 @@ class Engine implements TransferEngine {
     const { reach } = this.deps;
     const asked: StoreAddress = { uri: request.source.uri, ...(await reach.connect(request)) };
     const { signal } = context;
+    this.notePatience(asked, context);
+    context.progress.awaitsSource = true;
     const { resolution, address } = await findStorage(asked, sources, reach, signal);
     const { settings } = address;
     this.grounds.own.pool.warm(address);
@@ -151,9 +153,11 @@ class Engine implements TransferEngine {
       },
     };
     const { space } = await this.groundOf(input.ref);
-    return this.useSignedIn(input.ref, (pull) =>
-      planPage(pull, input.page, opener, space, context),
-    );
+    return this.useSignedIn(input.ref, (pull) => {
+      this.notePatience(pull.address, context);
+      context.progress.awaitsSource = true;
+      return planPage(pull, input.page, opener, space, context);
+    });
   }
 
   async nameUnits(input: {
@@ -174,6 +178,7 @@ class Engine implements TransferEngine {
     return this.useSignedIn(input.ref, (pull) => {
       context.progress.store = this.deps.sources.factoryOf(pull.address.uri).name;
       context.progress.concurrency = pull.limits.note;
+      this.notePatience(pull.address, context);
       return pull.limits.during(() => fetchUnit(pull, input, context));
     });
   }
@@ -307,6 +312,12 @@ class Engine implements TransferEngine {
     );
     this.shares.note(ref.recordDir, pull.address.uri);
     return pull;
+  }
+
+  /** What takes long for its first byte, as MLflow's proxy does, which fetches the whole object first, does not stand still. */
+  private notePatience({ uri, settings }: StoreAddress, { progress }: CallContext): void {
+    const patience = this.deps.sources.factoryOf(uri).patience?.(settings);
+    if (patience !== undefined) progress.patience = patience;
   }
 
   /** Connections that a store calls polite. One that cannot be opened says why when it is read from. */

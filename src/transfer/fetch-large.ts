@@ -65,6 +65,7 @@ export async function fetchLarge(
     progress.bytesFetched = fetchedBefore + attempt.bytesFetched;
     progress.bytesChecked = attempt.bytesChecked;
     progress.heldMs += attempt.newlyHeldMs();
+    progress.awaitsSource = attempt.isAwaiting;
   };
   const timer = setInterval(count, COUNT_MS);
   try {
@@ -123,6 +124,10 @@ class LargeAttempt {
   /** Bytes that were read back: by the hash, and to prove recorded parts. */
   get bytesChecked(): number {
     return this.cell.checkedBytes;
+  }
+
+  get isAwaiting(): boolean {
+    return this.cell.isAwaiting;
   }
 
   /** What it was held back since this was asked last. */

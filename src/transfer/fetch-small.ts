@@ -66,6 +66,7 @@ export async function fetchSmall(
     progress.bytesDone = base.bytes + cell.bytes;
     progress.bytesFetched = fetchedBefore + cell.bytes;
     progress.heldMs = base.heldMs + cell.heldMs + pull.limits.heldMs;
+    progress.awaitsSource = cell.isAwaiting;
   };
   const timer = setInterval(count, 200);
   try {

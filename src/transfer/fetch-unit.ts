@@ -257,10 +257,12 @@ async function describe(
   let observed = answered;
   let digestsOnRequest: LargeFile['digestsOnRequest'];
   if (observed === undefined) {
+    context.progress.awaitsSource = true;
     const entry = await store.stat(plan.sourcePath ?? plan.path, {
       signal: context.signal,
       wantsDigests: 'cheap',
     });
+    context.progress.awaitsSource = false;
     ({ digestsOnRequest } = entry);
     observed = {
       ending: 'length',

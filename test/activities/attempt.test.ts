@@ -122,6 +122,23 @@ describe('an attempt', () => {
     expect(done).toBe(40);
   });
 
+  it('rule 27: as long as the settings of the source allow, a silence is no standstill', async () => {
+    const patience = { answerMs: 60_000, stallMs: 50 };
+    const wait = (changes: Partial<CallContext['progress']>, ms: number): Promise<string> =>
+      newEnvironment().run(() =>
+        attempt(QUICK, 'fetching', async ({ signal, progress }) => {
+          Object.assign(progress, changes);
+          await sleep(ms, undefined, { signal });
+          return 'done';
+        }),
+      );
+    expect(await wait({ patience, awaitsSource: true }, 1_000)).toBe('done');
+    expect(await wait({ patience: { ...patience, stallMs: 60_000 } }, 1_000)).toBe('done');
+    const stopped = { type: 'WB_TIMEOUT' };
+    expect(await thrownBy(() => wait({ patience }, 20_000))).toMatchObject(stopped);
+    expect(await thrownBy(() => wait({ awaitsSource: true }, 20_000))).toMatchObject(stopped);
+  });
+
   it('rule 27: each phase has its own limit', async () => {
     const env = newEnvironment();
     await env.run(() => attempt(QUICK, 'sealing', () => sleep(250)));

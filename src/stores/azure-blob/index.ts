@@ -1,6 +1,7 @@
 /** How the Azure Blob store enters the registry. */
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
 import { AZURE_SECRETS } from '../lib/secret-variables.js';
+import { patience } from '../lib/timeouts.js';
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
 import { parseAzureUri } from './address.js';
 import { readAzureConfig } from './config.js';
@@ -47,6 +48,7 @@ export const azureBlob: StoreFactory = {
     digests: ['md5'],
     levels: ['size', 'provider'],
   },
+  patience,
   environment: {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
     secrets: [...AZURE_SECRETS, ...NETWORK_VARIABLES.secrets],

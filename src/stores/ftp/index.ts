@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { percentDecodeOnce } from '../lib/byte-names.js';
 import { FTP_PASSWORD, FTP_SECRETS, FTP_USER } from '../lib/secret-variables.js';
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
+import { patience } from '../lib/timeouts.js';
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
 import { parseFtpUri, readFtpConfig, SETTING_VARIABLES } from './config.js';
 import { findInNetrc } from './netrc.js';
@@ -34,6 +35,7 @@ export const ftp: StoreFactory = {
     digests: ['sha256'],
     levels: ['none', 'provider'],
   },
+  patience,
   environment: {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
     secrets: [...FTP_SECRETS, ...NETWORK_VARIABLES.secrets],

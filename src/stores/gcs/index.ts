@@ -1,6 +1,7 @@
 /** How the GCS store enters the registry. */
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
 import { GCS_SECRETS } from '../lib/secret-variables.js';
+import { patience } from '../lib/timeouts.js';
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
 import { parseGcsUri, readGcsConfig, SETTING_VARIABLES } from './config.js';
 
@@ -38,6 +39,7 @@ export const gcs: StoreFactory = {
     digests: ['crc32c', 'md5'],
     levels: ['provider', 'provider'],
   },
+  patience,
   environment: {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
     secrets: [...GCS_SECRETS, ...NETWORK_VARIABLES.secrets],

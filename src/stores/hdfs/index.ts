@@ -1,4 +1,5 @@
 /** How the HDFS store enters the registry. */
+import { patience } from '../lib/timeouts.js';
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
 import { localNameOfHdfs } from './address.js';
 import { KERBEROS_VARIABLES, SECRET_VARIABLES, SETTING_VARIABLES } from './variables.js';
@@ -30,6 +31,7 @@ export const hdfs: StoreFactory = {
     digests: ['md5crc', 'crc32c', 'crc32'],
     levels: ['size', 'provider'],
   },
+  patience,
   environment: { settings: SETTING_VARIABLES, secrets: SECRET_VARIABLES, url: 'WAYBILL_HDFS_URL' },
   identity: {
     settings: [

@@ -1,5 +1,6 @@
 /** The store of files behind HTTP. */
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
+import { patience } from '../lib/timeouts.js';
 import type { StoreFactory } from '../store.js';
 import { httpLocalName, parseAddress } from './address.js';
 
@@ -20,6 +21,7 @@ export const http: StoreFactory = {
     digests: ['sha256', 'sha1', 'md5', 'crc32c'],
     levels: ['none', 'published'],
   },
+  patience,
   environment: {
     settings: [...NETWORK_VARIABLES.settings, 'WAYBILL_HTTP_TOKEN_HOST'],
     secrets: [...NETWORK_VARIABLES.secrets, 'WAYBILL_HTTP_TOKEN'],

@@ -211,7 +211,8 @@ export function isHangUp(cause: unknown): boolean {
 const REASONS: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'does not accept the connection in time',
   ETIMEDOUT: 'does not accept the connection in time',
-  UND_ERR_HEADERS_TIMEOUT: 'accepted the request and did not answer in time',
+  UND_ERR_HEADERS_TIMEOUT:
+    'accepted the request and did not answer in time (WAYBILL_STALL_TIMEOUT=10m gives it longer)',
   UND_ERR_BODY_TIMEOUT: 'fell silent in the middle of its answer',
   UND_ERR_HEADERS_OVERFLOW: 'sends a head that is larger than any should be (16 KiB)',
   UND_ERR_SOCKET: 'closed the connection instead of answering',

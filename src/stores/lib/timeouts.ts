@@ -1,7 +1,7 @@
 /** How long a connection may take to open, to answer, and to stay silent. */
 import { WaybillError } from '../../model/errors.js';
 import { parseDuration } from '../../model/sizes.js';
-import type { ConnectionSettings } from '../store.js';
+import type { ConnectionSettings, Patience } from '../store.js';
 
 /** All in milliseconds. */
 export interface Timeouts {
@@ -26,6 +26,15 @@ export function readTimeouts(settings: ConnectionSettings): Timeouts {
     headersMs: stallMs ?? DEFAULTS.headersMs,
     stallMs: stallMs ?? DEFAULTS.stallMs,
   };
+}
+
+/**
+ * The patience of a store that keeps to these time-outs and no others.
+ * @throws WB_CONFIG_INVALID as `readTimeouts`
+ */
+export function patience(settings: ConnectionSettings): Patience {
+  const { headersMs, stallMs } = readTimeouts(settings);
+  return { answerMs: headersMs, stallMs };
 }
 
 /** What MLflow's users have set: the second is what it had before 2.x for Google alone, and only that store takes it. */

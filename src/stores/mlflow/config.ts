@@ -27,6 +27,12 @@ export const SECRET_NAMES = [
   ...SECRETS_BEHIND,
 ] as const;
 
+/** How long a server may take to answer, in milliseconds, as MLflow's own client reads it; undefined: not set. */
+export function answerMsOf(settings: ConnectionSettings): number | undefined {
+  const seconds = Number(settings['MLFLOW_HTTP_REQUEST_TIMEOUT'] ?? '');
+  return seconds > 0 ? seconds * 1_000 : undefined;
+}
+
 /** A server and the right to ask it. */
 export interface MlflowConfig {
   /** Scheme, host and static prefix, no slash at the end. */

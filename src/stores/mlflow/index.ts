@@ -1,8 +1,9 @@
 /** MLflow: runs, registered models, LoggedModels, and the artifact service. */
 import { join } from 'node:path';
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
+import { patience } from '../lib/timeouts.js';
 import type { CallOptions, CatalogueLine, StoreAddress, StoreFactory } from '../store.js';
-import { SECRET_NAMES, SETTING_NAMES } from './config.js';
+import { answerMsOf, SECRET_NAMES, SETTING_NAMES } from './config.js';
 import { readCredentialsFile } from './credentials-file.js';
 import { applyPageUrl } from './page-url.js';
 import { absolutePlaces, namedPlace } from './places.js';
@@ -27,6 +28,10 @@ export const mlflowFactory: StoreFactory = {
     pin: "strong: ETag, presigned; weak: ETag of the server's own disk; else none",
     digests: ['md5'],
     levels: ['size', 'provider'],
+  },
+  patience: (settings) => {
+    const usual = patience(settings);
+    return { ...usual, answerMs: Math.max(usual.answerMs, answerMsOf(settings) ?? 0) };
   },
   environment: {
     settings: [...SETTING_NAMES, ...NETWORK_VARIABLES.settings],

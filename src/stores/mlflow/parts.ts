@@ -2,7 +2,7 @@
 import { createHttpClient } from '../lib/http-client.js';
 import type { HttpClient } from '../lib/http-client.js';
 import type { StoreAddress } from '../store.js';
-import { readConfig } from './config.js';
+import { answerMsOf, readConfig } from './config.js';
 import { MlflowRest } from './rest.js';
 import { MAX_CONNECTIONS } from './store.js';
 
@@ -13,16 +13,11 @@ export interface MlflowParts {
   close(): Promise<void>;
 }
 
-/** A time-out as MLflow's own client reads it: seconds, 120 by default. */
-function headersMsOf(text: string | undefined): { headersMs?: number } {
-  const seconds = Number(text ?? '');
-  return seconds > 0 ? { headersMs: seconds * 1_000 } : {};
-}
-
 /** Reads the configuration and makes the clients. No request is made. */
 export function openParts(address: StoreAddress): MlflowParts {
   const config = readConfig(address);
   const { settings, secrets, pace } = address;
+  const answerMs = answerMsOf(settings);
   const common = {
     store: 'mlflow',
     settings,
@@ -34,7 +29,7 @@ export function openParts(address: StoreAddress): MlflowParts {
     ...common,
     profile: 'mlflow',
     identityOrigins: config.credentialsOrigins,
-    timeouts: headersMsOf(settings['MLFLOW_HTTP_REQUEST_TIMEOUT']),
+    timeouts: answerMs === undefined ? {} : { headersMs: answerMs },
   });
   const storage = createHttpClient({ ...common, profile: 's3' });
   return {

@@ -1,6 +1,7 @@
 /** MLRun: artifacts, models, data sets, feature sets and feature vectors of its registry. */
 import { WaybillError } from '../../model/errors.js';
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
+import { patience } from '../lib/timeouts.js';
 import type {
   CallOptions,
   CatalogueLine,
@@ -31,6 +32,7 @@ export const mlrun: StoreFactory = {
     digests: ['sha1', 'sha256', 'md5', 'crc32', 'crc32c', 'crc64nvme'],
     levels: ['none', 'published'],
   },
+  patience,
   environment: {
     settings: [...SETTING_NAMES, ...NETWORK_VARIABLES.settings],
     secrets: [...SECRET_NAMES, ...NETWORK_VARIABLES.secrets],

@@ -2,6 +2,7 @@
 import { WaybillError } from '../../model/errors.js';
 import { NETWORK_VARIABLES } from '../lib/network-variables.js';
 import { S3_SECRETS } from '../lib/secret-variables.js';
+import { patience } from '../lib/timeouts.js';
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
 import { IDENTITY_VARIABLES, parseS3Uri, readS3Config, SETTING_VARIABLES } from './config.js';
 
@@ -46,6 +47,7 @@ export const s3: StoreFactory = {
     digests: ['sha256', 'sha1', 'crc64nvme', 'crc32c', 'crc32', 'md5'],
     levels: ['size', 'published'],
   },
+  patience,
   environment: {
     settings: [...SETTING_VARIABLES, ...NETWORK_VARIABLES.settings],
     secrets: [...S3_SECRETS, ...NETWORK_VARIABLES.secrets],

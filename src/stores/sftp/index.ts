@@ -2,6 +2,7 @@
 import type { Store, StoreAddress, StoreFactory } from '../store.js';
 import { localNameOfSftp } from './address.js';
 import { SFTP_SECRETS } from '../lib/secret-variables.js';
+import { patience } from '../lib/timeouts.js';
 import { readSftpConfig, SETTING_VARIABLES } from './config.js';
 
 async function open(address: StoreAddress): Promise<Store> {
@@ -24,6 +25,7 @@ export const sftp: StoreFactory = {
     digests: ['sha256'],
     levels: ['size', 'provider'],
   },
+  patience,
   environment: { settings: SETTING_VARIABLES, secrets: SFTP_SECRETS },
   identity: { settings: [], none: { WAYBILL_SFTP_IDENTITY: 'none' } },
   secretsGoAnywhere: 'always',

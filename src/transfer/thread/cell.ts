@@ -1,12 +1,13 @@
 /** A few numbers shared between the main thread and the threads that move bytes, without messages. */
 
-const SLOTS = 6;
+const SLOTS = 7;
 const STOP = 0;
 const BYTES = 1;
 const FRONTIER = 2;
 const FILES = 3;
 const CHECKED = 4;
 const HELD_MS = 5;
+const AWAITED = 6;
 
 /**
  * Counters of one unit of work. The main thread asks for a stop and reads; the threads count. Backed by shared
@@ -62,6 +63,21 @@ export class Cell {
 
   get heldMs(): number {
     return Number(Atomics.load(this.slots, HELD_MS));
+  }
+
+  /** Counts an answer of the source as waited for until it is there. */
+  async awaiting<T>(answer: Promise<T>): Promise<T> {
+    Atomics.add(this.slots, AWAITED, 1n);
+    try {
+      return await answer;
+    } finally {
+      Atomics.sub(this.slots, AWAITED, 1n);
+    }
+  }
+
+  /** Whether an answer of the source is waited for. */
+  get isAwaiting(): boolean {
+    return Atomics.load(this.slots, AWAITED) > 0n;
   }
 
   /** Bytes from the start of the file that are written without a gap: the hash may follow up to here. */

@@ -257,12 +257,12 @@ function shouldBeRanges(task: FetchFilesTask, store: Store, observed: Observed):
   );
 }
 
-async function open(
-  { store, signal }: Lanes,
+function open(
+  { store, cell, signal }: Lanes,
   file: WholeFile,
   options: ReadOptions,
 ): Promise<OpenObject> {
-  return store.openRead(file.sourcePath, { signal, ...options });
+  return cell.awaiting(store.openRead(file.sourcePath, { signal, ...options }));
 }
 
 /** Opens a broken stream again where it broke; if that cannot be done, the first error is the one that counts. */

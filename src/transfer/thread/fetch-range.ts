@@ -203,16 +203,17 @@ function recordWhatCame(parts: PartWriter): void {
 }
 
 async function openAt(
-  { store, task, signal }: RangeWork,
+  { store, task, cell, signal }: RangeWork,
   offsetBytes: number,
   lengthBytes: number,
 ): Promise<OpenObject> {
-  const opened = await store.openRead(task.sourcePath, {
+  const answer = store.openRead(task.sourcePath, {
     offsetBytes,
     lengthBytes,
     signal,
     ...(task.pin === undefined ? {} : { pin: task.pin }),
   });
+  const opened = await cell.awaiting(answer);
   if (opened.offsetBytes !== offsetBytes) {
     opened.body.destroy();
     throw new WaybillError('WB_UNSUPPORTED', 'the source ignores ranges', {
