@@ -26,7 +26,12 @@ async function main(): Promise<void> {
   }
   const supervisor = await createSupervisor({ args, ...taken, log, userUmask });
   endWithChildren(supervisor);
-  await supervisor.start();
+  try {
+    await supervisor.start();
+  } catch (error) {
+    await supervisor.stop('it cannot start');
+    throw error;
+  }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => void supervisor.stop(signal));
   }

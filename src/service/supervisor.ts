@@ -115,18 +115,9 @@ export class Supervisor {
 
   /**
    * Starts both children beside each other, then answers on the control socket.
-   * @throws what kept it from it, for example ENOSPC; what was started has ended then
+   * @throws what kept it from it, for example ENOSPC; what was started runs until `stop`
    */
   async start(): Promise<void> {
-    try {
-      await this.#start();
-    } catch (error) {
-      await this.stop('it cannot start');
-      throw error;
-    }
-  }
-
-  async #start(): Promise<void> {
     // The worker and every command read it; it lasts as long as the database.
     readOrMakeKey(this.#files.payloadKey);
     this.#temporal.start();

@@ -17,6 +17,7 @@ import { prove, type Arrived } from './prove.js';
 import { publish, type Publishable } from './publish.js';
 import type { PullContext } from './pull-context.js';
 import { readFilesBack } from './read-back.js';
+import { observedOf } from './thread/observed.js';
 import type { Observed } from './thread/tasks.js';
 
 /** More file-scoped errors than this in one pack, and it stays whole (rule 26). */
@@ -264,15 +265,7 @@ async function describe(
     });
     context.progress.awaitsSource = false;
     ({ digestsOnRequest } = entry);
-    observed = {
-      ending: 'length',
-      ...(entry.pin === undefined ? {} : { pin: entry.pin }),
-      ...(entry.sizeBytes === undefined ? {} : { sizeBytes: entry.sizeBytes }),
-      ...(entry.modifiedAt === undefined ? {} : { modifiedAt: entry.modifiedAt }),
-      ...(entry.digests === undefined ? {} : { digests: entry.digests }),
-      ...(entry.areDigestsFresh === undefined ? {} : { areDigestsFresh: true as const }),
-      ...(entry.recordedDigests === undefined ? {} : { recordedDigests: entry.recordedDigests }),
-    };
+    observed = observedOf({ ending: 'length', ...entry });
   }
   const pin = plan.pin ?? observed.pin;
   const sizeBytes = plan.sizeBytes ?? observed.sizeBytes;

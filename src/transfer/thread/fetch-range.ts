@@ -11,22 +11,9 @@ import { Pace } from './pace.js';
 import { PartMac } from './part-mac.js';
 import { PositionedWriter } from './positioned-writer.js';
 import { ExtentLog } from './append-extent.js';
+import { observedOf } from './observed.js';
 import { stopSignalOf } from './stop-signal.js';
 import type { FetchRangeOutcome, FetchRangeTask, Observed } from './tasks.js';
-
-/** What of an answer outlives its body. */
-export function observedOf(opened: Omit<OpenObject, 'body' | 'offsetBytes'>): Observed {
-  return {
-    ending: opened.ending,
-    ...(opened.pin === undefined ? {} : { pin: opened.pin }),
-    ...(opened.sizeBytes === undefined ? {} : { sizeBytes: opened.sizeBytes }),
-    ...(opened.modifiedAt === undefined ? {} : { modifiedAt: opened.modifiedAt }),
-    ...(opened.digests === undefined ? {} : { digests: opened.digests }),
-    ...(opened.areDigestsFresh === undefined ? {} : { areDigestsFresh: true as const }),
-    ...(opened.recordedDigests === undefined ? {} : { recordedDigests: opened.recordedDigests }),
-    ...(opened.answeredAt === undefined ? {} : { answeredAt: opened.answeredAt }),
-  };
-}
 
 /** A weak pin cannot tell two versions of the same two seconds apart, by the service's own clock (rule 12). */
 const WEAK_PIN_MS = 2_000;
