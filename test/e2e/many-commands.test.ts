@@ -1,5 +1,5 @@
 /** Twenty commands at once, from two shells, on a machine on which nothing runs yet. */
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { serveFile, startCutServer } from '../helpers/cut-server.js';
+import { commandLinesWith } from '../helpers/processes.js';
 import { openWaybill, type WaybillBed } from '../helpers/waybill.js';
 
 const LONG_MS = 600_000;
@@ -46,14 +47,7 @@ afterAll(async () => {
 /** The processes whose command lines name the state folder, by what they are. */
 function processes(): Record<string, number> {
   const counts = { service: 0, temporal: 0, worker: 0 };
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    let line = '';
-    try {
-      line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-    } catch {
-      // It has ended.
-    }
-    if (!line.includes(bed.stateDir)) continue;
+  for (const line of commandLinesWith(bed.stateDir)) {
     if (line.includes('service-main.js')) counts.service += 1;
     else if (line.includes('start-dev')) counts.temporal += 1;
     else if (line.includes('worker.js')) counts.worker += 1;

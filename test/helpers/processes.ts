@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startServerProcess } from '../../src/demo/server-process.js';
@@ -23,6 +23,21 @@ export function scrubbedEnv(extra: Readonly<Record<string, string>> = {}): NodeJ
       ),
   );
   return { ...Object.fromEntries(kept), ...extra };
+}
+
+/** The command lines of the running processes that name something, such as a folder. */
+export function commandLinesWith(text: string): string[] {
+  const lines = readdirSync('/proc')
+    .filter((name) => /^\d+$/u.test(name) && Number(name) !== process.pid)
+    .map((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+      } catch {
+        // It has ended.
+        return '';
+      }
+    });
+  return lines.filter((line) => line.includes(text));
 }
 
 export type StartProcess = Pick<

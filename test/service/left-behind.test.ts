@@ -1,10 +1,11 @@
 /** What a service that dies leaves running: nothing without end (rule 8). */
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
 import { isRunning } from '../../src/service/process-identity.js';
 import { serviceFiles } from '../../src/service/service-files.js';
+import { commandLinesWith } from '../helpers/processes.js';
 import { openServiceBed, until, type ServiceBed } from './service-bed.js';
 
 const WORKER = fileURLToPath(new URL('../../src/worker.js', import.meta.url));
@@ -14,18 +15,7 @@ let bed: ServiceBed;
 afterEach(() => bed.close());
 
 /** What still runs for the state folder of the bed. */
-function left(): string[] {
-  const lines = readdirSync('/proc')
-    .filter((name) => /^\d+$/u.test(name) && Number(name) !== process.pid)
-    .map((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      } catch {
-        return '';
-      }
-    });
-  return lines.filter((line) => line.includes(bed.stateDir));
-}
+const left = (): string[] => commandLinesWith(bed.stateDir);
 
 /** In the place of the record: what no file can be written over. */
 function spoilRecord(): void {

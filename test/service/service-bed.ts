@@ -2,7 +2,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import {
   findOrStartService,
@@ -15,6 +14,8 @@ import { serviceFiles } from '../../src/service/service-files.js';
 import { readServiceRecord, type ServiceRecord } from '../../src/service/service-record.js';
 import { endProcess } from '../../src/service/process-identity.js';
 import { cacheFolder } from '../helpers/cache.js';
+
+export { until } from '../helpers/until.js';
 
 export const STAND_IN_WORKER = fileURLToPath(new URL('stand-in-worker.js', import.meta.url));
 
@@ -72,17 +73,4 @@ export function openServiceBed(stateDirName = 'state'): ServiceBed {
       rmSync(scratch, { recursive: true, force: true });
     },
   };
-}
-
-/** Waits until a condition holds; fails after `timeoutMs` with its name. */
-export async function until(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  timeoutMs = 60_000,
-): Promise<void> {
-  const deadlineMs = performance.now() + timeoutMs;
-  while (!(await holds())) {
-    if (performance.now() > deadlineMs) throw new Error(`waited in vain until ${what}`);
-    await sleep(20);
-  }
 }

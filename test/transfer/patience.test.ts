@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import type { CallContext, TransferEngine } from '../../src/transfer/api.js';
 import { contextOf, engineOf, pullWith, requestOf, scratch } from '../helpers/engine.js';
+import { until } from '../helpers/until.js';
 
 const BYTES = Buffer.from('weights');
 const LONG_MS = 60_000;
@@ -43,12 +44,6 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 400 && !holds(); tries += 1)
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(holds()).toBe(true);
-}
-
 it.each([
   [{}, { answerMs: 120_000, stallMs: 60_000 }],
   [{ WAYBILL_STALL_TIMEOUT: '5m' }, { answerMs: 300_000, stallMs: 300_000 }],
@@ -62,7 +57,7 @@ it.each([
     const request = requestOf(`http://127.0.0.1:${port}/w.bin`, to);
     const source = { ...request.source, settings };
     const pulling = pullWith(engine, { ...request, source }, undefined, context);
-    await until(() => context.progress.awaitsSource === true && held.length > 0);
+    await until('it waits', () => context.progress.awaitsSource === true && held.length > 0);
     expect(context.progress).toMatchObject({ phase: 'fetching', patience });
     isHolding = false;
     release();

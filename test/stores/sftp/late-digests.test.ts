@@ -8,6 +8,7 @@ import { contextOf, engineOf, pullWith, requestOf, scratch } from '../../helpers
 import { scratchFolder } from '../../helpers/processes.js';
 import { SSHD_USER, startSshd, type Sshd } from '../../helpers/sshd.js';
 import { contentOf } from '../../helpers/tree.js';
+import { until } from '../../helpers/until.js';
 import { openSftp } from './testbed.js';
 
 const SIZE = LARGE_FROM_BYTES + 1024;
@@ -47,12 +48,6 @@ const timesAsked = (): number => {
   }
 };
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 600 && !holds(); tries += 1)
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(holds()).toBe(true);
-}
-
 describe('a server that hashes slowly', () => {
   it('a look that wants cheap digests does not wait for it, and says that there are more', async () => {
     const store = await openSftp(sshd, root);
@@ -77,7 +72,7 @@ describe('a server that hashes slowly', () => {
     const engine = engineOf();
     const pulling = pullWith(engine, { ...request, source }, undefined, context);
     pulling.catch(() => undefined);
-    await until(() => context.progress.bytesDone >= SIZE);
+    await until('all bytes are there', () => context.progress.bytesDone >= SIZE);
     return { dir, context, engine, pulling };
   }
 
@@ -87,7 +82,7 @@ describe('a server that hashes slowly', () => {
       const { dir, context, engine, pulling } = await begin();
       try {
         const heldMs = context.progress.heldMs;
-        await until(() => context.progress.heldMs > heldMs);
+        await until('it is held', () => context.progress.heldMs > heldMs);
         await writeFile(join(tools, 'go'), '');
         expect(await pulling).toMatchObject({ ok: true, levels: { provider: 1 } });
         expect(timesAsked()).toBe(1);
