@@ -21,7 +21,7 @@ export const STALLED_AFTER_MS: Readonly<Record<UnitProgress['phase'], number>> =
   // Local reads: a disk that gives no byte for two minutes is not coming back.
   hashing: 120_000,
   're-checking': 120_000,
-  // A flush of a pack to a slow network share.
+  // A flush of a pack to a slow network share, or of a large file of which the kernel holds many GiB.
   flushing: 600_000,
   // Writing and flushing the records of a million files.
   sealing: 1_800_000,

@@ -5,6 +5,7 @@ import { asWaybillError, fromPlainError, WaybillError } from '../model/errors.js
 import type { ObjectEntry, Pin } from '../model/object-entry.js';
 import type { CallContext } from './api.js';
 import { bytesOf, Frontier, gapsOf, joinRuns, type Run } from './extents.js';
+import { LongFlush } from './long-flush.js';
 import { dropPartial, openPartial, proveExtents, type PartialFile } from './partial.js';
 import type { PlanEntry } from './plan/page.js';
 import type { PullContext } from './pull-context.js';
@@ -60,12 +61,14 @@ export async function fetchLarge(
   progress.bytesTotal = file.sizeBytes;
   const attempt = new LargeAttempt(pull, file, context);
   const fetchedBefore = progress.bytesFetched ?? 0;
+  const flush = new LongFlush(progress);
   const count = (): void => {
     progress.bytesDone = attempt.bytesDone;
     progress.bytesFetched = fetchedBefore + attempt.bytesFetched;
     progress.bytesChecked = attempt.bytesChecked;
     progress.heldMs += attempt.newlyHeldMs();
     progress.awaitsSource = attempt.isAwaiting;
+    flush.show(attempt.isFlushing);
   };
   const timer = setInterval(count, COUNT_MS);
   try {
@@ -73,6 +76,8 @@ export async function fetchLarge(
   } finally {
     clearInterval(timer);
     count();
+    // Of a thread that died in the middle of one the count still says so.
+    flush.show(false);
   }
 }
 
@@ -128,6 +133,10 @@ class LargeAttempt {
 
   get isAwaiting(): boolean {
     return this.cell.isAwaiting;
+  }
+
+  get isFlushing(): boolean {
+    return this.cell.isFlushing;
   }
 
   /** What it was held back since this was asked last. */

@@ -5,6 +5,7 @@ import { fromPlainError } from '../model/errors.js';
 import { LEVELS } from '../model/level.js';
 import type { CallContext } from './api.js';
 import { makeFolderInside } from './durable-file.js';
+import { LongFlush } from './long-flush.js';
 import type { PlanEntry } from './plan/page.js';
 import type { Publishable } from './publish.js';
 import type { PullContext } from './pull-context.js';
@@ -61,12 +62,14 @@ export async function fetchSmall(
   const { progress } = context;
   const base = { files: progress.filesDone, bytes: progress.bytesDone, heldMs: progress.heldMs };
   const fetchedBefore = progress.bytesFetched ?? 0;
+  const flush = new LongFlush(progress);
   const count = (): void => {
     progress.filesDone = base.files + cell.files;
     progress.bytesDone = base.bytes + cell.bytes;
     progress.bytesFetched = fetchedBefore + cell.bytes;
     progress.heldMs = base.heldMs + cell.heldMs + pull.limits.heldMs;
     progress.awaitsSource = cell.isAwaiting;
+    flush.show(cell.isFlushing);
   };
   const timer = setInterval(count, 200);
   try {
@@ -106,6 +109,8 @@ export async function fetchSmall(
     uncount();
     pull.limits.permits.give(permits);
     count();
+    // Of a thread that died in the middle of one the count still says so.
+    flush.show(false);
   }
 }
 

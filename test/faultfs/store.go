@@ -136,9 +136,7 @@ func resize(data []byte, size int64) []byte {
 	if size <= int64(len(data)) {
 		return data[:size:size]
 	}
-	grown := make([]byte, size)
-	copy(grown, data)
-	return grown
+	return append(data, make([]byte, size-int64(len(data)))...)
 }
 
 // fsync of a file or a folder that worked.
@@ -177,9 +175,9 @@ func (op *metaOp) touches(dir uint64) bool {
 
 func (e extent) apply(to []byte) []byte {
 	if e.data == nil {
-		return resize(append([]byte(nil), to...), e.size)
+		return resize(to, e.size)
 	}
-	return put(append([]byte(nil), to...), e.data, e.off)
+	return put(to, e.data, e.off)
 }
 
 // persist moves the operations that are chosen to the disk, and before each of them those on the same names.

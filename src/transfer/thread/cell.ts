@@ -1,6 +1,6 @@
 /** A few numbers shared between the main thread and the threads that move bytes, without messages. */
 
-const SLOTS = 7;
+const SLOTS = 8;
 const STOP = 0;
 const BYTES = 1;
 const FRONTIER = 2;
@@ -8,6 +8,7 @@ const FILES = 3;
 const CHECKED = 4;
 const HELD_MS = 5;
 const AWAITED = 6;
+const FLUSHING = 7;
 
 /**
  * Counters of one unit of work. The main thread asks for a stop and reads; the threads count. Backed by shared
@@ -78,6 +79,21 @@ export class Cell {
   /** Whether an answer of the source is waited for. */
   get isAwaiting(): boolean {
     return Atomics.load(this.slots, AWAITED) > 0n;
+  }
+
+  /** Counts a flush that may take minutes as under way: it moves no byte, and must not be taken for a standstill. */
+  startFlush(): void {
+    Atomics.add(this.slots, FLUSHING, 1n);
+  }
+
+  /** Counts it as over, however it went. */
+  endFlush(): void {
+    Atomics.sub(this.slots, FLUSHING, 1n);
+  }
+
+  /** Whether a flush that may take minutes is under way. */
+  get isFlushing(): boolean {
+    return Atomics.load(this.slots, FLUSHING) > 0n;
   }
 
   /** Bytes from the start of the file that are written without a gap: the hash may follow up to here. */

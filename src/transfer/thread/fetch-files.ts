@@ -10,7 +10,7 @@ import { whileOpen } from './close-once.js';
 import { consume } from './consume.js';
 import { Crumbs } from './crumbs.js';
 import { toDestinationError } from '../destination-error.js';
-import { flusherOf, type Flush } from './flush.js';
+import { flushCounted, flusherOf, type Flush } from './flush.js';
 import { isBrokenStream, isResumable } from './fetch-range.js';
 import { DigestSet, digestSpecs, digestsOf } from './hashes.js';
 import { LaneMemory } from './lane-memory.js';
@@ -238,8 +238,11 @@ async function finish(
   { digests, observed, sizeBytes }: Written,
 ): Promise<WholeFileOutcome> {
   try {
-    setModifiedAt(fd, observed.modifiedAt ?? file.modifiedAt);
-    await lanes.flush(fd);
+    await flushCounted(lanes.cell, sizeBytes, () => {
+      // NFS flushes before it sets a time.
+      setModifiedAt(fd, observed.modifiedAt ?? file.modifiedAt);
+      return lanes.flush(fd);
+    });
   } catch (error) {
     throw toDestinationError(error, 'flush', file.partialPath);
   }

@@ -9,6 +9,7 @@ import { toPlainError } from '../../model/errors.js';
 import { Cell } from './cell.js';
 import { toDestinationError } from '../destination-error.js';
 import { closeQuietly, whileOpen } from './close-once.js';
+import { flushCounted } from './flush.js';
 import { DigestSet } from './hashes.js';
 import { setModifiedAt } from './modified-at.js';
 import { keyOf, PartMac } from './part-mac.js';
@@ -70,8 +71,11 @@ async function followTo(task: FollowTask, fd: number): Promise<FollowOutcome> {
     cell.addChecked(read);
     if (position % TURN_BYTES < read) await nextTurn();
   }
-  setModifiedAt(fd, task.modifiedAt);
-  fsyncSync(fd);
+  await flushCounted(cell, task.sizeBytes, () => {
+    // NFS flushes before it sets a time.
+    setModifiedAt(fd, task.modifiedAt);
+    fsyncSync(fd);
+  });
   const { ino, mtimeNs } = fstatSync(fd, { bigint: true });
   const stamp = { inode: String(ino), mtimeNs: String(mtimeNs) };
   return { kind: 'hashed', digests: digests.finish(), stamp };
