@@ -19,6 +19,16 @@ const FLUSHES: DiskFault = { kind: 'fsync', path: PARTIALS, errno: 'HANG' };
 /** The first change of a partial fetched in parts gives it its length, the next one its time. */
 const TIMES: DiskFault = { kind: 'setattr', path: PARTIALS, errno: 'HANG', after: 1 };
 
+interface Planned {
+  readonly context: CallContext;
+  readonly fetch: () => Promise<UnitResult>;
+}
+
+interface Hung {
+  readonly context: CallContext;
+  readonly fetching: Promise<UnitResult>;
+}
+
 describe('rule 27: a long flush', () => {
   let disk: FaultFs;
   let server: CutServer;
@@ -56,21 +66,24 @@ describe('rule 27: a long flush', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  /** Begins to fetch the first unit of a pull, and comes back when a call to the disk hangs. */
-  async function startHung(
-    uri: string,
-    fault: DiskFault,
-  ): Promise<{ readonly context: CallContext; readonly fetching: Promise<UnitResult> }> {
+  /** A pull of one file, planned. */
+  async function planned(uri: string, name: string): Promise<Planned> {
     const context = contextOf();
-    const to = join(disk.path, 'to');
+    const to = join(disk.path, name);
     mkdirSync(to);
     const request = requestOf(uri, join(to, 'model.bin'));
     const resolved = await engine.resolve({ request }, context);
     const claimed = await engine.claim({ pullId: 'p', runId: 'r', request, resolved }, context);
     const { ref } = claimed;
     await engine.planPage({ ref, page: 0 }, context);
+    return { context, fetch: () => engine.fetchUnit({ ref, page: 0, unit: 0 }, context) };
+  }
+
+  /** Begins to fetch a file, and comes back when a call to the disk hangs. */
+  async function startHung(uri: string, fault: DiskFault): Promise<Hung> {
+    const { context, fetch } = await planned(uri, 'to');
     await disk.fault(fault);
-    const fetching = engine.fetchUnit({ ref, page: 0, unit: 0 }, context);
+    const fetching = fetch();
     const hangs = until('the disk hangs', async () => (await disk.status()).hanging > 0);
     await Promise.race([hangs, fetching.then(() => expect('ended').toBe('hanging'))]);
     return { context, fetching };
@@ -102,6 +115,23 @@ describe('rule 27: a long flush', () => {
         expelled: [],
       });
       expect(progress.phase).toBe(after);
+    },
+    LONG_MS,
+  );
+
+  it.each([
+    ['', FLUSHES],
+    [', by a change of its time,', TIMES],
+  ])(
+    'of a file in parts%s keeps no other file from being hashed',
+    async (_, fault) => {
+      const once = { ...fault, times: 1 };
+      const { fetching } = await startHung(`file://${dir}/whole.bin`, once);
+      const other = await planned(`file://${dir}/parts.bin`, 'other');
+      expect(await other.fetch()).toMatchObject({ files: 1, bytes: 33 * MiB });
+      expect((await disk.status()).hanging).toBe(1);
+      await disk.clear();
+      expect(await fetching).toMatchObject({ files: 1 });
     },
     LONG_MS,
   );

@@ -1,17 +1,18 @@
 /**
  * Hashing of what is on disk, in a thread of its own: file calls here are synchronous on purpose. Several files take
- * turns in one thread, so that a slow source never keeps another file's hash waiting.
+ * turns in one thread, so that a slow source never keeps another file's hash waiting; nor does a flush, which is made beside.
  */
 import { createHash } from 'node:crypto';
+import { dirname } from 'node:path';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { constants, fstatSync, fsyncSync, openSync, readSync } from 'node:fs';
+import { constants, fstatSync, openSync, readSync } from 'node:fs';
 import { toPlainError } from '../../model/errors.js';
 import { Cell } from './cell.js';
 import { toDestinationError } from '../destination-error.js';
 import { closeQuietly, whileOpen } from './close-once.js';
-import { flushCounted } from './flush.js';
+import { flushCounted, flusherOf } from './flush.js';
 import { DigestSet } from './hashes.js';
-import { setModifiedAt } from './modified-at.js';
+import { setModifiedAtBeside } from './modified-at.js';
 import { keyOf, PartMac } from './part-mac.js';
 import type {
   Extent,
@@ -71,10 +72,10 @@ async function followTo(task: FollowTask, fd: number): Promise<FollowOutcome> {
     cell.addChecked(read);
     if (position % TURN_BYTES < read) await nextTurn();
   }
-  await flushCounted(cell, task.sizeBytes, () => {
-    // NFS flushes before it sets a time.
-    setModifiedAt(fd, task.modifiedAt);
-    fsyncSync(fd);
+  const flush = flusherOf(dirname(task.partialPath));
+  await flushCounted(cell, task.sizeBytes, async () => {
+    await setModifiedAtBeside(fd, task.modifiedAt);
+    await flush(fd);
   });
   const { ino, mtimeNs } = fstatSync(fd, { bigint: true });
   const stamp = { inode: String(ino), mtimeNs: String(mtimeNs) };
