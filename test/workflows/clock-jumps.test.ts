@@ -38,7 +38,8 @@ beforeAll(async () => {
   server.serveRest(serveFile(body, { etag: '"v1"', bytesPerSecond: 4 * MiB }));
   const paths = ['--state-dir', scratch, '--control-socket', join(scratch, 'none.sock')];
   worker = spawn(process.execPath, [WORKER, '--local', ...paths, '--address', temporal.address], {
-    stdio: 'ignore',
+    // As by a service that lives: without its channel a worker takes itself for left behind.
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     env: scrubbedEnv(clock.env),
   });
 });

@@ -85,7 +85,8 @@ function startWorker(previous?: ChildProcess): ChildProcess {
         ? []
         : ['--previous-identity', `${hostname()}/${previous.pid}/worker`]),
     ],
-    { stdio: ['ignore', 'ignore', 'ignore'] },
+    // As by a service that lives: without its channel a worker takes itself for left behind.
+    { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] },
   );
   workers.push(worker);
   return worker;
