@@ -59,7 +59,7 @@ function installRuntime(log: Logger, metrics: Metrics): void {
 /** Installs the runtime of the SDK, with its exporter. Throws WB_USAGE where its address cannot be had. */
 async function installWithMetrics(log: Logger, bind: string): Promise<WorkerMetrics> {
   const [{ cannotListen, checkListenAddress }, { createWorkerMetrics }] = await Promise.all([
-    import('./telemetry/listen-address.js'),
+    import('./service/listen-address.js'),
     import('./telemetry/metrics.js'),
   ]);
   const { text } = await checkListenAddress('--metrics-bind', bind);
@@ -105,7 +105,7 @@ async function openHealth(
 ): Promise<(() => void) | undefined> {
   if (bind === undefined) return undefined;
   const [{ cannotListen, checkListenAddress }, { listenHealth }] = await Promise.all([
-    import('./telemetry/listen-address.js'),
+    import('./service/listen-address.js'),
     import('./telemetry/health.js'),
   ]);
   const address = await checkListenAddress('--health-bind', bind);

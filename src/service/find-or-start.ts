@@ -1,7 +1,7 @@
 /** How a command gets at the local service: the one that lives, or a new one. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { WaybillError } from '../model/errors.js';
+import { asWaybillError, WaybillError } from '../model/errors.js';
 import { connectControl, type ControlClient } from './control-client.js';
 import type { ServiceStatus } from './control-protocol.js';
 import { readLogEnd } from './log-file.js';
@@ -97,6 +97,7 @@ async function start(options: FindOrStartOptions): Promise<StartedService | unde
     onProgress: options.onProgress,
     signal: options.signal,
   });
+  if (options.metricsBind !== undefined) await tellOfMetrics(options.metricsBind, options);
   return startService({
     onProgress: options.onProgress,
     signal: options.signal,
@@ -112,6 +113,16 @@ async function start(options: FindOrStartOptions): Promise<StartedService | unde
       ...(options.workerSilentMs === undefined ? {} : { workerSilentMs: options.workerSilentMs }),
     },
   });
+}
+
+/** Whoever starts the service hears of it: its worker goes on without metrics, and tells only its log. */
+async function tellOfMetrics(bind: string, { onProgress }: FindOrStartOptions): Promise<void> {
+  const { checkListenAddress } = await import('./listen-address.js');
+  try {
+    await checkListenAddress('service-metrics-bind', bind);
+  } catch (error) {
+    onProgress(`The local service shows no metrics. ${asWaybillError(error).message}`);
+  }
 }
 
 interface Joined {

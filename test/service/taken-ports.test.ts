@@ -1,5 +1,7 @@
 /** A port that another program takes in the moment between Waybill's look at it and Temporal's start. */
+import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { findService, stopService } from '../../src/service/find-or-start.js';
@@ -119,3 +121,24 @@ describe('a port that is taken while Temporal starts', () => {
     LONG_MS,
   );
 });
+
+it(
+  'metrics that have no port are told to whoever starts the service, which goes on without',
+  async () => {
+    const bed = openServiceBed();
+    const stranger = createServer().listen(0, '127.0.0.1');
+    try {
+      await once(stranger, 'listening');
+      const metricsBind = `127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+      const { control } = await bed.start({ metricsBind, workerScript: undefined });
+      expect(bed.progress.join('\n')).toMatch(
+        /shows no metrics\. service-metrics-bind 127\.0\.0\.1:\d+: another process listens there: name another port, such as \d+/u,
+      );
+      await until('it works', async () => (await control.status()).worker.state === 'ready');
+    } finally {
+      stranger.close();
+      await bed.close();
+    }
+  },
+  LONG_MS,
+);
