@@ -1,6 +1,6 @@
 /** Decides when lanes may start work: paused, held by the root, or blocked with a probe now and then. */
 import { CancellationScope } from '@temporalio/workflow';
-import type { Block } from './messages.js';
+import type { Block, Blocked } from './messages.js';
 
 /** About so many probes come while the time that a pull is blocked for doubles. */
 const PROBES_OF_A_SPAN = 60;
@@ -19,6 +19,19 @@ export class Gate {
   private blockedAtMs = 0;
   private isProbeFree = false;
   private readonly running = new Set<CancellationScope>();
+
+  /** How it is blocked, for the next run of its workflow: that one has to say when it goes on. */
+  get blocked(): Blocked | undefined {
+    const { block, blockedAtMs, quietUntilMs } = this;
+    return block === undefined ? undefined : { block, sinceMs: blockedAtMs, quietUntilMs };
+  }
+
+  /** Goes on as the run before has ended. */
+  takeOver({ block, sinceMs, quietUntilMs }: Blocked): void {
+    this.block = block;
+    this.blockedAtMs = sinceMs;
+    this.quietUntilMs = quietUntilMs;
+  }
 
   /** Whether a lane may take a unit now. Blocked, only one may at a time, as a probe. */
   mayStart(): boolean {

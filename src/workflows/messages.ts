@@ -92,6 +92,14 @@ export interface Block {
   readonly probes: number;
 }
 
+/** A block as the next run of a shard takes it over. */
+export interface Blocked {
+  readonly block: Block;
+  /** Since when, and until when the source asked to be left alone, in workflow time. */
+  readonly sinceMs: number;
+  readonly quietUntilMs: number;
+}
+
 /** What a shard tells its root when its lanes stop or go on. */
 export interface ShardBlocked {
   readonly shardId: string;
@@ -159,11 +167,12 @@ export interface ShardInput {
   readonly isHeld: boolean;
   /** It keeps its totals in its memo; shards that were started before that was so have it not. */
   readonly keepsMemo?: true;
-  /** Only from run to run: what is already done, and what was put back. */
+  /** Only from run to run: what is already done, what was put back, and why nothing may start. */
   readonly carried?: {
     readonly next: Job;
     readonly again: readonly Job[];
     readonly totals: UnitTotals;
+    readonly blocked?: Blocked;
   };
 }
 

@@ -41,6 +41,7 @@ export async function shard(input: ShardInput): Promise<UnitTotals> {
   const gate = new Gate();
   gate.isPaused = input.isPaused;
   gate.isHeld = input.isHeld;
+  if (input.carried?.blocked !== undefined) gate.takeOver(input.carried.blocked);
   const kept = { failures: 0 };
   let lastMovedAtMs = Date.now();
   const host = {

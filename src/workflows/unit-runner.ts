@@ -56,7 +56,10 @@ export class UnitRunner {
 
   /** Where the next run goes on, if units are left; undefined: all are done. */
   get left(): NonNullable<ShardInput['carried']> | undefined {
-    return this.queue.isEmpty ? undefined : { ...this.queue.carry(), totals: this.totals };
+    if (this.queue.isEmpty) return undefined;
+    const { blocked } = this.gate;
+    const carried = { ...this.queue.carry(), totals: this.totals };
+    return blocked === undefined ? carried : { ...carried, blocked };
   }
 
   /** Runs to the end. Cancelled, it waits for what runs and throws the cancellation. */

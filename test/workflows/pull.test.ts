@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WaybillError } from '../../src/model/errors.js';
 import type { WorkerQueues } from '../../src/worker-queues.js';
 import { newRequest, QUICK, startBench, until, type Bench } from './lib/bench.js';
@@ -278,6 +279,35 @@ describe('failures', () => {
     await bench.client.retryNow(pullId);
     expect(await bench.client.result(pullId)).toMatchObject({ ok: true, files: 80 });
     expect(engine.done.size).toBe(80);
+  });
+
+  it('a shard that goes on in a new run while it is blocked says when it moves again', async () => {
+    // Eight units come; six fail four times each, and six probes once: then the first run is full.
+    const failing = 6 * 4 + 6;
+    let failed = 0;
+    let isHeld = true;
+    const engine = await serve({
+      pages: [40, 1],
+      unit: async (unit) => {
+        if (unit.page === 1 || unit.unit < 8) return;
+        if (failed < failing) {
+          failed += 1;
+          throw unavailable();
+        }
+        while (isHeld && unit.unit === 39) await sleep(50);
+      },
+    });
+    const tuning = { ...QUICK, unitsInRoot: 1, unitsPerRun: 20 };
+    const { pullId } = await bench.client.startPull(newRequest(), { tuning });
+    await until('all but one are there', () => engine.done.size === 40);
+    try {
+      await until('it says that it moves', async () => {
+        return (await bench.client.status(pullId)).progress.phase === 'fetching';
+      });
+    } finally {
+      isHeld = false;
+    }
+    expect(await bench.client.result(pullId)).toMatchObject({ ok: true, files: 41 });
   });
 
   it('ends at its deadline', async () => {
