@@ -112,13 +112,15 @@ export class Pulse {
     const { progress } = this.options;
     this.highest = Math.max(this.highest, doneOf(progress));
     const l = this.movedAtMs;
+    const { checking } = progress;
+    const { bytesDone, bytesTotal } = checking ?? progress;
     this.options.send({
       p: progress.phase,
-      n: cutText(progress.name, 200),
+      n: cutText(checking === undefined ? progress.name : `checking ${checking.name}`, 200),
       f: progress.filesDone,
       F: progress.filesTotal,
-      b: progress.bytesDone,
-      B: progress.bytesTotal,
+      b: bytesDone,
+      B: bytesTotal,
       h: this.highest,
       ...(l === undefined ? {} : { l }),
       t: this.tries.withoutProgress,

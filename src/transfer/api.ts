@@ -26,6 +26,8 @@ export interface UnitProgress {
   bytesFound?: number;
   /** Bytes read back from the disk so far: a long check or hash that brings nothing is no standstill (rule 27). */
   bytesChecked?: number;
+  /** A file that was there before, read from end to end to know what it is; people see it in place of `name`. */
+  checking?: { readonly name: string; readonly bytesTotal: number; bytesDone: number } | undefined;
   /** Time that it was held back on purpose (a limit, no free connection): rises while it is no standstill. */
   heldMs: number;
   /** The kind of the store that the bytes come from: `s3`. */

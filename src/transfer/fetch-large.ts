@@ -151,7 +151,9 @@ class LargeAttempt {
     const unwatch = watchCell(this.cell, signal);
     const uncount = this.pull.limits.watch(this.cell);
     try {
-      const recorded = await openPartial(this.partial);
+      progress.phase = 're-checking';
+      const onBytes = (count: number): void => this.cell.addChecked(count);
+      const recorded = await openPartial(this.partial, { signal, onBytes });
       this.claimedBytes = bytesOf(recorded);
       progress.bytesFound = this.claimedBytes;
       this.gaps = this.gapsBeside(recorded);

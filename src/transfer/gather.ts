@@ -11,7 +11,7 @@ import { RECORD_NAMES } from './layout.js';
 import { SortedLines } from './lines/sorted-lines.js';
 import { filterOf, isFiltered } from './plan/filters.js';
 import { AS_RECORDED, planDirOf, readPages, type PlanEntry, type PlanPage } from './plan/page.js';
-import { hashFile } from './plan-pull.js';
+import { hashFile } from './hash-local-file.js';
 import { pruneFile, type PruneContext } from './prune.js';
 import type { PullContext } from './pull-context.js';
 import { fileOf, lookAt } from './take-name.js';
@@ -244,7 +244,7 @@ export async function leftoversOf(
   const pruning: PruneContext = {
     filesRoot: pull.layout.filesRoot,
     partialDir: pull.partialDir,
-    hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
+    hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes, context),
     pool: pull.pool,
   };
   const isWanted = filterOf(request.filters);

@@ -1,10 +1,10 @@
 /** The partial of a large file on disk: made, found again, and its recorded parts proven (rules 12, 13, 16). */
-import { constants } from 'node:fs';
-import { copyFile, open, rename, rm, stat } from 'node:fs/promises';
+import { open, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fromPlainError } from '../model/errors.js';
 import type { Pin } from '../model/object-entry.js';
-import { toDestinationError } from './destination-error.js';
+import { moveToNewInode, type CopyWatch } from './copy-partial.js';
+import { errnoOf, toDestinationError } from './destination-error.js';
 import { makeFolderInside, remove } from './durable-file.js';
 import type { ThreadPool } from './pool.js';
 import { isProvenDead, isThisProcess, thisProcess } from './process-identity.js';
@@ -21,30 +21,58 @@ export interface PartialFile {
   readonly isExecutable: boolean;
 }
 
-/** Opens or makes the partial; answers the parts that its sidecar claims. They are not proven yet. */
-export async function openPartial(file: PartialFile): Promise<Extent[]> {
+/**
+ * Opens or makes the partial; answers the parts that its sidecar claims. They are not proven yet. Rejects with the signal's
+ * reason, or with WB_DESTINATION_FAILED and its kin.
+ * @param watch of what a copy of a large one takes
+ */
+export async function openPartial(file: PartialFile, watch: CopyWatch): Promise<Extent[]> {
   const { partialPath } = file;
   try {
     await makeFolderInside(dirname(partialPath));
-    const { extents: recorded, writer } = readSidecar(file.sidecarPath);
-    if (recorded.length === 0 || !(await isThere(partialPath))) {
+    const recorded = await takenOver(file, watch);
+    if (recorded.length === 0) {
       await dropPartial(partialPath);
       const handle = await open(partialPath, 'wx', file.isExecutable ? 0o777 : 0o666);
       await handle.truncate(file.sizeBytes).finally(() => handle.close());
-      appendWriter(file.sidecarPath, thisProcess());
-      return [];
-    }
-    const mayStillWrite = writer !== undefined && !isThisProcess(writer) && !isProvenDead(writer);
-    // One that has a second name was published already: nobody writes into a published file.
-    const isShared = (await stat(partialPath)).nlink > 1;
-    if (file.pin.strength === 'weak' || mayStillWrite || isShared) {
-      await moveToNewInode(partialPath);
     }
     appendWriter(file.sidecarPath, thisProcess());
     return recorded;
   } catch (error) {
+    watch.signal.throwIfAborted();
     throw toDestinationError(error, 'open the partial', partialPath);
   }
+}
+
+/** The recorded parts of a partial that this attempt may write to; none where it starts from nothing. */
+async function takenOver(file: PartialFile, watch: CopyWatch): Promise<Extent[]> {
+  const { partialPath, pin, sidecarPath } = file;
+  const { extents: recorded, writer } = readSidecar(sidecarPath);
+  if (recorded.length === 0 || !(await isThere(partialPath))) return [];
+  const mayStillWrite = writer !== undefined && !isThisProcess(writer) && !isProvenDead(writer);
+  // One that has a second name was published already: nobody writes into a published file.
+  const isShared = (await stat(partialPath)).nlink > 1;
+  if (pin.strength === 'strong' && !mayStillWrite && !isShared) return recorded;
+  try {
+    await moveToNewInode(partialPath, recorded, watch);
+    return recorded;
+  } catch (error) {
+    // One that fits once and not twice comes again: nobody would ever make room for the copy.
+    if (NO_SPACE.includes(errnoOf(error) ?? '') && (await fitsAnew(file))) return [];
+    throw error;
+  }
+}
+
+const NO_SPACE = ['ENOSPC', 'EDQUOT'];
+
+/** Blocks of `st_blocks`, whatever the file system's own are. */
+const BLOCK_BYTES = 512;
+
+/** Whether there is room for all of a file once its partial has gone. */
+async function fitsAnew({ partialPath, sizeBytes }: PartialFile): Promise<boolean> {
+  const { bavail, bsize } = await statfs(dirname(partialPath));
+  const { blocks } = await stat(partialPath);
+  return bavail * bsize + blocks * BLOCK_BYTES >= sizeBytes;
 }
 
 /** Forgets a partial whose bytes were wrong: it starts from nothing the next time (rule 17). */
@@ -81,12 +109,4 @@ async function isThere(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** A former attempt that may still write keeps the old inode, this attempt gets a copy (rule 13). */
-async function moveToNewInode(partialPath: string): Promise<void> {
-  const copy = `${partialPath}.copy`;
-  await rm(copy, { force: true });
-  await copyFile(partialPath, copy, constants.COPYFILE_FICLONE);
-  await rename(copy, partialPath);
 }

@@ -1,6 +1,7 @@
 /** Making the plan of a claimed pull, and going on with one that was interrupted. */
 import { WaybillError } from '../model/errors.js';
 import type { CallContext, PlannedPage } from './api.js';
+import { hashFile } from './hash-local-file.js';
 import { readLastManifest } from './last-manifest.js';
 import { readLocation, type ListOpener } from './list-location.js';
 import { pinAsker } from './plan/ask-pin.js';
@@ -18,7 +19,6 @@ import type { PullContext } from './pull-context.js';
 import { noteSource } from './source-note.js';
 import type { Space } from './space.js';
 import { readFilesBack, type Written } from './read-back.js';
-import { Cell } from './thread/cell.js';
 
 /** Plans one page; see TransferEngine.planPage. */
 export async function planPage(
@@ -112,7 +112,7 @@ async function startPlanning(
         journal: pull.journal,
         last,
         look: pull.look,
-        hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes),
+        hashFile: (path, sizeBytes) => hashFile(pull, path, sizeBytes, live),
         ...(request.reread ? { readBack: keptReader(pull, live) } : {}),
         ...pinAsker(store, live.signal, live),
       },
@@ -144,16 +144,4 @@ function keptReader(
     if ('error' in result) return undefined;
     return result.entry.readBack === kept.readBack ? kept : result.entry;
   };
-}
-
-/** SHA-256 of a local file of a known size; undefined if it is shorter. */
-export async function hashFile(
-  pull: Pick<PullContext, 'pool'>,
-  path: string,
-  sizeBytes: number,
-): Promise<string | undefined> {
-  const cell = new Cell().memory;
-  const extents = [{ offsetBytes: 0, lengthBytes: sizeBytes }];
-  const hashed = await pull.pool.hashExtents({ cell, path, extents });
-  return hashed.kind === 'hashed' ? hashed.digests[0] : undefined;
 }

@@ -58,9 +58,9 @@ async function openJournal(recordDir: string): Promise<ExistingContext['journal'
   return isThere ? Journal.open(folder, thisProcess()) : NO_JOURNAL;
 }
 
-async function hashFile(path: string): Promise<string> {
+async function hashFile(path: string, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  await pipeline(createReadStream(path), hash, { signal });
   return hash.digest('hex');
 }
 
@@ -123,7 +123,7 @@ export async function previewPull(input: PreviewInput, context: CallContext): Pr
         journal,
         last,
         look: lookHere,
-        hashFile,
+        hashFile: (path) => hashFile(path, signal),
         ...pinAsker(store, signal),
       },
     },

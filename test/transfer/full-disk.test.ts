@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statfsSync,
   writeFileSync,
@@ -21,6 +22,7 @@ import { contextOf, engineOf, pullWith, requestOf, scratch } from '../helpers/en
 import { startFaultFs } from '../helpers/faultfs.js';
 import { mountExt4, mountTmpfs, type Mounted } from '../helpers/mount.js';
 import { digestsOfTree } from '../helpers/tree.js';
+import { until } from '../helpers/until.js';
 
 const MiB = 1024 * 1024;
 const KiB = 1024;
@@ -167,6 +169,40 @@ describe('a disk that takes a part of a large file', () => {
   afterAll(async () => {
     await engine.close();
     await server.stop();
+  });
+
+  it('rule 12: a file of a weak version that does not fit twice comes again, and ends', async () => {
+    const disk = mountTmpfs({ sizeBytes: 64 * MiB });
+    const body = randomBytes(48 * MiB);
+    const weak = serveFile(body, { lastModified: 'Mon, 01 Jan 2024 00:00:00 GMT' });
+    server.serve('/weak.bin', (request) => ({ ...weak(request), bytesPerSecond: 32 * MiB }));
+    const to = join(disk.path, 'model.bin');
+    const partial = join(disk.path, '.model.bin.waybill', 'partial');
+    const recorded = (): number =>
+      namesIn(partial)
+        .filter((name) => name.endsWith('.parts'))
+        .flatMap((name) => readSidecar(join(partial, name)).extents)
+        .reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
+    try {
+      const control = new AbortController();
+      const request = requestOf(`${server.url}/weak.bin`, to);
+      const stopped = expect(
+        pullWith(engine, request, 'run', contextOf(control.signal)),
+      ).rejects.toThrow('stopped by the test');
+      await until('most of it is there', () => recorded() > 36 * MiB);
+      control.abort(new Error('stopped by the test'));
+      await stopped;
+      server.serve('/weak.bin', weak);
+      expect(await pullWith(engine, request)).toMatchObject({
+        ok: true,
+        files: 1,
+        bytesFetched: 48 * MiB,
+      });
+      expect(readFileSync(to).equals(body)).toBe(true);
+      expect(namesIn(partial)).toEqual([]);
+    } finally {
+      disk.unmount();
+    }
   });
 
   it.each(['ENOSPC', 'EDQUOT', 'EIO'] as const)(

@@ -201,7 +201,9 @@ export function renderLines(view: View, frame: Frame, nowMs: number): Line[] {
   if (progress.phase === 'fetching' || progress.phase === 're-checking') {
     lines.push(...fileLines(view.status?.inFlight ?? [], frame));
   } else if (progress.phase === 'resolving' || progress.phase === 'listing') {
-    lines.push(...troubleLines(view.status?.inFlight ?? [], frame));
+    const units = view.status?.inFlight ?? [];
+    const checked = units.filter(({ bytesTotal }) => bytesTotal > 0);
+    lines.push(...troubleLines(units, frame), ...fileLines(checked, frame));
   }
   if (view.hint !== undefined && progress.phase !== 'paused') {
     const pieces = view.hint.split(', ').map((piece) => [span(piece, 'dim')]);

@@ -2,6 +2,7 @@
  * A listing outlives the attempts that read from it. A page that cannot be had is asked for again at once while the listing
  * moves; else the attempt fails, Temporal makes another, and that one goes on at the same page.
  */
+import { setMaxListeners } from 'node:events';
 import { WaybillError } from '../../model/errors.js';
 import { startProgress, type CallContext, type UnitProgress } from '../api.js';
 
@@ -23,6 +24,11 @@ export class LiveListing implements CallContext {
 
   /** Aborts when the attempt at hand is stopped: a listing does not outlive that. */
   readonly signal: AbortSignal = this.controller.signal;
+
+  constructor() {
+    // Every file that is hashed waits for it.
+    setMaxListeners(0, this.signal);
+  }
 
   get progress(): UnitProgress {
     return this.current?.progress ?? this.idle;
