@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { schemeOf } from '../model/artifact-uri.js';
 import type { StoreAddress } from '../stores/store.js';
+import { spread } from './spread.js';
 import { THREAD_FLAGS } from './thread-flags.js';
 import type { LookOutcome, LookTask } from './thread/look-at.js';
 import type { ReadBackOutcome, ReadBackTask } from './thread/read-back.js';
@@ -21,8 +22,14 @@ import type {
   TakeNamesOutcome,
 } from './thread/tasks.js';
 
-/** Tasks that one thread interleaves; most of them wait for the network, or for what the network brings. */
+/** Tasks that one fetching thread interleaves; most of them wait for the network. */
 const TASKS_PER_THREAD = 32;
+
+/**
+ * Those of a hashing thread: two for each large file that a worker may have at once. A hash goes along with its file from the
+ * first byte on, and one that had to wait for others to end would be taken for a standstill.
+ */
+const HASHES_PER_THREAD = 256;
 
 /**
  * The young generation of a thread's heap. Bodies come as buffers outside the heap that only a collection frees:
@@ -51,7 +58,6 @@ export class ThreadPool {
     readonly threads: number = Math.max(1, availableParallelism()),
   ) {
     const shared = {
-      concurrentTasksPerWorker: TASKS_PER_THREAD,
       atomics: 'disabled' as const,
       minThreads: 0,
       maxThreads: threads,
@@ -61,12 +67,16 @@ export class ThreadPool {
     };
     this.fetchers = new Piscina({
       ...shared,
+      concurrentTasksPerWorker: TASKS_PER_THREAD,
       filename: fetchEntry.href,
     });
+    // A hash keeps up with a source on one core; the fetching threads need the others.
+    const hashers = Math.max(1, threads - 1);
     this.hashers = new Piscina({
       ...shared,
-      // A hash keeps up with a source on one core; the fetching threads need the others.
-      maxThreads: Math.max(1, threads - 1),
+      concurrentTasksPerWorker: HASHES_PER_THREAD,
+      maxThreads: hashers,
+      loadBalancer: spread(hashers, HASHES_PER_THREAD, ['follow', 'hashExtents', 'readBack']),
       filename: new URL('./thread/hash-file.js', import.meta.url).href,
     });
   }
