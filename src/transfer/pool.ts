@@ -22,14 +22,17 @@ import type {
   TakeNamesOutcome,
 } from './thread/tasks.js';
 
-/** Tasks that one fetching thread interleaves; most of them wait for the network. */
-const TASKS_PER_THREAD = 32;
-
 /**
- * Those of a hashing thread: two for each large file that a worker may have at once. A hash goes along with its file from the
- * first byte on, and one that had to wait for others to end would be taken for a standstill.
+ * Tasks that a thread interleaves at most: far more than all pulls of a worker have connections, or large files to hash. One
+ * that had to wait until others end, which may take as long as a slow source pleases, would be taken for a standstill.
  */
-const HASHES_PER_THREAD = 256;
+const TASKS_PER_THREAD = 4_096;
+
+/** So much keeps a fetching thread busy: most of its tasks wait for the network. */
+const FETCHES_FILL_A_THREAD = 32;
+
+/** Each of these keeps a core busy by itself. */
+const HASHES: readonly string[] = ['follow', 'hashExtents', 'readBack'];
 
 /**
  * The young generation of a thread's heap. Bodies come as buffers outside the heap that only a collection frees:
@@ -58,25 +61,33 @@ export class ThreadPool {
     readonly threads: number = Math.max(1, availableParallelism()),
   ) {
     const shared = {
+      concurrentTasksPerWorker: TASKS_PER_THREAD,
       atomics: 'disabled' as const,
       minThreads: 0,
-      maxThreads: threads,
       idleTimeout: IDLE_MS,
       execArgv: [...THREAD_FLAGS],
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     };
     this.fetchers = new Piscina({
       ...shared,
-      concurrentTasksPerWorker: TASKS_PER_THREAD,
+      maxThreads: threads,
+      loadBalancer: spread({
+        threads,
+        mostTasks: TASKS_PER_THREAD,
+        startsAt: () => FETCHES_FILL_A_THREAD,
+      }),
       filename: fetchEntry.href,
     });
     // A hash keeps up with a source on one core; the fetching threads need the others.
     const hashers = Math.max(1, threads - 1);
     this.hashers = new Piscina({
       ...shared,
-      concurrentTasksPerWorker: HASHES_PER_THREAD,
       maxThreads: hashers,
-      loadBalancer: spread(hashers, HASHES_PER_THREAD, ['follow', 'hashExtents', 'readBack']),
+      loadBalancer: spread({
+        threads: hashers,
+        mostTasks: TASKS_PER_THREAD,
+        startsAt: (name) => (HASHES.includes(name) ? 1 : FETCHES_FILL_A_THREAD),
+      }),
       filename: new URL('./thread/hash-file.js', import.meta.url).href,
     });
   }

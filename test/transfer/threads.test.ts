@@ -1,12 +1,20 @@
-/** The hashing threads: how many files they take, and how these are spread over them. */
+/** The threads: how much they take, and how it is spread over them. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ThreadPool } from '../../src/transfer/pool.js';
 import { spread, type LoadBalancer } from '../../src/transfer/spread.js';
 import { Cell } from '../../src/transfer/thread/cell.js';
-import type { FollowOutcome, HashExtentsOutcome } from '../../src/transfer/thread/tasks.js';
+import { Pace } from '../../src/transfer/thread/pace.js';
+import type {
+  FetchRangeOutcome,
+  FollowOutcome,
+  HashExtentsOutcome,
+} from '../../src/transfer/thread/tasks.js';
 import { scratch } from '../helpers/engine.js';
 import { startFaultFs, type FaultFs } from '../helpers/faultfs.js';
 import { until } from '../helpers/until.js';
@@ -21,13 +29,15 @@ describe('which thread gets a task', () => {
     ({ name }) as Parameters<LoadBalancer>[0];
   const busy = (...usages: number[]): Parameters<LoadBalancer>[1] =>
     usages.map((currentUsage) => ({ currentUsage })) as unknown as Parameters<LoadBalancer>[1];
-  const balance = spread(3, 10, ['follow']);
+  const startsAt = (name: string): number => (name === 'follow' ? 1 : 5);
+  const balance = spread({ threads: 3, mostTasks: 10, startsAt });
 
   it.each([
     ['the first starts one', 'follow', [], undefined],
     ['one that idles takes it', 'follow', [4, 0], 1],
     ['a heavy one gets a thread of its own', 'follow', [1], undefined],
-    ['a light one does not', 'look', [1], 0],
+    ['a light one does not', 'look', [4], 0],
+    ['but where all that run have enough', 'look', [5, 5], undefined],
     ['with all threads there the least busy takes it', 'follow', [3, 2, 5], 1],
     ['none takes more than it may', 'look', [10, 10], undefined],
   ] as const)('%s', (_, name, usages, index) => {
@@ -36,7 +46,7 @@ describe('which thread gets a task', () => {
   });
 });
 
-describe('rule 27: many large files at once', () => {
+describe('rule 27: much at once', () => {
   let dir: string;
   let disk: FaultFs;
 
@@ -78,6 +88,59 @@ describe('rule 27: many large files at once', () => {
       const ends = await Promise.all(waiting.map(({ hashing }) => hashing));
       expect(ends.every(({ kind }) => kind === 'stopped')).toBe(true);
       await pool.close();
+    },
+    LONG_MS,
+  );
+
+  it(
+    'a fetch never waits for those from a source that does not answer',
+    async () => {
+      const [silent, there] = [createServer(), createServer()];
+      there.on('request', (_, response: ServerResponse) => {
+        const range = `bytes 0-${BODY.length - 1}/${BODY.length}`;
+        response.writeHead(206, { etag: '"v1"', 'content-range': range }).end(BODY);
+      });
+      const pool = new ThreadPool(FETCHES, 2);
+      const fetch = async (
+        server: Server,
+        cell: Cell,
+        name: string,
+      ): Promise<FetchRangeOutcome> => {
+        if (!server.listening) await once(server.listen(0, '127.0.0.1'), 'listening');
+        const partialPath = join(dir, name);
+        writeFileSync(partialPath, '');
+        const pace = new Pace();
+        pace.allow(1);
+        const { port } = server.address() as AddressInfo;
+        return pool.fetchRange({
+          address: { uri: `http://127.0.0.1:${port}/model.bin`, settings: {}, secrets: {} },
+          round: 'r',
+          cell: cell.memory,
+          pace: { id: String(port), memory: pace.memory },
+          sourcePath: '',
+          partialPath,
+          sidecarPath: `${partialPath}.parts`,
+          offsetBytes: 0,
+          lengthBytes: BODY.length,
+          recordBytes: 1_000,
+          sizeBytes: BODY.length,
+          movesFrontier: false,
+        });
+      };
+      const cells = Array.from({ length: 150 }, () => new Cell());
+      const waiting = cells.map((cell, index) => fetch(silent, cell, `silent-${index}`));
+      try {
+        await once(silent, 'request');
+        expect(await fetch(there, new Cell(), 'quick')).toMatchObject({ kind: 'fetched' });
+      } finally {
+        for (const cell of cells) cell.stop();
+      }
+      expect((await Promise.all(waiting)).every(({ kind }) => kind === 'stopped')).toBe(true);
+      await pool.close();
+      for (const server of [silent, there]) {
+        server.closeAllConnections();
+        server.close();
+      }
     },
     LONG_MS,
   );
