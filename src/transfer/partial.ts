@@ -9,6 +9,7 @@ import { makeFolderInside, remove } from './durable-file.js';
 import type { ThreadPool } from './pool.js';
 import { isProvenDead, isThisProcess, thisProcess } from './process-identity.js';
 import { appendWriter, readSidecar } from './sidecar.js';
+import { BLOCK_BYTES } from './space.js';
 import type { Cell } from './thread/cell.js';
 import type { Extent } from './thread/tasks.js';
 
@@ -64,9 +65,6 @@ async function takenOver(file: PartialFile, watch: CopyWatch): Promise<Extent[]>
 }
 
 const NO_SPACE = ['ENOSPC', 'EDQUOT'];
-
-/** Blocks of `st_blocks`, whatever the file system's own are. */
-const BLOCK_BYTES = 512;
 
 /** Whether there is room for all of a file once its partial has gone. */
 async function fitsAnew({ partialPath, sizeBytes }: PartialFile): Promise<boolean> {

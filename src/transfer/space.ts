@@ -10,7 +10,7 @@ import type { PullContext } from './pull-context.js';
 const ASK_AGAIN_MS = 5_000;
 
 /** Blocks of `st_blocks`, whatever the file system's own are. */
-const BLOCK_BYTES = 512;
+export const BLOCK_BYTES = 512;
 
 /** The other pulls that are open here. */
 export type OpenOthers = (than: PullContext) => Promise<readonly PullContext[]>;

@@ -1,13 +1,14 @@
 /** A real Temporal, a client, and workers around stand-in engines. */
 import { bundleWorkflowCode, Runtime, DefaultLogger } from '@temporalio/worker';
 import { fileURLToPath } from 'node:url';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { WaybillClient } from '../../../src/client.js';
 import { PROTOCOL, type PullRequest } from '../../../src/model/pull.js';
 import type { TransferEngine } from '../../../src/transfer/api.js';
 import { startWorkerQueues, type WorkerQueues } from '../../../src/worker-queues.js';
 import type { Tuning } from '../../../src/workflows/messages.js';
 import { startTemporal, type Temporal, type TemporalOptions } from '../../helpers/temporal.js';
+
+export { until } from '../../helpers/until.js';
 
 /** Short waits, so that what takes minutes in earnest takes seconds here; as many units at once as the local service has. */
 export const QUICK: Partial<Tuning> = {
@@ -127,17 +128,4 @@ export function newRequest(changes: Partial<PullRequest> = {}): PullRequest {
     takeOver: false,
     ...changes,
   };
-}
-
-/** Waits until something is so, or fails. */
-export async function until(
-  what: string,
-  isSo: () => boolean | Promise<boolean>,
-  withinMs = 60_000,
-): Promise<void> {
-  const end = performance.now() + withinMs;
-  while (!(await isSo())) {
-    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
-    await sleep(50);
-  }
 }
